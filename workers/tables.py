@@ -1,0 +1,111 @@
+"""The tables: Parquet schemas, and a table as the bytes of one Parquet file.
+
+Encoded images are `struct<bytes, path>`, the Hugging Face convention, never pixel tensors.
+UV maps are little-endian uint16 of shape (2, H, W), channel 0 = u, 1 = v; 0 is undefined,
+1..65535 spans [-1, 1] (`models.uv_maps.quantise`).
+"""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA_VERSION = 1
+ROWS_PER_ROW_GROUP = 100
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+KEYPOINTS = pa.list_(pa.float32(), 54)
+
+# Every row that a run planned ends in one of two ways.
+STATUS = [
+    pa.field("status", pa.string(), nullable=False, metadata={"values": "ok | failed"}),
+    pa.field("error_type", pa.string()),
+    pa.field("error_message", pa.string()),
+]
+
+
+def _schema(fields: list, **about: str) -> pa.Schema:
+    metadata = {"reposer.schema_version": str(SCHEMA_VERSION)}
+    return pa.schema(fields, metadata=metadata | {f"reposer.{k}": v for k, v in about.items()})
+
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "images": _schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("item_id", pa.string()),
+            pa.field("person_id", pa.string()),
+            pa.field("image", IMAGE),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+        ],
+        colour_space="sRGB, 8 bits",
+    ),
+    "uv_maps": _schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("layout", pa.string()),
+            pa.field("uv", pa.binary()),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+            pa.field("score", pa.float32()),
+            pa.field("extractor", pa.string()),
+            *STATUS,
+        ],
+        uv="uint16 little-endian, shape (2, height, width), 0 undefined, 1..65535 = -1..1",
+    ),
+    # Ground truth of the sample world; the label codes are in workers/world/labels.py.
+    "annotations": _schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("keypoints", KEYPOINTS),
+            pa.field("segmentation", IMAGE),
+        ],
+        keypoints="18 OpenPose (COCO-18) points x (x, y, visible), pixels",
+        segmentation="8-bit PNG of label codes",
+    ),
+    "pairs": _schema(
+        [
+            pa.field("from", pa.string(), nullable=False),
+            pa.field("to", pa.string(), nullable=False),
+        ]
+    ),
+    "renders": _schema(
+        [
+            pa.field("render_id", pa.string(), nullable=False),
+            pa.field("source_id", pa.string(), nullable=False),
+            pa.field("pose_id", pa.string(), nullable=False),
+            *STATUS,
+            pa.field("attempts", pa.int32(), nullable=False),
+            pa.field("image", IMAGE),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+            pa.field("model", pa.string()),
+        ],
+        colour_space="sRGB, 8 bits",
+    ),
+}
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """One Parquet file: zstd for everything but encoded image bytes, no dictionaries."""
+    columns = [path for field in table.schema for path in _leaves(field)]
+    out = io.BytesIO()
+    pq.write_table(
+        table,
+        out,
+        row_group_size=ROWS_PER_ROW_GROUP,
+        use_dictionary=False,
+        write_statistics=[path for path in columns if path.endswith("_id")],
+        compression={path: "none" if path.endswith(".bytes") else "zstd" for path in columns},
+    )
+    return out.getvalue()
+
+
+def _leaves(field: pa.Field) -> list[str]:
+    """Parquet's column paths of one Arrow field."""
+    if pa.types.is_struct(field.type):
+        return [f"{field.name}.{child.name}" for child in field.type]
+    if pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type):
+        return [f"{field.name}.list.element"]
+    return [field.name]
