@@ -1,1 +1,1 @@
-"""The method: UV layouts, splat and sampling, networks f and g, checkpoints. torch and numpy only."""
+"""The method: UV layouts, splat, networks f and g, checkpoints; torch and numpy only."""
