@@ -9,6 +9,8 @@ fsspec or pyarrow S3 stream publishes what was written so far.
 import errno
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +87,7 @@ class Store:
             temporary = self._write_aside(data)
             final = Path(self.path(name))
             final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(temporary, final)
+            temporary.replace(final)
             _sync_folder(final.parent)
 
     def create(self, name: str, data: bytes) -> bool:
@@ -152,7 +154,7 @@ def list_files(url: str) -> list[str]:
     return sorted(p if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(p) for p in found)
 
 
-def _filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def _filesystem(url: str) -> tuple[Any, str]:
     try:
         # Listings are never cached: other workers write to the same folders.
         fs, path = fsspec.url_to_fs(url, use_listings_cache=False)
@@ -178,41 +180,42 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-class _named:  # noqa: N801 - reads as a statement: `with _named(url, name):`
-    """Turns the storage libraries' errors into one line that names the URL and the remedy."""
-
-    def __init__(self, url: str, name: str):
-        self.where = f"{url}/{name}" if name else url
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None or isinstance(error, StorageError | FileNotFoundError | FileExistsError):
-            return
+@contextmanager
+def _named(url: str, name: str) -> Iterator[None]:
+    """Turn the storage libraries' errors into one line that names the URL and the remedy."""
+    try:
+        yield
+    except (StorageError, FileNotFoundError, FileExistsError):
+        raise
+    except Exception as error:
         text = f"{type(error).__name__}: {error}"
-        for sign, remedy in _REMEDIES:
+        for sign, remedy in _REMEDIES.items():
             if sign in text:
-                raise StorageError(f"{self.where}: {remedy}") from error
+                where = f"{url}/{name}" if name else url
+                raise StorageError(f"{where}: {remedy}") from error
+        raise
 
 
-_REMEDIES = [
-    ("NoCredentials", "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-    (
-        "Unable to locate credentials",
-        "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    ),
-    ("InvalidAccessKeyId", "the S3 server does not know AWS_ACCESS_KEY_ID"),
-    ("access key ID you provided", "the S3 server does not know AWS_ACCESS_KEY_ID"),
-    ("SignatureDoesNotMatch", "the S3 server rejects AWS_SECRET_ACCESS_KEY"),
-    ("signature we calculated", "the S3 server rejects AWS_SECRET_ACCESS_KEY"),
-    ("Access Denied", "the S3 server denies access with these AWS_* credentials"),
-    ("Forbidden", "the S3 server denies access with these AWS_* credentials"),
-    ("Could not connect", "the S3 server does not answer; check AWS_ENDPOINT_URL"),
-    ("EndpointConnectionError", "the S3 server does not answer; check AWS_ENDPOINT_URL"),
-    ("bucket does not exist", "the bucket does not exist; create it first"),
-    ("NoSuchBucket", "the bucket does not exist; create it first"),
-    ("Permission denied", "permission denied"),
-    ("Read-only file system", "the file system is read-only"),
-    ("No space left", "no space left on the device"),
-]
+_NO_CREDENTIALS = "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_NO_KEY = "the S3 server does not know AWS_ACCESS_KEY_ID"
+_WRONG_SECRET = "the S3 server rejects AWS_SECRET_ACCESS_KEY"
+_DENIED = "the S3 server denies access with these AWS_* credentials"
+_NO_ANSWER = "the S3 server does not answer; check AWS_ENDPOINT_URL"
+_NO_BUCKET = "the bucket does not exist; create it first"
+_REMEDIES = {
+    "NoCredentials": _NO_CREDENTIALS,
+    "Unable to locate credentials": _NO_CREDENTIALS,
+    "InvalidAccessKeyId": _NO_KEY,
+    "access key ID you provided": _NO_KEY,
+    "SignatureDoesNotMatch": _WRONG_SECRET,
+    "signature we calculated": _WRONG_SECRET,
+    "Access Denied": _DENIED,
+    "Forbidden": _DENIED,
+    "Could not connect": _NO_ANSWER,
+    "EndpointConnectionError": _NO_ANSWER,
+    "bucket does not exist": _NO_BUCKET,
+    "NoSuchBucket": _NO_BUCKET,
+    "Permission denied": "permission denied",
+    "Read-only file system": "the file system is read-only",
+    "No space left": "no space left on the device",
+}
