@@ -1,0 +1,74 @@
+"""Texture layouts: how a body's surface is laid out on one square sheet.
+
+Everything else in the method is the same for every layout; what differs is kept here as data.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from models.lookup import CHARTS
+
+# Left and right of DensePose's charts (numbered from 1), measured on the mesh: SMPL's
+# triangulation is its own mirror image, vertex for vertex, and this table agrees with that
+# mirror to a chart's 1/50 on average (tests/test_symmetry.py). Limbs change places unflipped.
+TORSO = (1, 2)  # back and front, each its own mirror image: flip V
+HANDS_FEET_HEAD = (3, 4, 5, 6, 23, 24)  # left and right: change places, and flip U
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way to lay out the body surface."""
+
+    name: str
+    description: str
+    # How a texel's left/right mirror is found. flip_u: the sheet is symmetric, u -> -u.
+    # charts: the sheet is not, and the DensePose lookup tells (SMPL).
+    mirror: Literal["flip_u", "charts"]
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout("smpl", "SMPL's texture sheet, which the authors' networks use", "charts"),
+        Layout("anny", "anny's texture sheet, 14 charts, symmetric about u = 0", "flip_u"),
+    )
+}
+
+
+def mirror_map(layout: Layout, size: int, lookup: np.ndarray | None = None) -> np.ndarray:
+    """Where each texel's left/right mirror lies on a sheet of size x size texels.
+
+    Returns (2, size, size) float32: x and y of the mirror in texels, 0..size-1, texel centres on
+    whole numbers; NaN where a texel has none (off the body's charts). `lookup` (models.lookup)
+    is needed for layouts whose mirror is `charts`.
+    """
+    if layout.mirror == "flip_u":
+        y, x = np.mgrid[:size, :size].astype(np.float32)
+        return np.stack([size - 1 - x, y])
+    if lookup is None:
+        raise ValueError(f"layout {layout.name}: its mirror needs the DensePose lookup")
+    return _mirror_through_charts(lookup, size)
+
+
+def _mirror_through_charts(lookup: np.ndarray, size: int) -> np.ndarray:
+    """Each entry of the lookup pairs the texel it points at with that of its mirror entry."""
+    here = (lookup * [1, -1] + [0, 1]) * (size - 1)  # x, y in texels; the lookup's v points up
+    there = np.empty_like(here)
+    for chart in range(1, CHARTS + 1):
+        other = chart if chart in TORSO else chart + 1 if chart % 2 else chart - 1
+        flip_v = slice(None, None, -1 if chart in TORSO else 1)
+        flip_u = slice(None, None, -1 if chart in HANDS_FEET_HEAD else 1)
+        there[chart - 1] = here[other - 1, flip_v, flip_u]
+    known = ~np.isnan(here + there).any(axis=-1)
+    # The nearest entry within a texel. A mean would mix charts on both sides of a seam, whose
+    # mirrors may lie far apart.
+    entries = KDTree(here[known], balanced_tree=False, compact_nodes=False)
+    y, x = np.mgrid[:size, :size]
+    distance, nearest = entries.query(np.stack([x, y], axis=-1), distance_upper_bound=1)
+    mirror = np.full((size, size, 2), np.nan, np.float32)
+    found = np.isfinite(distance)
+    mirror[found] = there[known][nearest[found]]
+    return np.moveaxis(mirror, 2, 0)
