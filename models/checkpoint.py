@@ -1,0 +1,146 @@
+"""Checkpoints: a folder of `model.safetensors`, `config.json` and `README.md`, as plain bytes.
+
+A store writes what `save` returns and reads for `load`, so a checkpoint lives wherever files
+do. Weights are kept as trained (with spectral norm's vectors), so that training can go on.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from models.generator import Generator
+from models.inpainter import Inpainter
+from models.reposer import CoordinateReposer, ModelConfig
+
+FORMAT = 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+
+Read = Callable[[str], bytes]  # a file's name in the checkpoint's folder -> its content
+
+
+def save(
+    config: ModelConfig, inpainter: Inpainter, generator: Generator, origin: str
+) -> dict[str, bytes]:
+    """The files of a checkpoint: name -> content.
+
+    `origin` is a Markdown paragraph for the model card: where the weights come from and
+    under which licence.
+    """
+    state = _prefixed("inpainter", inpainter) | _prefixed("generator", generator)
+    weights = safetensors.torch.save(state)
+    sha256 = hashlib.sha256(weights).hexdigest()
+    description = {"format": FORMAT, "model": asdict(config), "sha256": sha256}
+    return {
+        WEIGHTS: weights,
+        CONFIG: (json.dumps(description, indent=2) + "\n").encode(),
+        CARD: _card(config, inpainter, generator, sha256, origin).encode(),
+    }
+
+
+def load(read: Read, device: torch.device) -> CoordinateReposer:
+    """The model of a checkpoint, folded for inference on `device`.
+
+    Raises ValueError, in one line, on a folder that is no checkpoint, was written by a newer
+    version, or whose weights are damaged or do not fit its configuration.
+    """
+    config, inpainter, generator, sha256 = load_networks(read)
+    return CoordinateReposer(config, inpainter, generator, sha256, device)
+
+
+def load_networks(read: Read) -> tuple[ModelConfig, Inpainter, Generator, str]:
+    """The configuration, f and g of a checkpoint, trainable, and the weights' sha256.
+
+    Raises as `load` does.
+    """
+    config, sha256 = _read_config(read)
+    weights = _read(read, WEIGHTS)
+    found = hashlib.sha256(weights).hexdigest()
+    if found != sha256:
+        raise ValueError(
+            f"{WEIGHTS} is damaged or of another checkpoint: its sha256 is {found[:12]}..., "
+            f"{CONFIG} says {sha256[:12]}...; copy the whole folder again"
+        )
+    try:
+        state = safetensors.torch.load(weights)
+    except SafetensorError as error:
+        raise ValueError(f"{WEIGHTS} is not a safetensors file: {error}") from error
+    inpainter, generator = Inpainter(config.inpainter_width), Generator(config.generator_width)
+    expected = _prefixed("inpainter", inpainter) | _prefixed("generator", generator)
+    check_state(WEIGHTS, state, {key: tensor.shape for key, tensor in expected.items()})
+    for prefix, network in (("inpainter", inpainter), ("generator", generator)):
+        start = len(prefix) + 1
+        network.load_state_dict({k[start:]: v for k, v in state.items() if k.startswith(prefix)})
+    return config, inpainter, generator, sha256
+
+
+def check_state(file: object, state: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:
+    """Raise ValueError naming the file and the first key by which a state does not fit."""
+    for key, shape in expected.items():
+        if key not in state:
+            raise ValueError(f"{file}: the key {key!r} is missing")
+        if state[key].shape != shape:
+            raise ValueError(
+                f"{file}: {key!r} has shape {tuple(state[key].shape)}, expected {tuple(shape)}"
+            )
+    for key in state:
+        if key not in expected:
+            raise ValueError(f"{file}: the key {key!r} belongs to no layer of the network")
+
+
+def _prefixed(prefix: str, network: Inpainter | Generator) -> dict[str, Tensor]:
+    return {f"{prefix}.{key}": tensor for key, tensor in network.state_dict().items()}
+
+
+def _read(read: Read, name: str) -> bytes:
+    try:
+        return read(name)
+    except FileNotFoundError as error:
+        raise ValueError(f"not a checkpoint: it has no {name}") from error
+
+
+def _read_config(read: Read) -> tuple[ModelConfig, str]:
+    try:
+        description = json.loads(_read(read, CONFIG))
+        version = description["format"]
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise ValueError(f"{CONFIG} is not a checkpoint's configuration") from error
+    if version != FORMAT:
+        raise ValueError(
+            f"{CONFIG} has format {version}, this version of reposer reads {FORMAT}: update reposer"
+        )
+    try:
+        return ModelConfig(**description["model"]), str(description["sha256"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{CONFIG} does not describe a model: {error}") from error
+
+
+def _card(
+    config: ModelConfig, inpainter: Inpainter, generator: Generator, sha256: str, origin: str
+) -> str:
+    f_count = sum(p.numel() for p in inpainter.parameters())
+    g_count = sum(p.numel() for p in generator.parameters())
+    return f"""# A reposer model
+
+Renders the person of a photograph in another pose, after "Coordinate-based Texture Inpainting
+for Pose-Guided Human Image Generation" (Grigorev, Sevastopolsky, Vakhitov, Lempitsky, CVPR 2019).
+
+{origin}
+
+| | |
+|---|---|
+| UV layout of its input | `{config.layout}` |
+| coordinate convention | `{config.convention}` |
+| texture | {config.texture_size} x {config.texture_size} texels |
+| f, width {config.inpainter_width} | {f_count:,} trainable parameters |
+| g, width {config.generator_width} | {g_count:,} trainable parameters |
+| sha256 of `{WEIGHTS}` | `{sha256}` |
+
+Photographs are RGB in [0, 1]; UV maps are (u, v) in [-1, 1], undefined off the body.
+Use it as `reposer render model=URL_OF_THIS_FOLDER ...`.
+"""

@@ -1,0 +1,101 @@
+"""Coordinate maps: pixels [x, y] of a photograph, texels [u, v] of a body texture.
+
+A coordinate map holds points of some image, channel 0 across and channel 1 down, in
+[-1, 1]. UV maps are NaN off the body. Everything here is float32, also under autocast:
+bfloat16 near 1 resolves 1/256, half a pixel at 256x256.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+OFF_BODY = -10.0  # stands for NaN where a network or a sampler reads a UV map: out of range
+EMPTY = 1e-10  # a texel that gathered no more splat weight than this is unknown
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Which point of an image a coordinate of [-1, 1] means.
+
+    Corner-aligned, -1 and 1 are the centres of the outermost pixels, as in `meshgrid`.
+    Otherwise the authors' mixture holds, which their weights were trained with: `splat`
+    puts -1 and 1 at pixels 0 and `size`, `sample` at the outer edges of the outermost
+    pixels. A point that is splat and read back so lands about one pixel off.
+    """
+
+    name: str
+    corner_aligned: bool
+
+
+COMPAT = Convention("compat", corner_aligned=False)
+CONSISTENT = Convention("consistent", corner_aligned=True)
+CONVENTIONS = {c.name: c for c in (COMPAT, CONSISTENT)}
+
+
+def meshgrid(height: int, width: int, device: torch.device | None = None) -> Tensor:
+    """The coordinate map (1, 2, height, width) in which every pixel names itself."""
+    x = torch.arange(width, device=device, dtype=torch.float32) * 2 / (width - 1) - 1
+    y = torch.arange(height, device=device, dtype=torch.float32) * 2 / (height - 1) - 1
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"))[None]
+
+
+def body_mask(uv: Tensor) -> Tensor:
+    """1 where a UV map (B, 2, H, W) is on the body, 0 where it is NaN: (B, 1, H, W)."""
+    return (~uv.isnan()).any(dim=1, keepdim=True).to(uv.dtype)
+
+
+def sample(image: Tensor, at: Tensor, convention: Convention) -> Tensor:
+    """Read an image bilinearly at the points of a coordinate map (eqs. 2-4).
+
+    image (B, C, H, W), at (B, 2, h, w) -> (B, C, h, w); 0 outside the image and at NaN.
+    """
+    grid = at.float().nan_to_num(nan=OFF_BODY).permute(0, 2, 3, 1)
+    return F.grid_sample(
+        image.float(),
+        grid,
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=convention.corner_aligned,
+    )
+
+
+def splat(
+    values: Tensor, to: Tensor, size: tuple[int, int], convention: Convention
+) -> tuple[Tensor, Tensor]:
+    """Scatter values to the points of a coordinate map: the reverse of `sample`.
+
+    Each value goes to the four texels around its point with bilinear weights; a texel holds
+    the mean of what reached it. Values at NaN go nowhere.
+
+    values (B, C, H, W), to (B, 2, H, W), size (h, w) -> the means (B, C, h, w), 0 where
+    nothing came, and the known-texel mask (B, 1, h, w) of 0 and 1. Not differentiable.
+    """
+    batch, channels = values.shape[:2]
+    height, width = size
+    margin = 1 if convention.corner_aligned else 0
+    extent = torch.tensor([width - margin, height - margin], device=to.device).view(1, 2, 1, 1)
+    point = (to.float().nan_to_num(nan=OFF_BODY) + 1) / 2 * extent
+    corner = point.floor()
+    # A last channel of ones gathers the weights themselves.
+    weighed = torch.cat([values.float(), values.new_ones(batch, 1, *values.shape[2:])], dim=1)
+
+    # Sums in fixed point: integers add up to the same in any order, so a GPU's unordered
+    # additions, too, give the same bits every time. 2^40 leaves room for 2^23 values a texel.
+    sums = torch.zeros(
+        batch * height * width, channels + 1, dtype=torch.int64, device=values.device
+    )
+    image = torch.arange(batch, device=values.device).view(batch, 1, 1)
+    for dx in (0, 1):
+        for dy in (0, 1):
+            x, y = (corner + corner.new_tensor([dx, dy]).view(1, 2, 1, 1)).unbind(dim=1)
+            weight = (1 - (point[:, 0] - x).abs()) * (1 - (point[:, 1] - y).abs())
+            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            texel = (image * height + y.long()) * width + x.long()
+            share = (weighed.double() * weight[:, None] * 2.0**40).round().long()
+            sums.index_add_(0, texel[inside], share.movedim(1, -1)[inside])
+    total = sums.view(batch, height, width, channels + 1).movedim(-1, 1).double() / 2.0**40
+    known = total[:, -1:] > EMPTY
+    mean = (total[:, :-1] / total[:, -1:].where(known, 1.0)).where(known, 0.0)
+    return mean.float(), known.float()

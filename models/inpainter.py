@@ -1,0 +1,46 @@
+"""f, which completes the coordinate map of a texture from the texels one photograph shows."""
+
+import torch
+from torch import Tensor, nn
+
+from models.coordinates import meshgrid
+from models.layers import GatedBlock, conv, resize
+
+
+class Inpainter(nn.Module):
+    """f: (C, C') -> D, a gated hourglass; 2,824,866 parameters at width 32.
+
+    Any texture size from 36 texels a side works: the widest dilation reflects 8 texels at a
+    quarter of the resolution.
+    """
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        w = width
+        self.encoder = nn.Sequential(
+            GatedBlock(5, w, kernel=5),
+            GatedBlock(w, 2 * w, stride=2),
+            GatedBlock(2 * w, 2 * w),
+            GatedBlock(2 * w, 4 * w, stride=2),
+            GatedBlock(4 * w, 4 * w),
+            GatedBlock(4 * w, 4 * w),
+            *[GatedBlock(4 * w, 4 * w, dilation=dilation) for dilation in (2, 4, 8, 8)],
+            GatedBlock(4 * w, 4 * w),
+            GatedBlock(4 * w, 4 * w),
+        )
+        self.decoder = nn.ModuleList(
+            [GatedBlock(4 * w, 2 * w), GatedBlock(2 * w, w), GatedBlock(w, w // 2)]
+        )
+        self.out = conv(w // 2, 2, kernel=3)
+
+    def forward(self, coordinates: Tensor, known: Tensor) -> Tensor:
+        """Complete C (B, 2, h, w), 0 where unknown, with C' (B, 1, h, w), 1 where known.
+
+        Returns D (B, 2, h, w): for every texel a point of the photograph, in [-1, 1].
+        """
+        batch, _, height, width = coordinates.shape
+        grid = meshgrid(height, width, coordinates.device).expand(batch, -1, -1, -1)
+        x = self.encoder(torch.cat([coordinates, known, grid], dim=1))
+        x = self.decoder[0](resize(x, ((height + 1) // 2, (width + 1) // 2)))
+        x = self.decoder[1](resize(x, (height, width)))
+        return self.out(self.decoder[2](x)).float().tanh()

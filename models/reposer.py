@@ -1,0 +1,149 @@
+"""The whole method as one object: S, M_S, M_N -> N^, with the source's share done once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from models.coordinates import (
+    CONVENTIONS,
+    body_mask,
+    meshgrid,
+    sample,
+    splat,
+)
+from models.generator import Generator
+from models.inpainter import Inpainter
+from models.layers import folded
+
+
+class Reposer(Protocol):
+    """Renders people of source photographs in target poses."""
+
+    name: str  # goes into the `model` column of the renders
+    layout: str  # the UV layout it reads, a key of models.layouts.LAYOUTS
+    sha256: str  # of what decides its pixels
+    device: torch.device
+
+    def encode(self, photographs: Tensor, source_uv: Tensor) -> Any:
+        """Do all that depends on the sources alone, once for all their poses.
+
+        photographs (B, 3, H, W) RGB in [0, 1], source_uv (B, 2, H, W) in [-1, 1], NaN off
+        the body, both float32. Returns a state for `render`.
+        """
+        ...
+
+    def render(self, state: Any, source_index: list[int], target_uv: Tensor) -> Tensor:
+        """Render pair k: source source_index[k] of the state in pose target_uv[k].
+
+        target_uv (K, 2, h, w) -> images (K, 3, h, w) RGB in [0, 1], float32.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What, beside its weights, decides what a model computes."""
+
+    variant: str = "full"  # the paper's method without ablations
+    layout: str = "anny"
+    convention: str = "consistent"
+    inpainter_width: int = 32
+    generator_width: int = 256
+    texture_size: int = 256  # texels a side of the texture that f completes
+
+    def __post_init__(self):
+        if self.variant != "full":
+            raise ValueError(f"variant is {self.variant!r}, this version of reposer knows 'full'")
+        if self.convention not in CONVENTIONS:
+            raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
+
+
+# The published widths, and a g of a sixteenth of the cost for tests, demos and small GPUs.
+PRESETS = {"full": ModelConfig(), "small": ModelConfig(generator_width=64)}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source, encoded: all tensors have batch size 1."""
+
+    coordinates: Tensor  # D (1, 2, t, t)
+    texture: Tensor  # T (1, 3, t, t)
+    features: list[Tensor]  # of g's source encoder, fine to coarse
+
+
+class CoordinateReposer:
+    """Coordinate-based texture inpainting, for inference.
+
+    On a CPU every sample is computed on its own, so results are the same bits whatever they
+    were batched with; a GPU computes true batches.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        inpainter: Inpainter,
+        generator: Generator,
+        sha256: str,
+        device: torch.device,
+    ):
+        self.config = config
+        self.name = f"coordinate-{sha256[:12]}"
+        self.layout = config.layout
+        self.sha256 = sha256
+        self.device = device
+        self.convention = CONVENTIONS[config.convention]
+        self.inpainter = folded(inpainter).to(device)
+        self.generator = folded(generator).to(device)
+
+    @torch.inference_mode()
+    def encode(self, photographs: Tensor, source_uv: Tensor) -> list[Source]:
+        """Run splat, f and g's source encoder; see `Reposer`."""
+        sources = []
+        for at in self._batches(len(photographs)):
+            S, M_S = photographs[at].to(self.device), source_uv[at].to(self.device)
+            D = self.complete(M_S)
+            T = sample(S * body_mask(M_S), D, self.convention)
+            features = self.generator.encode_source(S, M_S)
+            rows = zip(D.split(1), T.split(1), *(x.split(1) for x in features), strict=True)
+            sources += [Source(d, t, list(x)) for d, t, *x in rows]
+        return sources
+
+    @torch.inference_mode()
+    def render(self, state: list[Source], source_index: list[int], target_uv: Tensor) -> Tensor:
+        """Run warps, g's target encoder and its decoder; see `Reposer`."""
+        images = []
+        for at in self._batches(len(source_index)):
+            sources = [state[i] for i in source_index[at]]
+            M_N = target_uv[at].to(self.device)
+            mask = body_mask(M_N)
+            W = sample(_gather([s.texture for s in sources]), M_N, self.convention) * mask
+            E = sample(_gather([s.coordinates for s in sources]), M_N, self.convention) * mask
+            levels = zip(*(s.features for s in sources), strict=True)
+            features = [_gather(level) for level in levels]
+            images.append(self.generator(features, W, E, M_N, self.convention))
+        return torch.cat(images)
+
+    @torch.inference_mode()
+    def complete(self, source_uv: Tensor) -> Tensor:
+        """f's answer D (B, 2, t, t) to M_S (B, 2, H, W): texels' places in the photograph."""
+        pixels = meshgrid(*source_uv.shape[-2:], device=source_uv.device)
+        size = (self.config.texture_size, self.config.texture_size)
+        C, known = splat(
+            pixels.expand(len(source_uv), -1, -1, -1), source_uv, size, self.convention
+        )
+        return self.inpainter(C, known)
+
+    def _batches(self, count: int) -> list[slice]:
+        if self.device.type == "cpu":
+            return [slice(i, i + 1) for i in range(count)]
+        return [slice(0, count)]
+
+
+def _gather(rows: Sequence[Tensor]) -> Tensor:
+    """Stack tensors of batch size 1; without a copy where all are one and the same."""
+    if all(row is rows[0] for row in rows):
+        return rows[0].expand(len(rows), *rows[0].shape[1:])
+    return torch.cat(list(rows))

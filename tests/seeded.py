@@ -1,0 +1,72 @@
+"""Seeded stand-ins for the authors' weights, with their keys and shapes.
+
+The golden files were made with these; the authors' own weights are not ours to pass on.
+"""
+
+import zlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.authors import generator_names, inpainter_names
+from models.generator import Generator
+from models.inpainter import Inpainter
+
+
+def seeded_tensor(key: str, shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    """The tensor that the golden files' recipe gives an authors' key."""
+    if key.endswith("num_batches_tracked"):
+        return torch.tensor(0)
+    rs = np.random.RandomState((zlib.crc32(key.encode()) + seed) & 0xFFFFFFFF)
+    a = rs.standard_normal(shape)
+    if key.endswith("running_var"):
+        a = 1 + 0.1 * np.abs(a)
+    elif key.endswith("running_mean"):
+        a = 0.1 * a
+    elif ".norm." in key and key.endswith("weight"):
+        a = 1 + 0.1 * a
+    elif key.endswith("bias"):
+        a = 0.05 * a
+    elif len(shape) == 4:
+        a = a * np.sqrt(2 / (shape[1] * shape[2] * shape[3]))
+    else:
+        a = a / np.linalg.norm(a)
+    return torch.from_numpy(np.asarray(a, np.float32))
+
+
+@cache
+def authors_states() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Seeded state dicts of f and g under the authors' keys."""
+    f = {
+        name: seeded_tensor(name, tuple(tensor.shape))
+        for key, tensor in Inpainter().state_dict().items()
+        for name in inpainter_names(key)
+    }
+    g = {
+        name: seeded_tensor(name, tuple(tensor.shape))
+        for key, tensor in Generator().state_dict().items()
+        for name in generator_names(key)
+    }
+    for name, weight in g.items():
+        if name.endswith("weight_bar"):
+            u, v = leading_vectors(weight.flatten(1))
+            g[name.replace("_bar", "_u")], g[name.replace("_bar", "_v")] = u, v
+    return f, g
+
+
+def leading_vectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The singular vectors to which spectral norm's power iteration converges."""
+    u = torch.linalg.eigh(matrix.double() @ matrix.double().T).eigenvectors[:, -1]
+    v = matrix.double().T @ u
+    return u.float(), (v / v.norm()).float()
+
+
+def write_authors_files(folder: Path) -> tuple[Path, Path]:
+    """Write seeded weights as the authors' files are: inpainter.pth and refiner.pth."""
+    files = folder / "inpainter.pth", folder / "refiner.pth"
+    for file, state in zip(files, authors_states(), strict=True):
+        torch.save(state, file)
+    return files
