@@ -70,5 +70,5 @@ def _mirror_through_charts(lookup: np.ndarray, size: int) -> np.ndarray:
     distance, nearest = entries.query(np.stack([x, y], axis=-1), distance_upper_bound=1)
     mirror = np.full((size, size, 2), np.nan, np.float32)
     found = np.isfinite(distance)
-    mirror[found] = there[known][nearest[found]]
+    mirror[found] = there[known][np.asarray(nearest)[found]]
     return np.moveaxis(mirror, 2, 0)
