@@ -63,11 +63,11 @@ def _mirror_through_charts(lookup: np.ndarray, size: int) -> np.ndarray:
         flip_u = slice(None, None, -1 if chart in HANDS_FEET_HEAD else 1)
         there[chart - 1] = here[other - 1, flip_v, flip_u]
     known = ~np.isnan(here + there).any(axis=-1)
-    # The nearest entry within a texel. A mean would mix charts on both sides of a seam, whose
-    # mirrors may lie far apart.
+    # The nearest entry inside the texel's square (half its diagonal is 0.71). A mean would mix
+    # charts on both sides of a seam, whose mirrors may lie far apart.
     entries = KDTree(here[known], balanced_tree=False, compact_nodes=False)
     y, x = np.mgrid[:size, :size]
-    distance, nearest = entries.query(np.stack([x, y], axis=-1), distance_upper_bound=1)
+    distance, nearest = entries.query(np.stack([x, y], axis=-1), distance_upper_bound=0.71)
     mirror = np.full((size, size, 2), np.nan, np.float32)
     found = np.isfinite(distance)
     mirror[found] = there[known][np.asarray(nearest)[found]]

@@ -1,0 +1,143 @@
+"""A completer that needs no training: the unseen side of a body looks like the seen one.
+
+It stands in for both networks: f's D comes from left/right symmetry and nearest texels, and the
+image is the photograph read through it, with nothing painted over.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt, find_objects, label
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.coordinates import CONSISTENT, body_mask, meshgrid, sample, splat
+from models.layouts import LAYOUTS, mirror_map
+from models.lookup import rebuild_lookup
+
+VERSION = "symmetry-1"  # change it whenever pixels change
+TEXTURE = 256  # texels a side
+# DensePose's bodies are a little too large, so their outermost pixels show the background.
+# This share of the photograph's longer side is taken off before anything is copied from it.
+RIM = 0.01
+# Source coordinates (of [-1, 1]) further apart than this belong to different parts of the
+# body: their mean points at nothing.
+JUMP = 0.06
+
+
+class Source(NamedTuple):
+    """Encoded sources."""
+
+    photographs: Tensor  # S (B, 3, H, W)
+    coordinates: Tensor  # D (B, 2, TEXTURE, TEXTURE)
+
+
+class SymmetryReposer:
+    """Renders without weights; a `models.reposer.Reposer`.
+
+    `lookup` (models.lookup) is for layout smpl, where it is rebuilt if not given (ValueError
+    if that cannot be); `background` is the RGB, 0-255, of pixels off the body.
+    """
+
+    name = "symmetry"
+
+    def __init__(
+        self,
+        layout: str,
+        device: torch.device,
+        lookup: np.ndarray | None = None,
+        background: tuple[int, int, int] = (255, 255, 255),
+    ):
+        self.layout = layout
+        self.device = device
+        if lookup is None and LAYOUTS[layout].mirror == "charts":
+            lookup = rebuild_lookup()
+        mirror = mirror_map(LAYOUTS[layout], TEXTURE, lookup)
+        self.mirrored = ~np.isnan(mirror[0])
+        self.mirror = np.rint(np.where(self.mirrored, mirror, 0)).astype(np.int64)
+        self.islands = np.empty(self.mirrored.shape, np.int32)  # numbered from 1
+        label(self.mirrored, output=self.islands)
+        self.background = torch.tensor(background, device=device).view(1, 3, 1, 1) / 255
+        definition = hashlib.sha256(f"{VERSION} {layout} {background}".encode())
+        definition.update(self.mirror.astype("<i2").tobytes() + self.mirrored.tobytes())
+        self.sha256 = definition.hexdigest()
+
+    @torch.inference_mode()
+    def encode(self, photographs: Tensor, source_uv: Tensor) -> Source:
+        """Complete the sources' coordinate maps; see `Reposer`."""
+        C, known = _seen(source_uv.to(self.device))
+        D = [
+            self._complete(c, k) for c, k in zip(C.cpu().numpy(), known.cpu().numpy(), strict=True)
+        ]
+        return Source(photographs.to(self.device), torch.from_numpy(np.stack(D)).to(self.device))
+
+    @torch.inference_mode()
+    def render(self, state: Source, source_index: list[int], target_uv: Tensor) -> Tensor:
+        """Read the photographs at E; see `Reposer`.
+
+        S is sampled at E, not T at M_N: a photograph larger than the texture keeps its detail.
+        """
+        M_N = target_uv.to(self.device)
+        E = _sample_coordinates(state.coordinates[source_index], M_N)
+        image = sample(state.photographs[source_index], E, CONSISTENT)
+        return torch.where(body_mask(M_N) > 0, image, self.background)
+
+    def _complete(self, C: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """C (2, t, t) where `known` (t, t) -> D (2, t, t), known everywhere.
+
+        An unknown texel takes the coordinate of its left/right mirror, where that is known,
+        else of the nearest texel that has one by now: of the same island of the sheet if
+        that has any (an unseen shin then continues the thigh, not the face beside it).
+        """
+        x, y = self.mirror
+        copied = ~known & self.mirrored & known[y, x]
+        D = np.where(copied, C[:, y, x], C)
+        filled = known | copied
+        if not filled.any():
+            return D  # nobody to be seen: the middle of the photograph
+        everywhere = D[:, *_nearest(filled)]
+        for number, box in enumerate(find_objects(self.islands), start=1):
+            island = self.islands[box] == number
+            usable = filled[box] & island
+            if usable.any():
+                view = everywhere[:, *box]  # written through
+                view[:, island] = D[:, *box][:, *_nearest(usable)][:, island]
+        return everywhere
+
+
+def _seen(source_uv: Tensor) -> tuple[Tensor, Tensor]:
+    """M_S (B, 2, H, W) -> C (B, 2, t, t) and the mask (B, t, t) of texels to be trusted."""
+    batch, _, height, width = source_uv.shape
+    rim = round(RIM * max(height, width))
+    outside = 1 - body_mask(source_uv)
+    near_outside = F.max_pool2d(outside, 2 * rim + 1, stride=1, padding=rim)
+    core = torch.where(near_outside > 0, torch.nan, source_uv)
+    xy = meshgrid(height, width, device=source_uv.device)
+    values = torch.cat([xy, xy.square().sum(dim=1, keepdim=True)], dim=1)
+    mean, known = splat(values.expand(batch, -1, -1, -1), core, (TEXTURE, TEXTURE), CONSISTENT)
+    C = mean[:, :2]
+    variance = mean[:, 2] - C.square().sum(dim=1)
+    return C, (known[:, 0] > 0) & (variance < (JUMP / 2) ** 2)
+
+
+def _sample_coordinates(D: Tensor, M_N: Tensor) -> Tensor:
+    """E = D at M_N (eq. 4), bilinear where the four texels around a point belong together.
+
+    Across a seam or a fold their mean would point at nothing: there, the nearest texel counts.
+    """
+    smooth = sample(D, M_N, CONSISTENT)
+    grid = M_N.nan_to_num(0).permute(0, 2, 3, 1)
+    nearest = F.grid_sample(D, grid, mode="nearest", align_corners=True)
+    largest = F.max_pool2d(D, 2, stride=1)
+    smallest = -F.max_pool2d(-D, 2, stride=1)
+    spread = (largest - smallest).amax(dim=1)  # (K, t - 1, t - 1), a cell of four texels each
+    x, y = ((grid + 1) / 2 * (TEXTURE - 1)).long().clamp(0, TEXTURE - 2).unbind(dim=-1)
+    pair = torch.arange(len(D), device=D.device).view(-1, 1, 1)
+    return torch.where((spread[pair, y, x] < JUMP)[:, None], smooth, nearest)
+
+
+def _nearest(known: np.ndarray) -> np.ndarray:
+    """The indices (2, h, w), row and column, of the known texel nearest to each."""
+    return np.asarray(distance_transform_edt(~known, return_distances=False, return_indices=True))
