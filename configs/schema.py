@@ -148,3 +148,9 @@ class CheckpointImportConfig(Frozen):
     inpainter: str = Field(description="path of the authors' inpainter.pth (network f)")
     refiner: str = Field(description="path of the authors' refiner.pth (network g)")
     out: str = Field(description="URL of the checkpoint")
+
+
+class ShowConfig(Frozen):
+    """Tell how a run stands."""
+
+    url: str = Field(description="the run's output URL")

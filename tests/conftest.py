@@ -1,9 +1,15 @@
 """Fixtures shared by the suite."""
 
+import logging
 import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
+
+from tests.s3_server import seaweedfs
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,3 +31,36 @@ def real() -> Path:
 def golden() -> Path:
     """Outputs of the authors' released code."""
     return _research_folder("REPOSER_GOLDEN", "golden")
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One Ray session for the suite; its GPUs are pretended, so actors are pinned as on GPUs."""
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    ray.init(num_cpus=6, num_gpus=2, include_dashboard=False, object_store_memory=200 * 2**20,
+             logging_level=logging.ERROR)  # fmt: skip
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A bucket on a real S3 server (SeaweedFS) on loopback."""
+    with seaweedfs(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty URL, once on local disk and once on S3."""
+    if request.param == "local":
+        return str(tmp_path / "store")
+    return f"{request.getfixturevalue('s3_url')}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.ray)])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn."""
+    if request.param == "ray":
+        request.getfixturevalue("ray_session")
+    return request.param

@@ -1,0 +1,22 @@
+"""`reposer checkpoint import`: the authors' two files as a checkpoint."""
+
+from pathlib import Path
+
+from configs.schema import CheckpointImportConfig
+from models.checkpoint import import_authors
+from pipelines.runs import RunError
+from workers.storage import Store
+
+
+def run(config: CheckpointImportConfig) -> int:
+    """Verify, convert and write; returns the exit code."""
+    store = Store(config.out)
+    if store.list():
+        raise RunError(f"{store.url} is not empty; use another out=")
+    files = import_authors(Path(config.inpainter), Path(config.refiner))
+    for name, data in files.items():
+        store.put(name, data)
+    print(f"checkpoint     {store.url}")
+    print(f"model card     {store.url}/README.md")
+    print(f"next           reposer render model={store.url} ...")
+    return 0

@@ -1,0 +1,126 @@
+"""`reposer render`: a catalog's people in new poses."""
+
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pandas as pd
+
+from configs.schema import RenderConfig
+from eval.pictures import uv_picture
+from models.reposer import Reposer
+from pipelines.execute import closing_lines, dry_run, execute
+from pipelines.report import Sample, spread_rows, write_report
+from pipelines.runs import Plan, RunError, fingerprint, make_plan
+from workers.catalog import Catalog
+from workers.images import decode
+from workers.model import ModelSpec
+from workers.names import canonical_key
+from workers.render import RenderWorker, failed_rows, render_id
+from workers.shard import Job, Key
+from workers.storage import Store, read_bytes
+
+TITLES = ("source", "target pose", "render")
+
+
+def run(
+    config: RenderConfig, dry: bool = False, load_model: Callable[[], Reposer] | None = None
+) -> int:
+    """Render; returns the exit code. `load_model` replaces the model that the config names."""
+    plan, job = prepare(config, load_model)
+    if dry:
+        dry_run(job, plan, config)
+        return 0
+    manifest = execute(job, plan, config)
+    code = closing_lines(manifest, config)
+    store = Store(config.out)
+    for kind, url in write_report(store, manifest, "renders", TITLES, _samples(config)).items():
+        print(f"{kind:14} {url}")
+    return code
+
+
+def prepare(
+    config: RenderConfig, load_model: Callable[[], Reposer] | None = None
+) -> tuple[Plan, Job]:
+    """The plan of a render run, and what its workers do."""
+    catalog = Catalog(config.catalog)
+    layout = catalog.uv_maps.column("layout")[0]
+    load_model = load_model or ModelSpec(config.model, layout, config.lookup, config.background)
+    model = load_model()
+    if model.layout != layout:
+        raise RunError(
+            f"{config.catalog} has UV maps of layout {layout}, the model {config.model} "
+            f"was made for {model.layout}"
+        )
+    facts = {
+        "inputs": {
+            "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
+            "poses": config.poses and fingerprint(Store(config.poses), "uv_maps"),
+        },
+        "model": {"name": model.name, "sha256": model.sha256},
+    }
+    job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_rows)
+    keys = pair_keys(config, catalog)
+    return make_plan("render", config, job, keys, lambda key: key[0], facts), job
+
+
+def pair_keys(config: RenderConfig, catalog: Catalog) -> list[Key]:
+    """The (source, pose) keys of a run: listed pairs, or every source in every pose."""
+    poses = Catalog(config.poses) if config.poses else catalog
+    if config.poses and not config.pairs:
+        targets = poses.usable(photographs=False)
+        return [(s, t) for s in catalog.usable(photographs=True) for t in targets]
+    if not config.pairs:
+        raise RunError("render needs pairs= (a CSV `from,to`), or poses= (a catalog of poses)")
+    table = _read_pairs(config.pairs)
+    sources, targets = _Ids(catalog), _Ids(poses)
+    keys = [(sources(s), targets(t)) for s, t in zip(table["from"], table["to"], strict=True)]
+    # Source-major, in order of appearance: the source's share of the work is done once.
+    first: dict[str, int] = {}
+    for i, (source, _) in enumerate(keys):
+        first.setdefault(source, i)
+    return sorted(keys, key=lambda key: first[str(key[0])])
+
+
+class _Ids:
+    """Image ids as a catalog spells them; DeepFashion's names are known in all their forms."""
+
+    def __init__(self, catalog: Catalog):
+        self.known = catalog.uv_maps.places
+        self.by_key = {canonical_key(image_id): image_id for image_id in self.known}
+
+    def __call__(self, name: str) -> str:
+        if name in self.known:
+            return name
+        return self.by_key.get(canonical_key(name), name)
+
+
+def _read_pairs(url: str) -> pd.DataFrame:
+    data = io.BytesIO(read_bytes(url))
+    try:
+        table = pd.read_parquet(data) if url.endswith(".parquet") else pd.read_csv(data, dtype=str)
+    except Exception as error:
+        raise RunError(f"{url}: not a table of pairs: {str(error).splitlines()[0]}") from error
+    missing = {"from", "to"} - set(table.columns)
+    if missing:
+        raise RunError(f"{url}: wants columns from,to, has {', '.join(map(str, table.columns))}")
+    empty = table[["from", "to"]].isna().any(axis=1)
+    if empty.any():
+        raise RunError(f"{url}: row {int(empty.to_numpy().argmax()) + 2} lacks from or to")
+    return table.astype({"from": str, "to": str})
+
+
+def _samples(config: RenderConfig) -> Iterator[Sample]:
+    catalog = Catalog(config.catalog)
+    poses = Catalog(config.poses) if config.poses else catalog
+    columns = ["source_id", "pose_id", "image"]
+    for row in spread_rows(Store(config.out), "renders", columns):
+        layout = poses.uv_maps.row(row["pose_id"])["layout"]
+        yield (
+            f"{row['source_id']} → {row['pose_id']}",
+            [
+                catalog.photograph(row["source_id"]),
+                uv_picture(poses.uv_map(row["pose_id"], layout)),
+                decode(row["image"]["bytes"], 50_000_000),
+            ],
+        )

@@ -1,0 +1,71 @@
+"""The pictures that each run leaves: a contact sheet and one HTML page."""
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from PIL import Image
+
+from eval.page import run_page
+from eval.pictures import contact_sheet, fit
+from workers.storage import Store
+
+SAMPLES = 24
+SHEET, PAGE = "contact_sheet.png", "index.html"
+
+Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
+
+
+def write_report(
+    store: Store, manifest: dict[str, Any], table: str, titles: Sequence[str],
+    samples: Iterable[Sample],
+) -> dict[str, str]:  # fmt: skip
+    """Write the contact sheet and the page beside a run's tables; returns their URLs by kind."""
+    shown = list(samples)
+    written = {"table": table}
+    if shown:
+        sheet = Image.fromarray(contact_sheet([pictures for _, pictures in shown], titles))
+        store.put(SHEET, _encoded(sheet, "PNG"))
+        written["contact sheet"] = SHEET
+    thumbnails = [(caption, [_encoded(fit(p, 224), "JPEG") for p in row]) for caption, row in shown]
+    page = run_page(store.url, manifest, failures(store, manifest, table), titles, thumbnails)
+    store.put(PAGE, page.encode())
+    written["page"] = PAGE
+    return {kind: f"{store.url}/{name}" for kind, name in written.items()}
+
+
+def spread_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Up to SAMPLES rows that are ok, spread evenly over a table; reads few row groups."""
+    files = store.list(table)
+    chosen = files if len(files) <= SAMPLES else files[:: len(files) // SAMPLES]
+    rows: list[dict[str, Any]] = []
+    for file in chosen:
+        with store.open(file.name) as stream:
+            group = pq.ParquetFile(stream).read_row_group(0, [*columns, "status"])
+        good = group.filter(pc.field("status") == "ok")
+        step = max(1, len(good) * len(chosen) // SAMPLES)
+        rows += good.take(list(range(0, len(good), step))).to_pylist()
+    return rows[:: max(1, len(rows) // SAMPLES)][:SAMPLES]
+
+
+def failures(store: Store, manifest: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    """Kind, rows and first message of each type of failure, the most frequent first."""
+    counts = manifest["totals"]["failures"]
+    messages: dict[str, str] = {}
+    for file in store.list(table):
+        if set(messages) == set(counts):
+            break
+        with store.open(file.name) as stream:
+            columns = pq.read_table(stream, columns=["status", "error_type", "error_message"])
+        for row in columns.filter(pc.field("status") != "ok").to_pylist():
+            messages.setdefault(row["error_type"], row["error_message"])
+    return [{"kind": k, "rows": n, "message": messages.get(k, "")} for k, n in counts.items()]
+
+
+def _encoded(image: Image.Image, kind: str) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **({"quality": 85} if kind == "JPEG" else {}))
+    return out.getvalue()

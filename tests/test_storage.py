@@ -1,0 +1,53 @@
+import os
+
+import pytest
+
+from workers.storage import Store, StorageError, list_files, read_bytes
+
+
+def test_put_then_read_and_list(store_url: str) -> None:
+    store = Store(store_url)
+    assert store.list("t") == []
+    store.put("t/b.bin", b"2")
+    store.put("t/a.bin", b"1")
+    store.put("t/a.bin", b"111")
+    assert [(f.name, f.size) for f in store.list("t")] == [("t/a.bin", 3), ("t/b.bin", 1)]
+    assert store.read("t/a.bin") == read_bytes(f"{store_url}/t/a.bin") == b"111"
+    assert store.tail("t/a.bin", 2) == b"11"
+    assert [url.rpartition("/")[2] for url in list_files(f"{store_url}/t")] == ["a.bin", "b.bin"]
+    assert [read_bytes(url) for url in list_files(f"{store_url}/t/b*")] == [b"2"]
+
+
+def test_create_never_replaces(store_url: str) -> None:
+    store = Store(store_url)
+    assert store.create("plan.json", b"first")
+    assert not store.create("plan.json", b"second")
+    assert store.read("plan.json") == b"first"
+
+
+def test_a_missing_file_is_not_found(store_url: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        Store(store_url).read("nothing")
+
+
+def test_a_failed_local_put_leaves_nothing_under_the_name(tmp_path, monkeypatch) -> None:
+    store = Store(str(tmp_path))
+
+    def broken(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(StorageError, match="no space left"):
+        store.put("t/a.bin", b"half")
+    assert store.list() == []
+
+
+@pytest.mark.s3
+def test_wrong_credentials_are_named(s3_url: str, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    Store(s3_url).fs.clear_instance_cache()
+    try:
+        with pytest.raises(StorageError, match="AWS_SECRET_ACCESS_KEY"):
+            Store(s3_url).put("a", b"1")
+    finally:
+        Store(s3_url).fs.clear_instance_cache()

@@ -1,0 +1,122 @@
+"""Reading a catalog: rows by image id, out of Parquet tables that may hold millions."""
+
+from collections import OrderedDict
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.uv_maps import dequantise
+from workers.images import decode
+from workers.storage import Store
+
+ROW_GROUPS_KEPT = 8  # of about 100 rows: 20 MB each with UV maps of 256x256
+
+
+MAX_PIXELS = 50_000_000
+
+
+class CatalogError(ValueError):
+    """The URL holds no catalog; the message is one line."""
+
+
+class MissingRow(LookupError):  # noqa: N818 - its name is an error_type in the tables
+    """The catalog has no such row, or the row failed when it was made."""
+
+
+class _Place(NamedTuple):
+    file: str
+    row_group: int
+    row: int
+
+
+class Table:
+    """One table of a catalog, indexed by its id column (column 0)."""
+
+    def __init__(self, store: Store, name: str):
+        self.store, self.name = store, name
+        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+
+    @cached_property
+    def places(self) -> dict[str, _Place]:
+        """Where each id lies, in the order of the files; refuses an id that stands twice."""
+        files = [f.name for f in self.store.list(self.name) if f.name.endswith(".parquet")]
+        if not files:
+            raise CatalogError(f"{self.store.url}: no catalog there (no {self.name}/*.parquet)")
+        places: dict[str, _Place] = {}
+        for file in files:
+            with self.store.open(file) as stream:
+                parquet = pq.ParquetFile(stream)
+                column = parquet.schema_arrow.names[0]
+                for group in range(parquet.num_row_groups):
+                    ids = parquet.read_row_group(group, columns=[column]).column(0).to_pylist()
+                    for row, row_id in enumerate(ids):
+                        if row_id in places:
+                            raise CatalogError(f"{self.store.url}: {column} {row_id!r} twice")
+                        places[row_id] = _Place(file, group, row)
+        return places
+
+    def column(self, name: str) -> list[Any]:
+        """One column in the order of `places`."""
+        values: list[Any] = []
+        for file in dict.fromkeys(place.file for place in self.places.values()):
+            with self.store.open(file) as stream:
+                values += pq.read_table(stream, columns=[name]).column(0).to_pylist()
+        return values
+
+    def row(self, row_id: str) -> dict[str, Any]:
+        """One row; MissingRow when there is none."""
+        place = self.places.get(row_id)
+        if place is None:
+            raise MissingRow(f"{self.store.url}: no row {row_id!r} in {self.name}")
+        key = (place.file, place.row_group)
+        if key not in self._groups:
+            with self.store.open(place.file) as stream:
+                self._groups[key] = pq.ParquetFile(stream).read_row_group(place.row_group)
+            while len(self._groups) > ROW_GROUPS_KEPT:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(key)
+        return self._groups[key].slice(place.row, 1).to_pylist()[0]
+
+
+class Catalog:
+    """Photographs and UV maps by image id. Not for several threads at once."""
+
+    def __init__(self, url: str):
+        self.store = Store(url)
+        self.images, self.uv_maps = Table(self.store, "images"), Table(self.store, "uv_maps")
+
+    def photograph(self, image_id: str) -> np.ndarray:
+        """A photograph, uint8 (H, W, 3) RGB; MissingRow or ValueError when there is none."""
+        image = self.images.row(image_id)["image"]
+        if image is None or image["bytes"] is None:
+            raise MissingRow(f"{self.store.url}: {image_id!r} has no photograph")
+        return decode(image["bytes"], MAX_PIXELS)
+
+    def uv_map(self, image_id: str, layout: str) -> np.ndarray:
+        """A UV map, float32 (2, H, W) in [-1, 1], NaN off the body.
+
+        Raises MissingRow when there is none, ValueError when it is in another layout or damaged.
+        """
+        row = self.uv_maps.row(image_id)
+        if row["status"] != "ok":
+            raise MissingRow(
+                f"{self.store.url}: {image_id!r} has no UV map: {row['error_message']}"
+            )
+        if row["layout"] != layout:
+            raise ValueError(
+                f"{image_id!r} has a UV map of layout {row['layout']}, the model needs {layout}"
+            )
+        stored = np.frombuffer(row["uv"], "<u2")
+        return dequantise(stored.reshape(2, row["height"], row["width"]))
+
+    def usable(self, photographs: bool) -> list[str]:
+        """The ids with a UV map (and, if asked, a photograph), in the catalog's order."""
+        ids = list(self.uv_maps.places)
+        ok = [status == "ok" for status in self.uv_maps.column("status")]
+        if photographs:
+            widths = dict(zip(self.images.places, self.images.column("width"), strict=True))
+            ok = [good and widths.get(i) is not None for i, good in zip(ids, ok, strict=True)]
+        return [image_id for image_id, good in zip(ids, ok, strict=True) if good]

@@ -1,0 +1,179 @@
+"""Renders pairs of a source photograph and a target pose: the worker of `reposer render`."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from configs.schema import RenderConfig
+from models.reposer import Reposer
+from workers.catalog import Catalog
+from workers.images import encode
+from workers.shard import Key, Tables, pack
+from workers.tables import SCHEMAS
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+ENCODERS = 2  # threads that encode beside the model call
+POSES_KEPT = 1024  # decoded target UV maps, 0.5 MB each at 256x256
+
+
+class Pair(NamedTuple):
+    """What the model needs to render one row."""
+
+    key: Key
+    photograph: np.ndarray  # (H, W, 3) uint8
+    source_uv: np.ndarray  # (2, H, W) float32
+    target_uv: np.ndarray  # (2, h, w) float32
+
+
+class RenderWorker:
+    """Keys (source_id, pose_id) -> the `renders` table, a row a key, bad pairs as failed rows."""
+
+    def __init__(self, config: RenderConfig, load_model: Callable[[], Reposer]):
+        self.config, self.model = config, load_model()
+        self.microbatch = config.execution.microbatch or (
+            16 if self.model.device.type != "cpu" else 1
+        )
+        self._sources = Catalog(config.catalog)
+        self._poses: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._source: tuple[str | None, tuple[np.ndarray, np.ndarray] | None] = (None, None)
+        self._encoded: tuple[tuple[str, ...], Any] = ((), None)
+
+    @cached_property
+    def _pose_catalog(self) -> Catalog:
+        return Catalog(self.config.poses) if self.config.poses else self._sources
+
+    def __call__(self, keys: Sequence[Key]) -> Tables:
+        """Render pairs; pairs of one source should follow each other."""
+        rows: list[Future[dict]] = []
+        parts = pack(keys, lambda key: key[0], self.microbatch)
+        with ThreadPoolExecutor(1) as loader, ThreadPoolExecutor(ENCODERS) as encoders:
+            for loaded in _one_ahead(loader, self._load, parts):
+                pairs = [pair for pair in loaded if isinstance(pair, Pair)]
+                rendered = dict(zip((p.key for p in pairs), self._render_all(pairs), strict=True))
+                for pair in loaded:
+                    key, result = (pair.key, rendered[pair.key]) if isinstance(pair, Pair) else pair
+                    rows.append(encoders.submit(self._row, key, result))
+            table = pa.Table.from_pylist([row.result() for row in rows], SCHEMAS["renders"])
+        return {"renders": table}
+
+    def _load(self, keys: Sequence[Key]) -> list[Pair | tuple[Key, Exception]]:
+        loaded: list[Pair | tuple[Key, Exception]] = []
+        for key in keys:
+            try:
+                loaded.append(
+                    Pair(key, *self._load_source(str(key[0])), self._load_pose(str(key[1])))
+                )
+            except (LookupError, ValueError) as error:
+                loaded.append((key, error))
+        return loaded
+
+    def _load_source(self, source_id: str) -> tuple[np.ndarray, np.ndarray]:
+        if self._source[0] != source_id or self._source[1] is None:
+            photograph = self._sources.photograph(source_id)
+            uv = self._sources.uv_map(source_id, self.model.layout)
+            if photograph.shape[:2] != uv.shape[1:]:
+                raise ValueError(
+                    f"{source_id!r}: photograph {photograph.shape[:2]} and UV map {uv.shape[1:]} "
+                    "differ in (height, width)"
+                )
+            self._source = (source_id, (photograph, uv))
+        assert self._source[1] is not None
+        return self._source[1]
+
+    def _load_pose(self, pose_id: str) -> np.ndarray:
+        if pose_id not in self._poses:
+            self._poses[pose_id] = self._pose_catalog.uv_map(pose_id, self.model.layout)
+            while len(self._poses) > POSES_KEPT:
+                self._poses.popitem(last=False)
+        self._poses.move_to_end(pose_id)
+        return self._poses[pose_id]
+
+    def _render_all(self, pairs: Sequence[Pair]) -> list[np.ndarray | Exception]:
+        """Render pairs of any sizes, one model call for neighbours of equal sizes."""
+        rendered: list[np.ndarray | Exception] = []
+        for _, same in groupby(pairs, lambda p: (p.source_uv.shape, p.target_uv.shape)):
+            rendered += self._render(list(same))
+        return rendered
+
+    def _render(self, pairs: Sequence[Pair]) -> list[np.ndarray | Exception]:
+        """Render pairs of equal sizes; halves them on an error until the bad ones stand alone."""
+        try:
+            state, index = self._encode(pairs)
+            target_uv = torch.from_numpy(np.stack([p.target_uv for p in pairs]))
+            images = self.model.render(state, index, target_uv.to(self.model.device))
+            pixels = images.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+            return list(pixels.cpu().numpy())
+        except torch.AcceleratorError:
+            raise  # the CUDA context is lost: the process must end
+        except Exception as error:
+            if len(pairs) == 1:
+                return [error]
+            half = len(pairs) // 2
+            if isinstance(error, torch.OutOfMemoryError):
+                self.microbatch = half
+                torch.cuda.empty_cache()
+            return self._render(pairs[:half]) + self._render(pairs[half:])
+
+    def _encode(self, pairs: Sequence[Pair]) -> tuple[Any, list[int]]:
+        """The pairs' sources, encoded once, and each pair's place among them."""
+        sources = {str(p.key[0]): p for p in pairs}
+        ids = tuple(sources)
+        if self._encoded[0] != ids:
+            self._encoded = ((), None)  # frees the features before new ones are made
+            photographs = np.stack([p.photograph for p in sources.values()])
+            uv = np.stack([p.source_uv for p in sources.values()])
+            device = self.model.device
+            tensor = torch.from_numpy(photographs).to(device).permute(0, 3, 1, 2).float() / 255
+            self._encoded = (ids, self.model.encode(tensor, torch.from_numpy(uv).to(device)))
+        return self._encoded[1], [ids.index(str(p.key[0])) for p in pairs]
+
+    def _row(self, key: Key, result: np.ndarray | Exception) -> dict:
+        if isinstance(result, Exception):
+            return failed_row(key, type(result).__name__, " ".join(str(result).split()))
+        image = {"bytes": encode(result, self.config.image), "path": None}
+        height, width = result.shape[:2]
+        return _row(
+            key, status="ok", image=image, width=width, height=height, model=self.model.name
+        )
+
+
+def render_id(key: Key) -> str:
+    """A render's id."""
+    return f"{key[0]}__{key[1]}"
+
+
+def failed_row(key: Key, error_type: str, message: str) -> dict:
+    """The row of a pair that could not be rendered."""
+    return _row(key, status="failed", error_type=error_type, error_message=message)
+
+
+def failed_rows(keys: Sequence[Key], error_type: str, message: str) -> Tables:
+    """The table of pairs none of which could be rendered."""
+    rows = [failed_row(key, error_type, message) for key in keys]
+    return {"renders": pa.Table.from_pylist(rows, SCHEMAS["renders"])}
+
+
+def _row(key: Key, **values: object) -> dict:
+    ids = {"render_id": render_id(key), "source_id": key[0], "pose_id": key[1]}
+    return {**ids, "attempts": 1, **values}
+
+
+def _one_ahead(pool: ThreadPoolExecutor, load: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+    """Load each part while the part before it is being worked on."""
+    waiting: Future[R] | None = None
+    for part in parts:
+        following = pool.submit(load, part)
+        if waiting is not None:
+            yield waiting.result()
+        waiting = following
+    if waiting is not None:
+        yield waiting.result()
