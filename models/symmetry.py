@@ -14,11 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.coordinates import CONSISTENT, body_mask, meshgrid, sample, splat
-from models.layouts import LAYOUTS, mirror_map
-from models.lookup import rebuild_lookup
 
 VERSION = "symmetry-1"  # change it whenever pixels change
-TEXTURE = 256  # texels a side
+TEXTURE_SIZE = 256  # texels a side
 # DensePose's bodies are a little too large, so their outermost pixels show the background.
 # This share of the photograph's longer side is taken off before anything is copied from it.
 RIM = 0.01
@@ -31,14 +29,14 @@ class Source(NamedTuple):
     """Encoded sources."""
 
     photographs: Tensor  # S (B, 3, H, W)
-    coordinates: Tensor  # D (B, 2, TEXTURE, TEXTURE)
+    coordinates: Tensor  # D (B, 2, TEXTURE_SIZE, TEXTURE_SIZE)
 
 
 class SymmetryReposer:
     """Renders without weights; a `models.reposer.Reposer`.
 
-    `lookup` (models.lookup) is for layout smpl, where it is rebuilt if not given (ValueError
-    if that cannot be); `background` is the RGB, 0-255, of pixels off the body.
+    `mirror` is `models.layouts.mirror_map(layout, TEXTURE_SIZE, ...)`; `background` is the RGB,
+    0-255, of pixels off the body.
     """
 
     name = "symmetry"
@@ -46,15 +44,12 @@ class SymmetryReposer:
     def __init__(
         self,
         layout: str,
+        mirror: np.ndarray,
+        background: tuple[int, int, int],
         device: torch.device,
-        lookup: np.ndarray | None = None,
-        background: tuple[int, int, int] = (255, 255, 255),
     ):
         self.layout = layout
         self.device = device
-        if lookup is None and LAYOUTS[layout].mirror == "charts":
-            lookup = rebuild_lookup()
-        mirror = mirror_map(LAYOUTS[layout], TEXTURE, lookup)
         self.mirrored = ~np.isnan(mirror[0])
         self.mirror = np.rint(np.where(self.mirrored, mirror, 0)).astype(np.int64)
         self.islands = np.empty(self.mirrored.shape, np.int32)  # numbered from 1
@@ -116,7 +111,9 @@ def _seen(source_uv: Tensor) -> tuple[Tensor, Tensor]:
     core = torch.where(near_outside > 0, torch.nan, source_uv)
     xy = meshgrid(height, width, device=source_uv.device)
     values = torch.cat([xy, xy.square().sum(dim=1, keepdim=True)], dim=1)
-    mean, known = splat(values.expand(batch, -1, -1, -1), core, (TEXTURE, TEXTURE), CONSISTENT)
+    mean, known = splat(
+        values.expand(batch, -1, -1, -1), core, (TEXTURE_SIZE, TEXTURE_SIZE), CONSISTENT
+    )
     C = mean[:, :2]
     variance = mean[:, 2] - C.square().sum(dim=1)
     return C, (known[:, 0] > 0) & (variance < (JUMP / 2) ** 2)
@@ -133,7 +130,7 @@ def _sample_coordinates(D: Tensor, M_N: Tensor) -> Tensor:
     largest = F.max_pool2d(D, 2, stride=1)
     smallest = -F.max_pool2d(-D, 2, stride=1)
     spread = (largest - smallest).amax(dim=1)  # (K, t - 1, t - 1), a cell of four texels each
-    x, y = ((grid + 1) / 2 * (TEXTURE - 1)).long().clamp(0, TEXTURE - 2).unbind(dim=-1)
+    x, y = ((grid + 1) / 2 * (TEXTURE_SIZE - 1)).long().clamp(0, TEXTURE_SIZE - 2).unbind(dim=-1)
     pair = torch.arange(len(D), device=D.device).view(-1, 1, 1)
     return torch.where((spread[pair, y, x] < JUMP)[:, None], smooth, nearest)
 

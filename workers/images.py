@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from configs.schema import ImageFormat
 
@@ -14,39 +14,53 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 Image.MAX_IMAGE_PIXELS = None
 
 
+class BadImage(ValueError):  # noqa: N818 - its name is an error_type in the tables
+    """Not an image, or not one to be decoded; the message is one line."""
+
+
 def decode(data: bytes, max_pixels: int) -> np.ndarray:
     """Bytes of an image file -> its pixels, (H, W, 3) uint8 RGB, upright.
 
     EXIF orientation is applied, transparency composed over white, 16 bits scaled to 8,
     palette, grey and CMYK converted; of an animation the first frame is taken. Embedded
     colour profiles are ignored: pixels are read as sRGB.
-    Raises ValueError, one line, for anything that is no complete image of one of FORMATS or
+    Raises BadImage for anything that is no complete image of one of FORMATS or
     has more than `max_pixels` pixels (seen in the header, before anything is unpacked).
     """
     with open_image(data, max_pixels) as image:
         try:
             return np.asarray(_rgb(ImageOps.exif_transpose(image)))
         except Exception as error:  # damaged files raise a dozen types inside Pillow
-            raise ValueError(f"the {image.format} image is damaged: {_one_line(error)}") from error
+            raise BadImage(f"the {image.format} image is damaged: {_one_line(error)}") from error
 
 
 def open_image(data: bytes, max_pixels: int) -> Image.Image:
     """Read an image's header, without unpacking pixels; errors as in `decode`."""
     if not data:
-        raise ValueError("the image file is empty")
+        raise BadImage("the image file is empty")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise ValueError(f"not an image file of a known kind ({', '.join(FORMATS)})") from None
+        raise BadImage(f"not an image file of a known kind ({', '.join(FORMATS)})") from None
     except Exception as error:
-        raise ValueError(f"the image's header is damaged: {_one_line(error)}") from error
+        raise BadImage(f"the image's header is damaged: {_one_line(error)}") from error
     width, height = image.size
     if width * height > max_pixels:
         image.close()
-        raise ValueError(
-            f"the image has {width}x{height} pixels, more than max_pixels={max_pixels}"
-        )
+        raise BadImage(f"the image has {width}x{height} pixels, more than max_pixels={max_pixels}")
     return image
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether the file holds just what `decode` makes of it: upright 8-bit RGB, JPEG or PNG."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return (
+            image.mode == "RGB"
+            and not image.has_transparency_data
+            and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            # The bit depth of a PNG is byte 24; Pillow reads 16 bits as 8.
+            and (image.format == "JPEG" or (image.format == "PNG" and data[24] == 8))
+        )
 
 
 def encode(pixels: np.ndarray, fmt: ImageFormat) -> bytes:
@@ -68,7 +82,7 @@ def encode(pixels: np.ndarray, fmt: ImageFormat) -> bytes:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("F", "I"):
-        raise ValueError("32 bits a channel have no agreed range: save it with 8 or 16 bits")
+        raise BadImage("32 bits a channel have no agreed range: save it with 8 or 16 bits")
     if image.mode.startswith("I;16"):  # convert() would clip at 255
         grey = np.rint(np.asarray(image).astype(np.float64) / 257).astype(np.uint8)
         return Image.fromarray(grey).convert("RGB")

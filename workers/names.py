@@ -1,0 +1,28 @@
+"""DeepFashion's file names, which every later work spells in its own way."""
+
+import re
+
+_EXTENSION = re.compile(r"\.(jpe?g|png|webp|npy)$")
+_PREFIX = re.compile(r"^fash?ion")  # "fasion", sic
+_SEPARATORS = re.compile(r"[_#/-]")
+_DEEPFASHION = re.compile(r"^((?:wo)?men[a-z]+)id(\d{8})(\d{2})\d[a-z]+$")
+
+
+def canonical_key(name: str) -> str:
+    """One spelling for all of a DeepFashion photograph's names.
+
+    WOMEN/Dresses/id_00000106/03_1_front.jpg, WOMEN#Dresses#id_00000106#03_1_front.jpg and
+    fashionWOMENDressesid0000010603_1front.jpg all become womendressesid00000106031front.
+    Other names pass through the same rule: lower case, no extension, none of `_ # - /`.
+    """
+    bare = _SEPARATORS.sub("", _EXTENSION.sub("", name.lower()))
+    return _PREFIX.sub("", bare)
+
+
+def item_id(name: str) -> str | None:
+    """The garment on one person that a DeepFashion name belongs to; None for other names.
+
+    The item's id with the number of its colour or set: `id_00000106_03`.
+    """
+    match = _DEEPFASHION.match(canonical_key(name))
+    return match and f"id_{match[2]}_{match[3]}"
