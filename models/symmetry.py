@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.coordinates import CONSISTENT, body_mask, meshgrid, sample, splat
+from models.layouts import LAYOUTS, mirror_map
+from models.lookup import rebuild_lookup
 
 VERSION = "symmetry-1"  # change it whenever pixels change
 TEXTURE_SIZE = 256  # texels a side
@@ -35,8 +37,8 @@ class Source(NamedTuple):
 class SymmetryReposer:
     """Renders without weights; a `models.reposer.Reposer`.
 
-    `mirror` is `models.layouts.mirror_map(layout, TEXTURE_SIZE, ...)`; `background` is the RGB,
-    0-255, of pixels off the body.
+    `lookup` (models.lookup) is for layout smpl, where it is rebuilt if not given (ValueError
+    if that cannot be); `background` is the RGB, 0-255, of pixels off the body.
     """
 
     name = "symmetry"
@@ -44,12 +46,15 @@ class SymmetryReposer:
     def __init__(
         self,
         layout: str,
-        mirror: np.ndarray,
-        background: tuple[int, int, int],
         device: torch.device,
+        lookup: np.ndarray | None = None,
+        background: tuple[int, int, int] = (255, 255, 255),
     ):
         self.layout = layout
         self.device = device
+        if lookup is None and LAYOUTS[layout].mirror == "charts":
+            lookup = rebuild_lookup()
+        mirror = mirror_map(LAYOUTS[layout], TEXTURE_SIZE, lookup)
         self.mirrored = ~np.isnan(mirror[0])
         self.mirror = np.rint(np.where(self.mirrored, mirror, 0)).astype(np.int64)
         self.islands = np.empty(self.mirrored.shape, np.int32)  # numbered from 1
