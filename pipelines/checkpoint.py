@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from configs.schema import CheckpointImportConfig
-from models.checkpoint import import_authors
+from models.authors import import_authors
 from pipelines.runs import RunError
 from workers.storage import Store
 

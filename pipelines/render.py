@@ -15,7 +15,7 @@ from pipelines.runs import Plan, RunError, fingerprint, make_plan
 from workers.catalog import Catalog
 from workers.images import decode
 from workers.model import ModelSpec
-from workers.names import canonical_key
+from workers.names import canonical_key, item_id
 from workers.render import RenderWorker, failed_rows, render_id
 from workers.shard import Job, Key
 from workers.storage import Store, read_bytes
@@ -87,7 +87,7 @@ class _Ids:
 
     def __init__(self, catalog: Catalog):
         self.known = catalog.uv_maps.places
-        self.by_key = {canonical_key(image_id): image_id for image_id in self.known}
+        self.by_key = {canonical_key(i): i for i in self.known if item_id(i)}
 
     def __call__(self, name: str) -> str:
         if name in self.known:

@@ -47,7 +47,7 @@ def spread_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[s
             group = pq.ParquetFile(stream).read_row_group(0, [*columns, "status"])
         good = group.filter(pc.field("status") == "ok")
         step = max(1, len(good) * len(chosen) // SAMPLES)
-        rows += good.take(list(range(0, len(good), step))).to_pylist()
+        rows += good.take(np.arange(0, len(good), step)).to_pylist()
     return rows[:: max(1, len(rows) // SAMPLES)][:SAMPLES]
 
 

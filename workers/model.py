@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 
 from models.checkpoint import load as load_checkpoint
-from models.layouts import LAYOUTS, mirror_map
-from models.lookup import load_lookup, rebuild_lookup
+from models.layouts import LAYOUTS
+from models.lookup import load_lookup
 from models.reposer import Reposer
-from models.symmetry import TEXTURE_SIZE, SymmetryReposer
+from models.symmetry import SymmetryReposer
 from workers.storage import Store, read_bytes
 
 
@@ -29,9 +29,7 @@ class ModelSpec:
                 return load_checkpoint(Store(self.model).read, device)
             except ValueError as error:
                 raise ValueError(f"model={self.model}: {error}") from error
-        layout = LAYOUTS[self.layout]
-        lookup = None
-        if layout.mirror == "charts":
-            lookup = load_lookup(read_bytes(self.lookup)) if self.lookup else rebuild_lookup()
-        mirror = mirror_map(layout, TEXTURE_SIZE, lookup)
-        return SymmetryReposer(layout.name, mirror, self.background, device)
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"UV layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
+        lookup = load_lookup(read_bytes(self.lookup)) if self.lookup else None
+        return SymmetryReposer(self.layout, device, lookup, self.background)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -92,7 +93,7 @@ def commit(job: Job, store: Store, shard: Shard, tables: Tables, seconds: float)
     for name in job.tables:
         table = tables[name].cast(SCHEMAS[name])  # with its metadata, also after a concat
         places = [position[row_id] for row_id in table.column(0).to_pylist()]
-        table = table.take(sorted(range(len(places)), key=places.__getitem__))
+        table = table.take(np.argsort(places, kind="stable"))
         files[shard.file(name)] = parquet_bytes(table)
     status = tables[job.tables[-1]]
     if sorted(status.column(0).to_pylist()) != sorted(ids):
@@ -129,9 +130,17 @@ def _failed_keys(job: Job, shard: Shard, tables: Tables) -> list[Key]:
 
 
 def _replace(job: Job, keys: Sequence[Key], before: Tables, made: Tables) -> Tables:
+    """The shard's tables with the rows of some keys made anew."""
     again = [job.row_id(key) for key in keys]
-    kept = {
-        name: table.filter(~pc.field(table.column_names[0]).isin(again))
-        for name, table in before.items()
-    }
-    return concat([kept, made])
+    tables = {}
+    for name, table in before.items():
+        row_id = table.column_names[0]
+        old, new = pc.field(row_id).isin(again), made[name]
+        if "attempts" in table.column_names:
+            rows = table.filter(old).select([row_id, "attempts"]).to_pylist()
+            earlier = {row[row_id]: row["attempts"] for row in rows}
+            rows = new.to_pylist()
+            rows = [row | {"attempts": row["attempts"] + earlier[row[row_id]]} for row in rows]
+            new = pa.Table.from_pylist(rows, new.schema)
+        tables[name] = pa.concat_tables([table.filter(~old), new])
+    return tables
