@@ -1,5 +1,7 @@
 """g, which paints the new view from the photograph and its texture, warped into the new pose."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -63,7 +65,7 @@ class Generator(nn.Module):
 
 
 def deformation_fields(
-    coordinates: Tensor, mask: Tensor, sizes: list[tuple[int, int]]
+    coordinates: Tensor, mask: Tensor, sizes: Sequence[torch.Size]
 ) -> list[Tensor]:
     """Where the deformable skips read the source's features, fine to coarse.
 
@@ -73,7 +75,7 @@ def deformation_fields(
     fields = []
     for size in sizes:
         coordinates = resize(coordinates, size) if coordinates.shape[-2:] != size else coordinates
-        mask = F.interpolate(mask, size, mode="nearest")
+        mask = F.interpolate(mask, list(size), mode="nearest")
         own = meshgrid(*size, device=coordinates.device)
         fields.append(coordinates * mask + own * (1 - mask))
     return fields

@@ -1,14 +1,10 @@
 """The building blocks of f and g."""
 
-import copy
-from typing import TypeVar
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -53,19 +49,6 @@ class Block(nn.Module):
         return F.leaky_relu_(self.norm(self.conv(x)), 0.01)
 
 
-def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     """Bilinear resize to (height, width), pixel areas aligned."""
-    return F.interpolate(x, size, mode="bilinear", align_corners=False)
-
-
-def folded(network: Network) -> Network:
-    """A frozen copy for inference, with every spectral norm divided into its weights once.
-
-    In training, spectral norm runs a power iteration a forward; a network that did so in
-    inference too would drift with the calls made to it.
-    """
-    network = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in network.modules():
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
-    return network
+    return F.interpolate(x, list(size), mode="bilinear", align_corners=False)

@@ -15,8 +15,8 @@ from models.coordinates import (
     splat,
 )
 from models.generator import Generator
+from models.inference import folded
 from models.inpainter import Inpainter
-from models.layers import folded
 
 
 class Reposer(Protocol):
@@ -95,8 +95,8 @@ class CoordinateReposer:
         self.sha256 = sha256
         self.device = device
         self.convention = CONVENTIONS[config.convention]
-        self.inpainter = folded(inpainter).to(device)
-        self.generator = folded(generator).to(device)
+        self.inpainter = folded(inpainter, device)
+        self.generator = folded(generator, device)
 
     @torch.inference_mode()
     def encode(self, photographs: Tensor, source_uv: Tensor) -> list[Source]:
