@@ -1,0 +1,185 @@
+"""Turns photographs and their DensePose results into a catalog: the worker of `reposer extract`."""
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from configs.schema import ExtractConfig, ImageFormat
+from models.iuv import iuv_from_image, uv_from_iuv
+from models.lookup import load_lookup, rebuild_lookup
+from models.uv_maps import quantise
+from workers.framing import frame, person_box
+from workers.images import decode, encode, is_plain
+from workers.photos import Photo
+from workers.shard import Key, Tables
+from workers.storage import read_bytes
+from workers.tables import SCHEMAS
+
+READERS = 4  # threads: one decodes while others wait for storage
+OFF_BODY = -10  # how some UV arrays mark undefined pixels
+
+
+class MissingUvMap(ValueError):  # noqa: N818 - these names are error_types in the tables
+    """No UV map was found for the photograph."""
+
+
+class BadUvMap(ValueError):  # noqa: N818
+    """The UV map's file holds no UV map."""
+
+
+class EmptyUvMap(ValueError):  # noqa: N818
+    """There is nobody on the UV map."""
+
+
+class SizeMismatch(ValueError):  # noqa: N818
+    """Files that belong together differ in size."""
+
+
+class ExtractWorker:
+    """Keys (`workers.photos.Photo`) -> tables `images` and `uv_maps`, a row a key in each.
+
+    A row whose files cannot be used has no image and the status `failed`.
+    """
+
+    def __init__(self, config: ExtractConfig):
+        self.config = config
+
+    def __call__(self, keys: Sequence[Key]) -> Tables:
+        """Read, frame and store photographs and maps."""
+        photos = [Photo._make(key) for key in keys]
+        if any(photo.iuv for photo in photos):
+            _ = self._lookup  # once, before the threads
+        with ThreadPoolExecutor(READERS) as pool:
+            rows = list(pool.map(self._rows, photos))
+        return _tables(rows)
+
+    @cached_property
+    def _lookup(self) -> np.ndarray:
+        return read_lookup(self.config)
+
+    def _rows(self, photo: Photo) -> tuple[dict, dict]:
+        try:
+            uv = self._uv_map(photo)
+            if photo.image is None:
+                return self._pose(photo, uv)
+            return self._photograph(photo, photo.image, uv)
+        except Exception as error:  # whatever a stranger's file raises, it is this row's
+            return _failed(photo, type(error).__name__, " ".join(str(error).split()))
+
+    def _pose(self, photo: Photo, uv: np.ndarray) -> tuple[dict, dict]:
+        box = person_box(uv, self.config)
+        return _image_row(photo), _uv_row(photo, frame(uv, box, self.config.size))
+
+    def _photograph(self, photo: Photo, url: str, uv: np.ndarray) -> tuple[dict, dict]:
+        data = read_bytes(url)
+        pixels = decode(data, self.config.max_pixels)
+        _same_size("photograph", pixels, "UV map", uv)
+        box = person_box(uv, self.config)
+        framed = frame(pixels, box, self.config.size)
+        # Pixels that stay as they are keep their file: encoding it again would lose or add bytes.
+        if framed.shape != pixels.shape or (framed != pixels).any() or not is_plain(data):
+            data = encode(framed, ImageFormat(format="png", quality=100))
+        height, width = framed.shape[:2]
+        image = {"image": {"bytes": data, "path": None}, "width": width, "height": height}
+        return _image_row(photo, **image), _uv_row(photo, frame(uv, box, self.config.size))
+
+    def _uv_map(self, photo: Photo) -> np.ndarray:
+        """The photograph's UV map, (H, W, 2) float32, NaN off the body."""
+        if photo.iuv is not None:
+            uv = self._from_iuv(photo.iuv, photo.instances)
+        elif photo.uv is not None:
+            uv = read_uv_array(read_bytes(photo.uv), self.config.max_pixels)
+            if self.config.flip_v:
+                uv = uv * np.array([1, -1], uv.dtype)
+        else:
+            raise MissingUvMap(f"no {photo.image_id}_IUV.png and no {photo.image_id}.npy")
+        if np.isnan(uv).any(axis=-1).all():
+            raise EmptyUvMap(f"{photo.iuv or photo.uv}: nobody is on the map")
+        return uv
+
+    def _from_iuv(self, url: str, instances: str | None) -> np.ndarray:
+        """Read an IUV PNG; of several instances, the one with most pixels is kept."""
+        iuv = iuv_from_image(decode(read_bytes(url), self.config.max_pixels))
+        if instances is not None:
+            person = decode(read_bytes(instances), self.config.max_pixels)[..., 0]
+            _same_size("IUV image", iuv, "instance image", person)
+            pixels = np.bincount(person[iuv[..., 0] > 0], minlength=1)
+            iuv = np.where((person == pixels.argmax())[..., None], iuv, 0)
+        return uv_from_iuv(iuv, self._lookup)
+
+
+def read_lookup(config: ExtractConfig) -> np.ndarray:
+    """The DensePose lookup that the config names; ValueError when there is none."""
+    return load_lookup(read_bytes(config.lookup)) if config.lookup else rebuild_lookup()
+
+
+def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
+    """The bytes of a .npy file -> UV map (H, W, 2) float32; BadUvMap if they hold none."""
+    try:
+        uv = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise BadUvMap(f"no .npy file of numbers: {error}") from error
+    if not isinstance(uv, np.ndarray) or uv.ndim != 3 or uv.shape[2] != 2 or uv.dtype.kind != "f":
+        found = f"{getattr(uv, 'shape', type(uv))} {getattr(uv, 'dtype', '')}"
+        raise BadUvMap(f"a UV array holds floats of shape (H, W, 2), this one {found}")
+    if uv.shape[0] * uv.shape[1] > max_pixels:
+        raise BadUvMap(f"the UV array has shape {uv.shape}, more than max_pixels={max_pixels}")
+    uv = np.where((uv == OFF_BODY).any(axis=-1, keepdims=True), np.nan, uv)
+    return uv.astype(np.float32)
+
+
+def photo_id(key: Key) -> str:
+    """A key's row id."""
+    return str(key[0])
+
+
+def failed_rows(keys: Sequence[Key], error_type: str, message: str) -> Tables:
+    """The tables of photographs none of which could be read."""
+    return _tables([_failed(Photo._make(key), error_type, message) for key in keys])
+
+
+def _same_size(what: str, a: np.ndarray, other: str, b: np.ndarray) -> None:
+    if a.shape[:2] != b.shape[:2]:
+        (h, w), (h2, w2) = a.shape[:2], b.shape[:2]
+        raise SizeMismatch(f"the {what} has {w}x{h} pixels, its {other} {w2}x{h2}")
+
+
+def _image_row(photo: Photo, **values: object) -> dict:
+    return {"image_id": photo.image_id, "item_id": photo.item_id, **values}
+
+
+def _uv_row(photo: Photo, uv: np.ndarray) -> dict:
+    height, width = uv.shape[:2]
+    return {
+        "image_id": photo.image_id,
+        "layout": "smpl",
+        "uv": quantise(uv).tobytes(),
+        "width": width,
+        "height": height,
+        "extractor": "precomputed",
+        "status": "ok",
+    }
+
+
+def _failed(photo: Photo, error_type: str, message: str) -> tuple[dict, dict]:
+    uv_row = {
+        "image_id": photo.image_id,
+        "layout": "smpl",
+        "extractor": "precomputed",
+        "status": "failed",
+        "error_type": error_type,
+        "error_message": message,
+    }
+    return _image_row(photo), uv_row
+
+
+def _tables(rows: Sequence[tuple[dict, dict]]) -> Tables:
+    images, uv_maps = zip(*rows, strict=True) if rows else ((), ())
+    return {
+        "images": pa.Table.from_pylist(list(images), SCHEMAS["images"]),
+        "uv_maps": pa.Table.from_pylist(list(uv_maps), SCHEMAS["uv_maps"]),
+    }

@@ -1,0 +1,157 @@
+"""Finds what `reposer extract` is to read: photographs, and the UV maps that belong to them."""
+
+import io
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+from configs.schema import ExtractConfig
+from workers.names import canonical_key, item_id
+from workers.storage import Store, list_files, read_bytes
+
+PHOTOGRAPHS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
+WILDCARDS = "*?["
+
+
+class Photo(NamedTuple):
+    """One row to be: URLs of a photograph and of its UV map. One of the two may be missing."""
+
+    image_id: str
+    image: str | None = None  # None: a pose without a photograph
+    iuv: str | None = None  # an IUV PNG, or
+    uv: str | None = None  # a UV array
+    instances: str | None = None  # beside the IUV PNG: whose each pixel is
+    item_id: str | None = None
+
+
+class _Files(NamedTuple):
+    """URLs by role and name: the path below the root, less extension and the role's suffix."""
+
+    photographs: dict[str, str]
+    maps: dict[str, str]
+    instances: dict[str, str]
+
+
+def find_photos(config: ExtractConfig) -> list[Photo]:
+    """List the input of an extraction, by id; a table's rows stay in their order.
+
+    In folders, and for globs, maps are known by their names: NAME_IUV.png, with NAME_INDS.png
+    where there are instances, or NAME.npy belongs to NAME.jpg; NAME_sil.png, a silhouette, is
+    left out (suffixes in either case). NAME may be another spelling of the same DeepFashion
+    photograph. A map of the input without a photograph is a pose. A photograph without a map
+    is listed too: it will be a failed row.
+    Raises ValueError when nothing is found, when one name stands for two files, and for tables
+    that lack columns or values.
+    """
+    glob = any(c in config.input for c in WILDCARDS)
+    if config.input.endswith((".csv", ".parquet")) and not glob:
+        return _from_table(config.input)
+    files = list_files(config.input)
+    found = _by_role(_root(config.input), files)
+    if not found.photographs and not found.maps:
+        raise ValueError(f"{config.input}: no photographs and no UV maps there")
+    maps = found
+    if config.uv is not None:
+        maps = _by_role(_root(config.uv), list_files(config.uv))
+    elif glob:
+        folders = sorted({url.rpartition("/")[0] for url in files})
+        maps = _by_role(_root(config.input), [u for f in folders for u in list_files(f)])
+    return _join(found, maps)
+
+
+def _root(url: str) -> str:
+    """The folder of a listing: what comes before the first wildcard."""
+    fixed = url
+    for wildcard in WILDCARDS:
+        fixed = fixed.partition(wildcard)[0]
+    if fixed != url:
+        fixed = fixed.rpartition("/")[0] or ("/" if fixed.startswith("/") else ".")
+    return Store(fixed).root.rstrip("/") + "/"
+
+
+def _by_role(root: str, urls: Iterable[str]) -> _Files:
+    files = _Files({}, {}, {})
+    for url in urls:
+        name, _, extension = url.partition(root)[2].rpartition(".")
+        extension, (stem, _, suffix) = extension.lower(), name.rpartition("_")
+        role = suffix.lower() if stem and extension == "png" else ""
+        if role == "iuv":
+            _add(files.maps, stem, url)
+        elif role == "inds":
+            _add(files.instances, stem, url)
+        elif extension == "npy":
+            _add(files.maps, name, url)
+        elif extension in PHOTOGRAPHS and role != "sil":
+            _add(files.photographs, name, url)
+    return files
+
+
+def _add(names: dict[str, str], name: str, url: str) -> None:
+    if names.setdefault(name, url) != url:
+        raise ValueError(f"{names[name]} and {url} have one name, {name}: keep one, or rename it")
+
+
+def _join(found: _Files, maps: _Files) -> list[Photo]:
+    """Photographs with their maps, by name, else as DeepFashion's; then the maps left over."""
+    spelled: dict[str, str] = {}  # of the maps whose name is no photograph's
+    for name, url in maps.maps.items():
+        if name not in found.photographs and item_id(name):
+            _add(spelled, canonical_key(name), url)
+    taken: dict[str, str] = {}  # map -> photograph
+    photos = []
+    for name, image in found.photographs.items():
+        uv = maps.maps.get(name) or (spelled.get(canonical_key(name)) if item_id(name) else None)
+        if uv and taken.setdefault(uv, image) != image:
+            raise ValueError(f"{taken[uv]} and {image} are one photograph: both belong to {uv}")
+        photos.append(_photo(name, image, uv, maps))
+    poses = {name: uv for name, uv in found.maps.items() if uv not in taken}
+    # A map beside the photograph, where uv= names another folder with a better one.
+    poses = {name: uv for name, uv in poses.items() if name not in found.photographs}
+    photos += [_photo(name, None, uv, found) for name, uv in poses.items()]
+    return sorted(photos, key=lambda photo: photo.image_id)
+
+
+def _photo(name: str, image: str | None, uv: str | None, maps: _Files) -> Photo:
+    if uv is None or uv.lower().endswith(".npy"):
+        return Photo(name, image, uv=uv, item_id=item_id(name))
+    instances = maps.instances.get(next(n for n, url in maps.maps.items() if url == uv))
+    return Photo(name, image, iuv=uv, instances=instances, item_id=item_id(name))
+
+
+def _from_table(url: str) -> list[Photo]:
+    """Rows of a CSV or Parquet table; its paths are relative to its folder."""
+    data = io.BytesIO(read_bytes(url))
+    try:
+        table = pd.read_parquet(data) if url.endswith(".parquet") else pd.read_csv(data, dtype=str)
+    except Exception as error:  # pandas and pyarrow raise many types
+        raise ValueError(f"{url}: not a readable table: {str(error).splitlines()[0]}") from error
+    columns = {"image_id", "image", "iuv", "uv", "item_id"} & set(table.columns)
+    if not columns >= {"image_id", "image"} or not columns & {"iuv", "uv"}:
+        raise ValueError(
+            f"{url}: wants columns image_id, image, and iuv or uv; has "
+            f"{', '.join(map(str, table.columns))}"
+        )
+    folder = url.rpartition("/")[0]
+    rows: dict[str, int] = {}
+    photos = []
+    for number, row in enumerate(table.to_dict("records"), start=1):
+        values = {c: str(row[c]) for c in columns if not pd.isna(row[c])}
+        image_id = values.get("image_id")
+        if image_id is None:
+            raise ValueError(f"{url}: row {number} lacks image_id")
+        if rows.setdefault(image_id, number) != number:
+            raise ValueError(f"{url}: rows {rows[image_id]} and {number} are both {image_id}")
+        if "iuv" in values and "uv" in values:
+            raise ValueError(f"{url}: row {number} ({image_id}) has both iuv and uv: give one")
+        for column in {"image", "iuv", "uv"} & values.keys():
+            values[column] = _below(folder, values[column])
+        photos.append(Photo(**{"item_id": item_id(image_id), **values}))
+    if not photos:
+        raise ValueError(f"{url}: the table has no rows")
+    return photos
+
+
+def _below(folder: str, path: str) -> str:
+    absolute = "://" in path or path.startswith("/") or not folder
+    return path if absolute else f"{folder}/{path}"
