@@ -192,9 +192,7 @@ def _aim(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     a, b = np.array(_unit(start)), np.array(_unit(end))
     axis = np.cross(a, b)
     sine, cosine = np.linalg.norm(axis), a @ b
-    return Rotation.from_rotvec(
-        axis / max(sine, 1e-12) * np.arctan2(sine, cosine)
-    ).as_matrix()
+    return Rotation.from_rotvec(axis / max(sine, 1e-12) * np.arctan2(sine, cosine)).as_matrix()
 
 
 def _unit(v: np.ndarray | Direction) -> np.ndarray:

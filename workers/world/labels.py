@@ -1,0 +1,29 @@
+"""The codes of the segmentation maps (8-bit PNG), and which of them go with the head and hands."""
+
+BACKGROUND = 0
+FACE = 1
+HAIR = 2
+HANDS = 3
+SKIN = 4  # other skin
+TOP = 5
+TROUSERS = 6
+SKIRT = 7
+DRESS = 8
+SHOES = 9
+OUTERWEAR = 10
+SOCKS = 11
+
+NAMES = {
+    BACKGROUND: "background",
+    FACE: "face",
+    HAIR: "hair",
+    HANDS: "hands",
+    SKIN: "skin",
+    TOP: "top",
+    TROUSERS: "trousers",
+    SKIRT: "skirt",
+    DRESS: "dress",
+    SHOES: "shoes",
+    OUTERWEAR: "outerwear",
+    SOCKS: "socks",
+}

@@ -1,0 +1,132 @@
+"""Studio light: key, fill, sky and rim; a shadow map; a soft shadow on the floor; backdrops.
+
+Light adds up in linear values; paint is given in sRGB. A square stands in for sRGB's curve.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from workers.world.camera import Camera
+from workers.world.places import smoothstep
+from workers.world.raster import rasterise
+
+SHADOW_SIZE = 320
+
+
+@dataclass(frozen=True)
+class Studio:
+    """`key` is the unit direction towards the key light; colours are sRGB in [0, 1]."""
+
+    key: np.ndarray
+    strength: float
+    ambient: float
+    warmth: float
+    top: tuple[float, float, float]  # backdrop above
+    bottom: tuple[float, float, float]  # and below
+
+
+def linear(srgb: np.ndarray) -> np.ndarray:
+    return np.square(srgb)
+
+
+def shade(
+    studio: Studio,
+    colour: np.ndarray,
+    normal: np.ndarray,
+    lit: np.ndarray,
+    open_sky: np.ndarray,
+    gloss: np.ndarray,
+) -> np.ndarray:
+    """Linear radiance (N, 3) of surfaces: paint (N, 3) sRGB, unit normals (N, 3) in camera axes.
+
+    `lit` (N,) is the share of the key that arrives, `open_sky` (N,) of the ambient light,
+    `gloss` (N,) the strength of the highlight.
+    """
+    wrap = 0.18  # softboxes reach past the terminator
+    key = np.clip((normal @ studio.key + wrap) / (1 + wrap), 0, None) * lit
+    fill = np.clip(normal @ _unit((0.75, -0.62, 0.25)), 0, None) * 0.26
+    sky = studio.ambient * (0.72 + 0.28 * normal[:, 2]) * open_sky
+    rim = np.clip(normal @ _unit((0.55, 0.80, 0.30)), 0, None) * 0.22
+    warm = np.array([1 + 0.05 * studio.warmth, 1.0, 1 - 0.06 * studio.warmth])
+    cool = np.array([0.985, 1.0, 1.02])
+    light = key[:, None] * studio.strength * warm + (fill * open_sky + sky + rim)[:, None] * cool
+    half = _unit(studio.key + np.array([0.0, -1.0, 0.0]))
+    highlight = np.clip(normal @ half, 0, None) ** 22 * gloss * lit
+    return linear(colour) * light + highlight[:, None] * 0.35
+
+
+def key_light_reach(
+    studio: Studio, vertices: np.ndarray, faces: np.ndarray, points: np.ndarray
+) -> np.ndarray:
+    """(N,) share of the key light that reaches points (N, 3): a softened shadow map."""
+    right = _unit(np.cross(studio.key, (0.0, 0.0, 1.0)))
+    up = np.cross(right, studio.key)
+    axes = np.stack([right, -up, -studio.key])
+    seen = vertices @ axes.T
+    low = seen[np.unique(faces)].min(0)
+    high = seen[np.unique(faces)].max(0)
+    scale = (SHADOW_SIZE - 5) / (high[:2] - low[:2]).max()
+    screen = np.concatenate([(seen[:, :2] - low[:2]) * scale + 2, seen[:, 2:] - low[2] + 1], axis=1)
+    depth = rasterise(screen, faces, SHADOW_SIZE, SHADOW_SIZE)[2]
+    at = points @ axes.T
+    x, y = ((at[:, :2] - low[:2]) * scale + 2).T
+    z = at[:, 2] - low[2] + 1
+    lit = np.zeros(len(points))
+    offsets = [(-1.2, -0.4), (-0.4, 1.2), (0.4, -1.2), (1.2, 0.4), (0.0, 0.0), (-1.5, 1.5),
+               (1.5, -1.5), (1.6, 1.6), (-1.6, -1.6)]  # fmt: skip
+    for dx, dy in offsets:
+        column = np.clip(np.rint(x + dx * 1.3).astype(int), 0, SHADOW_SIZE - 1)
+        row = np.clip(np.rint(y + dy * 1.3).astype(int), 0, SHADOW_SIZE - 1)
+        lit += z < depth[row, column] + 0.028
+    return lit / len(offsets)
+
+
+def open_sky(depth: np.ndarray) -> np.ndarray:
+    """(H, W) share of ambient light, from how far each pixel lies behind its surroundings."""
+    hit = np.isfinite(depth)
+    z = np.where(hit, depth, 0.0)
+    sky = np.ones_like(depth)
+    for sigma, strength in ((0.008, 0.5), (0.03, 0.55)):
+        s = sigma * len(depth)
+        mass = gaussian_filter(hit.astype(np.float64), s, truncate=2.5)
+        mean = gaussian_filter(z, s, truncate=2.5) / np.maximum(mass, 1e-6)
+        behind = np.where(hit, depth - mean, 0.0)
+        sky *= 1 - strength * smoothstep(0.004, 0.20, behind)
+    return sky
+
+
+def backdrop(studio: Studio, camera: Camera, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Linear backdrop (H, W, 3) with the person's shadow on the floor (z = 0)."""
+    size = camera.size
+    rows = np.linspace(0, 1, size)[:, None, None]
+    blend = smoothstep(0.15, 0.95, rows)
+    picture = linear(np.array(studio.top)) * (1 - blend) + linear(np.array(studio.bottom)) * blend
+    x = np.linspace(-1, 1, size)[None, :, None]
+    glow = np.exp(-(x**2) * 0.6 - ((rows - 0.42) * 1.7) ** 2 * 0.6)
+    picture = picture * (0.93 + 0.07 * glow)
+    quarter = Camera(size // 4, camera.focal / 4, (camera.centre[0] / 4, camera.centre[1]),
+                     camera.eye, camera.row / 4)  # fmt: skip
+    flat = vertices - studio.key * (vertices[:, 2:] / max(studio.key[2], 0.3)) * 0.55
+    contact = vertices.copy()
+    shadow = np.zeros((size // 4, size // 4))
+    for ground, sigma, strength in ((flat, 0.030, 0.20), (contact, 0.012, 0.34)):
+        low = faces if ground is flat else faces[(vertices[faces][:, :, 2] < 0.10).all(1)]
+        screen = quarter.project(ground * [1, 1, 0])
+        hit = rasterise(screen, low, size // 4, size // 4)[0] >= 0
+        shadow = np.maximum(shadow, gaussian_filter(hit * strength, sigma * size / 4))
+    shadow = np.kron(shadow, np.ones((4, 4)))
+    shadow = gaussian_filter(np.pad(shadow, ((0, size % 4), (0, size % 4)), mode="edge"), 3)
+    return picture * (1 - shadow[:size, :size, None])
+
+
+def tone(radiance: np.ndarray) -> np.ndarray:
+    """Linear (..., 3) -> uint8 sRGB, highlights rolled off."""
+    rolled = np.where(radiance > 0.8, 0.8 + 0.2 * np.tanh((radiance - 0.8) / 0.35), radiance)
+    return np.rint(np.sqrt(np.clip(rolled, 0, 1)) * 255).astype(np.uint8)
+
+
+def _unit(v: np.ndarray | tuple[float, float, float]) -> np.ndarray:
+    v = np.asarray(v, np.float64)
+    return v / np.linalg.norm(v)

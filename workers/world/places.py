@@ -1,0 +1,112 @@
+"""Places on the body: canonical positions, and the coordinates that garments are cut in.
+
+Everything is in metres on the average adult of `bodies.template()`, at rest: the floor is at
+z = -0.82, crotch 0.07, waist 0.33, armpits 0.60, chin 0.78, crown 1.02; the front is -y.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from workers.world import bodies
+
+KNEE, CROTCH, WAIST, ARMPIT, NECK = -0.30, 0.07, 0.33, 0.60, 0.735
+
+
+def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
+    """0 below `low`, 1 above `high`, smooth between."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+@dataclass(frozen=True)
+class Places:
+    """N places. Attributes (N,) as in `bodies.Template`."""
+
+    points: np.ndarray  # (N, 3) canonical positions
+    arm: np.ndarray
+    hand: np.ndarray
+    foot: np.ndarray
+    neck: np.ndarray
+
+    @staticmethod
+    def of_vertices() -> "Places":
+        """Return the template's vertices."""
+        t = bodies.template()
+        return Places(t.canonical.astype(np.float64), t.arm, t.hand, t.foot, t.neck)
+
+    def take(self, which: np.ndarray) -> "Places":
+        return Places(
+            self.points[which], self.arm[which], self.hand[which], self.foot[which],
+            self.neck[which],
+        )  # fmt: skip
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        return self.points[:, 0]
+
+    @cached_property
+    def y(self) -> np.ndarray:
+        return self.points[:, 1]
+
+    @cached_property
+    def z(self) -> np.ndarray:
+        return self.points[:, 2]
+
+    @cached_property
+    def front(self) -> np.ndarray:
+        """1 in front, 0 behind, with the change at the sides."""
+        return smoothstep(0.01, -0.07, self.y)
+
+    @cached_property
+    def on_arm(self) -> np.ndarray:
+        return self.arm > 0.5
+
+    @cached_property
+    def _arm_frame(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Along the arm from the shoulder joint, angle around it, distance from its axis."""
+        joints = bodies.template().joints
+        shoulder, elbow, wrist = (
+            joints[b].astype(np.float64) for b in ("upperarm01.L", "lowerarm01.L", "wrist.L")
+        )
+        p = self.points * [1, 1, 1]
+        p[:, 0] = np.abs(p[:, 0])
+        best = None
+        for start, end, before in (
+            (shoulder, elbow, 0.0),
+            (elbow, wrist, float(np.linalg.norm(elbow - shoulder))),
+        ):
+            length = float(np.linalg.norm(end - start))
+            axis = (end - start) / length
+            along = (p - start) @ axis
+            clipped = np.clip(along, 0 if before else -1, length if not before else 1)
+            off = p - start - clipped[:, None] * axis
+            side = np.cross(axis, [0.0, 1.0, 0.0])
+            side /= np.linalg.norm(side)
+            angle = np.arctan2(off @ np.cross(side, axis), off @ side)
+            found = np.stack([before + clipped, angle, np.linalg.norm(off, axis=1)])
+            best = found if best is None else np.where(found[2] < best[2], found, best)
+        assert best is not None
+        return best[0], best[1], best[2]
+
+    @cached_property
+    def sleeve(self) -> np.ndarray:
+        """Metres along the arm, 0 at the shoulder joint, 0.28 elbow, 0.53 wrist; 0 off it."""
+        return np.where(self.arm > 0.02, np.clip(self._arm_frame[0], -0.05, None), 0.0)
+
+    @cached_property
+    def cloth(self) -> np.ndarray:
+        """(N, 2) coordinates of a fabric in metres, across and along, panel by panel.
+
+        Torso, legs and sleeves are cut on their own; the seams are where tailors put them.
+        """
+        around = np.arctan2(self.x, -(self.y + 0.035)) * 0.15
+        leg = self.z < CROTCH
+        hip_x = 0.118 + (0.15 - self.z) * 0.09
+        leg_angle = np.arctan2(np.abs(self.x) - hip_x, -(self.y + 0.02))
+        across = np.where(leg, leg_angle * 0.085 * np.sign(self.x), around)
+        along = self.z
+        across = np.where(self.on_arm, self._arm_frame[1] * 0.055, across)
+        along = np.where(self.on_arm, 0.70 - self._arm_frame[0], along)
+        return np.stack([across, along], axis=1)

