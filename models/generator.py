@@ -60,7 +60,7 @@ class Generator(nn.Module):
             self.decoder, (t3, t2, t1), (s3, s2, s1), (e3, e2, e1), strict=True
         ):
             x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
-            x = block(torch.cat([x, t, sample(s, e, convention)], dim=1))
+            x = block(_join(x, t, sample(s, e, convention)))
         return self.out(x).float().sigmoid()
 
 
@@ -97,6 +97,13 @@ def _encode(encoder: nn.ModuleList, x: Tensor) -> list[Tensor]:
         x = block(x)
         features.append(x)
     return features
+
+
+def _join(x: Tensor, *others: Tensor) -> Tensor:
+    """Concatenate channels in x's memory format: `cat` of mixed formats is slow."""
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return torch.cat([x, *(other.contiguous(memory_format=layout) for other in others)], dim=1)
 
 
 def _with_uv(before: list[Tensor], uv: Tensor, after: list[Tensor]) -> Tensor:

@@ -54,6 +54,7 @@ def _convolve(x: Tensor, U: Tensor, bias: Tensor) -> Tensor:
     outputs = U.shape[2]
     down, across = -(-height // 4), -(-width // 4)  # tiles
     rows, columns = _reflected(height, 4 * down), _reflected(width, 4 * across)
+    pixels = rows[:, None] * width + columns  # of the padded image, in x
     step = min(max(1, BLOCK // across), down)
     # Fresh memory costs a page fault every 4 KiB: all blocks use the same.
     block = x.new_empty(4 * step + 2, 4 * across + 2, inputs)
@@ -67,8 +68,8 @@ def _convolve(x: Tensor, U: Tensor, bias: Tensor) -> Tensor:
     overlapping = block.as_strided(tiles.shape, (s[0], s[1], 4 * s[0], 4 * s[1], 1))
     for top in range(0, down, step):
         top = min(top, down - step)  # the last block may overlap the one before
-        for i, row in enumerate(rows[4 * top : 4 * (top + step) + 2]):
-            torch.index_select(x[row], 0, columns, out=block[i])
+        read = pixels[4 * top : 4 * (top + step) + 2].flatten()
+        torch.index_select(x.view(-1, inputs), 0, read, out=block.view(-1, inputs))
         tiles.copy_(overlapping)
         torch.mm(_INPUT_2D, tiles.view(36, -1), out=transformed)
         torch.bmm(transformed.view(36, -1, inputs), U, out=products)
