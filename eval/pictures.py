@@ -22,7 +22,7 @@ def uv_picture(uv: np.ndarray) -> np.ndarray:
 
 
 def contact_sheet(
-    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], tile: int = 192, across: int = 2
+    rows: Sequence[Sequence[np.ndarray]], titles: Sequence[str], tile: int = 192, across: int = 4
 ) -> np.ndarray:
     """Rows of pictures as one picture: `across` rows side by side, a title over each column.
 

@@ -1,7 +1,7 @@
 """The pictures that each run leaves: a contact sheet and one HTML page."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from eval.page import run_page
-from eval.pictures import contact_sheet, fit
+from eval.pictures import contact_sheet, fit, uv_picture
+from workers.catalog import Catalog, MissingRow
 from workers.storage import Store
 
 SAMPLES = 24
+CATALOG_TITLES = ("photograph", "UV map")
 SHEET, PAGE = "contact_sheet.png", "index.html"
 
 Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
@@ -27,7 +29,9 @@ def write_report(
     shown = list(samples)
     written = {"table": table}
     if shown:
-        sheet = Image.fromarray(contact_sheet([pictures for _, pictures in shown], titles))
+        sheet = Image.fromarray(
+            contact_sheet([pictures for _, pictures in shown], titles, across=12 // len(titles))
+        )
         store.put(SHEET, _encoded(sheet, "PNG"))
         written["contact sheet"] = SHEET
     thumbnails = [(caption, [_encoded(fit(p, 224), "JPEG") for p in row]) for caption, row in shown]
@@ -35,6 +39,18 @@ def write_report(
     store.put(PAGE, page.encode())
     written["page"] = PAGE
     return {kind: f"{store.url}/{name}" for kind, name in written.items()}
+
+
+def catalog_samples(url: str) -> Iterator[Sample]:
+    """Photographs of a catalog beside their UV maps."""
+    catalog = Catalog(url)
+    for row in spread_rows(catalog.store, "uv_maps", ["image_id", "layout"]):
+        uv = uv_picture(catalog.uv_map(row["image_id"], row["layout"]))
+        try:
+            photograph = catalog.photograph(row["image_id"])
+        except MissingRow:  # a pose
+            photograph = np.full_like(uv, 255)
+        yield row["image_id"], [photograph, uv]
 
 
 def spread_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:

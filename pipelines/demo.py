@@ -1,0 +1,40 @@
+"""`reposer demo`: the bundled sample through render, on this machine."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from configs.schema import DemoConfig, Execution, RenderConfig
+from pipelines import render
+from workers.catalog import Catalog
+from workers.storage import Store
+
+SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
+POSES = 6
+NEXT = """
+Next, your own photographs, with DensePose's NAME_IUV.png beside each NAME.jpg:
+  make densepose-data    once: the DensePose lookup, for non-commercial use
+  reposer extract input=PHOTOS out=catalog
+  reposer render catalog=catalog poses=catalog out=renders"""
+
+
+def run(config: DemoConfig) -> int:
+    """Render each item of the sample in a few other items' poses; returns the exit code."""
+    catalog = Catalog(str(SAMPLE))
+    items = dict(zip(catalog.images.column("item_id"), catalog.images.places, strict=True))
+    sources = list(items.values())
+    # Poses spread over the sample, so that they differ in person, view and crop.
+    everyone = list(catalog.images.places)
+    poses = [everyone[(2 * i + 1) * len(everyone) // (2 * POSES) + i % 4] for i in range(POSES)]
+    pairs = pd.DataFrame([(s, p) for s in sources for p in poses], columns=["from", "to"])
+    Store(config.out).put("pairs.csv", pairs.to_csv(index=False).encode())
+    code = render.run(
+        RenderConfig(
+            catalog=str(SAMPLE),
+            pairs=f"{config.out}/pairs.csv",
+            out=f"{config.out}/renders",
+            execution=Execution(engine=config.engine),
+        )
+    )
+    print(NEXT)
+    return code
