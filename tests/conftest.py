@@ -34,8 +34,11 @@ def golden() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ray_session() -> Iterator[None]:
-    """One Ray session for the suite; its GPUs are pretended, so actors are pinned as on GPUs."""
+def ray_session(s3_url: str) -> Iterator[None]:
+    """One Ray session for the suite; its GPUs are pretended, so actors are pinned as on GPUs.
+
+    Started after the S3 server, whose address and credentials its workers inherit.
+    """
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     ray.init(num_cpus=6, num_gpus=2, include_dashboard=False, object_store_memory=200 * 2**20,
              logging_level=logging.ERROR)  # fmt: skip

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from workers.storage import Store, StorageError, list_files, read_bytes
+from workers.storage import StorageError, Store, list_files, read_bytes
 
 
 def test_put_then_read_and_list(store_url: str) -> None:
