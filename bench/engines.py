@@ -1,0 +1,92 @@
+"""Both engines against a bare loop of the same model on the same pairs: `python -m bench.engines`.
+
+The model is a stand-in that takes 50 ms an image and leaves the CPU alone, as a GPU would; what is
+measured is everything around it: reading, decoding, encoding, commits and scheduling.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from bench.machine import machine
+from configs.schema import Execution, RenderConfig
+from models.coordinates import body_mask
+from pipelines import render
+from pipelines.engine import start_ray
+from pipelines.execute import execute
+from workers.catalog import Catalog
+
+SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
+SECONDS = 0.05
+
+
+class FiftyMilliseconds:
+    """A fake model: waits 50 ms an image, and paints the source's mean colour on the body."""
+
+    name, layout, sha256 = "50 ms", "anny", "0" * 64
+
+    def __init__(self) -> None:
+        self.device = torch.device("cpu")
+
+    def encode(self, photographs: torch.Tensor, source_uv: torch.Tensor) -> torch.Tensor:
+        return photographs.mean(dim=(2, 3), keepdim=True)
+
+    def render(
+        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
+    ) -> torch.Tensor:
+        time.sleep(SECONDS * len(source_index))
+        return state[source_index] * body_mask(target_uv)
+
+
+def bare_loop(pairs: int) -> float:
+    """Images per second of the model alone, its inputs already decoded."""
+    catalog, model = Catalog(str(SAMPLE)), FiftyMilliseconds()
+    ids = list(catalog.images.places)
+    photograph = torch.from_numpy(catalog.photograph(ids[0])).permute(2, 0, 1)[None].float() / 255
+    uv = torch.from_numpy(catalog.uv_map(ids[0], "anny"))[None]
+    state = model.encode(photograph, uv)
+    start = time.monotonic()
+    for _ in range(pairs):
+        model.render(state, [0], uv)
+    return pairs / (time.monotonic() - start)
+
+
+def whole_run(pairs: int, engine: str) -> float:
+    """Images per second of a run, from its plan to its manifest, one worker."""
+    catalog = Catalog(str(SAMPLE))
+    ids = list(catalog.images.places)
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder, "pairs.csv")
+        rows = [f"{s},{t}\n" for s in ids for t in ids][:pairs]
+        listed.write_text("from,to\n" + "".join(rows))
+        config = RenderConfig(
+            catalog=str(SAMPLE),
+            pairs=str(listed),
+            out=f"{folder}/out",
+            execution=Execution.model_validate({"engine": engine, "workers": 1}),
+        )
+        if engine == "ray":
+            start_ray(config.execution)
+        start = time.monotonic()
+        plan, job = render.prepare(config, FiftyMilliseconds)
+        execute(job, plan, config)
+        return pairs / (time.monotonic() - start)
+
+
+def main(pairs: int = 1200) -> None:
+    """Print the three figures and their ratios."""
+    bare = bare_loop(pairs)
+    print(f"{pairs} pairs, a stand-in model of 50 ms an image, one worker; {machine()}")
+    print(f"  bare loop of the model   {bare:6.2f} images/s")
+    for engine, what in (("local", "engine=local"), ("ray", "engine=ray, actor start included")):
+        rate = whole_run(pairs, engine)
+        print(f"  {what:24} {rate:6.2f} images/s   {rate / bare:.3f} of the bare loop")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=1200)
+    main(parser.parse_args().pairs)
