@@ -1,11 +1,14 @@
 """Carries out a plan: what every pipeline command does once it knows its rows."""
 
 import json
+import os
 import time
 from datetime import UTC, datetime
 from typing import Any
 
-from configs.schema import Run
+import torch
+
+from configs.schema import Execution, Run
 from pipelines.engine import run_shards
 from pipelines.progress import RunProgress, console
 from pipelines.runs import MANIFEST, Plan, count_rows, finish, finished_shards, open_run
@@ -63,13 +66,22 @@ def dry_run(job: Job, plan: Plan, config: Run) -> None:
     tables = worker(keys)
     seconds = (time.monotonic() - start) / len(keys)
     size = sum(len(parquet_bytes(t)) for t in tables.values()) / len(keys)
-    workers = config.execution.workers or 1
+    workers = config.execution.workers or default_workers(config.execution)
     print(f"rows      {plan.rows}")
     print(f"shards    {len(plan.shards)} of at most {max(len(s.keys) for s in plan.shards)} rows")
     print(f"workers   {workers}")
-    print(f"bytes     {size * plan.rows:.0f} ({size:.0f} a row)")
+    print(f"bytes     {size * plan.rows:,.0f} ({size:,.0f} a row)")
     hours = seconds * plan.rows / workers / 3600
-    print(f"time      {hours:.2f} h on {workers} of this process ({seconds:.3f} s a row)")
+    print(
+        f"time      {hours:.2f} h if each worker is as fast as this process, {seconds:.3f} s a row"
+    )
+
+
+def default_workers(execution: Execution) -> int:
+    """The workers of a run that names no number, on this machine."""
+    if execution.engine == "local":
+        return 1
+    return int(torch.cuda.device_count() / execution.gpus_per_worker) or os.cpu_count() or 1
 
 
 def closing_lines(manifest: dict[str, Any], config: Run) -> int:
