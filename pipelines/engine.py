@@ -6,13 +6,15 @@ retry a row that kills its worker for ever.
 
 import logging
 import os
-from collections import Counter, deque
+from collections import Counter as Tally
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError
+from ray.util.metrics import Counter
 
 from configs.schema import Execution
 from workers.shard import (
@@ -56,9 +58,15 @@ class _Actor:
 
     def __init__(self, job: Job, store: Store):
         self.job, self.store, self.worker = job, store, job.make_worker()
+        self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
 
     def run(self, shard: Shard, retry: bool) -> ShardReport:
-        return run_shard(self.job, self.worker, self.store, shard, retry)
+        report = run_shard(self.job, self.worker, self.store, shard, retry)
+        failed = report.failed.total()
+        for status, count in (("ok", report.rows - failed), ("failed", failed)):
+            if count:
+                self.rows.inc(count, {"table": self.job.tables[-1], "status": status})
+        return report
 
     def make(self, keys: Sequence[Key]) -> Tables:
         return self.worker(keys)
@@ -89,7 +97,7 @@ class _Pool:
     ):
         self.job, self.store, self.execution, self.retry = job, store, execution, retry
         self.calls = deque(_Call(shard) for shard in shards)
-        self.deaths: Counter[str] = Counter()
+        self.deaths: Tally[str] = Tally()
         self.suspects: dict[str, _Suspect] = {}
         self.in_flight: dict[ray.ObjectRef, tuple[Any, _Call]] = {}
         resources, self.size = pool_size(execution, len(shards))

@@ -72,9 +72,7 @@ def dry_run(job: Job, plan: Plan, config: Run) -> None:
     print(f"workers   {workers}")
     print(f"bytes     {size * plan.rows:,.0f} ({size:,.0f} a row)")
     hours = seconds * plan.rows / workers / 3600
-    print(
-        f"time      {hours:.2f} h if each worker is as fast as this process, {seconds:.3f} s a row"
-    )
+    print(f"time      {hours:.2f} h with workers as fast as this process ({seconds:.3f} s a row)")
 
 
 def default_workers(execution: Execution) -> int:
