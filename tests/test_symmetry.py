@@ -70,7 +70,7 @@ def test_smpls_mirror_is_that_of_its_mesh(lookup):
     mirror = mirror_map(LAYOUTS["smpl"], 256, lookup)
     x, y = np.rint(here * 255).astype(int).T
     distance = np.hypot(*(mirror[:, y, x] - there.T * 255))
-    assert np.isnan(distance).mean() < 0.02
+    assert np.isnan(distance).mean() < 0.03
     assert np.nanmedian(distance) < 1
     assert np.nanquantile(distance, 0.95) < 3
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from configs.schema import ExtractConfig, ImageFormat
 from models.iuv import iuv_from_image, uv_from_iuv
 from models.lookup import load_lookup, rebuild_lookup
-from models.uv_maps import quantise
+from models.uv_maps import SLACK, quantise
 from workers.framing import frame, person_box
 from workers.images import decode, encode, is_plain
 from workers.photos import Photo
@@ -128,8 +128,11 @@ def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
         raise BadUvMap(f"a UV array holds floats of shape (H, W, 2), this one {found}")
     if uv.shape[0] * uv.shape[1] > max_pixels:
         raise BadUvMap(f"the UV array has shape {uv.shape}, more than max_pixels={max_pixels}")
-    uv = np.where((uv == OFF_BODY).any(axis=-1, keepdims=True), np.nan, uv)
-    return uv.astype(np.float32)
+    uv = np.where((uv == OFF_BODY).any(axis=-1, keepdims=True), np.nan, uv).astype(np.float32)
+    largest = np.abs(uv[~np.isnan(uv)]).max(initial=0)
+    if largest > 1 + SLACK:
+        raise BadUvMap(f"UV coordinates lie in [-1, 1], this array has {largest:.4g}")
+    return uv
 
 
 def photo_id(key: Key) -> str:
