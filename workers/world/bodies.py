@@ -37,6 +37,7 @@ class Template:
     """What all bodies share. Canonical positions name a place on any body: garments use them."""
 
     sheet: Sheet
+    kept: np.ndarray  # ids of the vertices that the sheet's faces use
     canonical: np.ndarray  # (V, 3) float32: rest positions of the average adult, metres
     joints: dict[str, np.ndarray]  # canonical joints of the bones
     arm: np.ndarray  # (V,) float32: share of the skin weights on arm and hand bones
@@ -61,6 +62,7 @@ def template() -> Template:
     average = rest(Traits())
     return Template(
         sheet=sheet,
+        kept=np.unique(sheet.faces),
         canonical=average.vertices,
         joints={bone: average.joints[i] for i, bone in enumerate(data.bones)},
         arm=_share(data, ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")),

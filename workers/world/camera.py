@@ -25,11 +25,11 @@ class Camera:
         y = self.row - self.focal * (points[:, 2] - self.eye) / depth
         return np.stack([x, y, depth], axis=1)
 
-    def finer(self, factor: int) -> "Camera":
-        """The same view with `factor` x `factor` samples a pixel."""
+    def scaled(self, factor: float) -> "Camera":
+        """The same view with `factor` times as many pixels a side."""
         half = (factor - 1) / 2
         return Camera(
-            self.size * factor,
+            round(self.size * factor),
             self.focal * factor,
             (self.centre[0] * factor + half, self.centre[1]),
             self.eye,

@@ -156,7 +156,7 @@ def _lettering(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
     wide = 0.25 if len(f.text) > 3 else 0.16
     tall = wide * height / width
     column = (cloth[:, 0] / wide + 0.5) * (width - 1)
-    row = (0.515 + tall / 2 - points[:, 2]) / tall * (height - 1)
+    row = (0.515 + tall / 2 - cloth[:, 1]) / tall * (height - 1)
     inside = (column >= 0) & (column < width - 1) & (row >= 0) & (row < height - 1)
     inside &= points[:, 1] < -0.035
     r, c = np.where(inside, row, 0).astype(int), np.where(inside, column, 0).astype(int)

@@ -37,7 +37,7 @@ class Garment:
     thickness: float = 0.006  # distance of the cloth from the skin
     loose: float = 0.0  # extra distance at the hem and cuffs
     smooth: int = 12  # rounds of smoothing: what cloth bridges
-    trim: Colour | None = None  # neckline, cuffs, belt, sole
+    trim: Colour | None = None  # neckline, cuffs, belt
     opening: float = 0.0  # half width of a jacket's open front
     buttons: bool = False
     folds: float = 1.0
@@ -51,7 +51,7 @@ def outline(garment: Garment, places: Places) -> np.ndarray:
 
 def _top(g: Garment, p: Places) -> np.ndarray:
     wave = 0.012 * np.cos(np.arctan2(p.x, -p.y) * 2)
-    body = np.where(p.on_arm, 1.0, p.z - g.hem + wave)
+    body = np.where(p.on_arm, 1.0, p.level - g.hem + wave)
     sleeve = np.where(p.arm > 0.02, g.sleeve - p.sleeve, 1.0)
     sd = np.minimum(np.minimum(body, sleeve), _neck(g, p))
     if g.opening:
@@ -68,9 +68,8 @@ def _neck(g: Garment, p: Places) -> np.ndarray:
     below = np.clip(NECK + 0.012 - p.z, 0, None)
     radius = ((np.abs(p.x) / width) ** power + (below / depth) ** power) ** (1 / power)
     # Above the neck's base and behind, the opening is a ring around the neck.
-    return np.where(
-        p.z > NECK + 0.012, np.abs(p.x) - width, (radius - 1) * np.minimum(width, depth)
-    )
+    ring = np.where(p.neck > 0.6, -0.05, np.abs(p.x) - width)
+    return np.where(p.z > NECK + 0.012, ring, (radius - 1) * np.minimum(width, depth))
 
 
 def _strapless(g: Garment, p: Places) -> np.ndarray:
@@ -78,35 +77,27 @@ def _strapless(g: Garment, p: Places) -> np.ndarray:
     edge = 0.588 + 0.02 * np.cos(p.x * 40) * p.front - p.z
     strap = 0.013 - np.abs(np.abs(p.x) - 0.088)
     strap = np.where(p.z > 0.5, np.minimum(strap, NECK + 0.02 - p.z), -1.0)
-    body = np.minimum(p.z - g.hem, np.maximum(edge, strap))
+    body = np.minimum(p.level - g.hem, np.maximum(edge, strap))
     return np.where(p.on_arm, -np.abs(p.sleeve) - 0.01, np.minimum(body, 0.06 - p.sleeve))
 
 
 def _trousers(g: Garment, p: Places) -> np.ndarray:
     dip = 0.012 * p.front
-    return np.where(p.arm > 0.02, -0.1, np.minimum(g.top - dip - p.z, p.z - g.hem))
+    return np.where(p.arm > 0.02, -0.1, np.minimum(g.top - dip - p.level, p.level - g.hem))
 
 
-def _shoe(g: Garment, p: Places) -> np.ndarray:
-    below = g.top - p.z
-    if g.neckline == "scoop":  # ballerinas: open over the instep
-        opening = np.hypot((p.z + 0.735) / 0.055, (p.y + 0.045) / 0.085) - 1
-        return np.where(p.z < -0.5, np.minimum(-0.755 - p.z + 0.3 * np.clip(p.y, 0, 1),
-                                               opening * 0.05), -1.0)  # fmt: skip
-    return np.where(p.z < -0.2, below, -1.0)
+def _sock(g: Garment, p: Places) -> np.ndarray:
+    """Socks and the legs of boots: everything below `top`."""
+    return np.where(p.z < -0.2, g.top - p.z, -1.0)
 
 
-OUTLINES = {"top": _top, "camisole": _strapless, "trousers": _trousers, "shoe": _shoe,
-            "sock": _shoe}  # fmt: skip
+OUTLINES = {"top": _top, "camisole": _strapless, "trousers": _trousers, "sock": _sock}
 
 
 def stand_off(g: Garment, p: Places) -> np.ndarray:
     """(N,) metres from the smoothed skin to the cloth at each place; 0 outside."""
     sd = outline(g, p)
     inside = smoothstep(-0.004, 0.012, sd)
-    if g.kind == "shoe":
-        toe = smoothstep(-0.10, -0.20, p.y)
-        return inside * (g.thickness + 0.004 * toe)
     if g.kind == "trousers":
         length = CROTCH - g.hem
         down = np.clip((CROTCH - p.z) / max(length, 0.05), 0, 1)
@@ -137,15 +128,6 @@ def _band(low: float, high: float, x: np.ndarray) -> np.ndarray:
 def _trims(g: Garment, p: Places, sd: np.ndarray) -> list[tuple[Colour, np.ndarray]]:
     trims: list[tuple[Colour, np.ndarray]] = []
     dark = tuple(0.75 * c for c in g.fabric.colours[0])
-    if g.kind == "shoe":
-        sole = g.trim or (0.93, 0.92, 0.9)
-        trims.append((sole, smoothstep(-0.797, -0.799, p.z)))
-        if g.buttons:  # laces
-            tongue = smoothstep(0.024, 0.020, np.abs(np.abs(p.x) - 0.185)) * smoothstep(
-                -0.03, -0.05, p.y) * smoothstep(-0.135, -0.125, p.y)  # fmt: skip
-            bars = _band(0.25, 0.75, (p.y / 0.018) % 1.0)
-            trims.append(((0.95, 0.95, 0.94), tongue * bars))
-        return trims
     if g.trim is not None and g.kind in ("top", "camisole"):
         near_neck = (p.z > 0.5) & ~p.on_arm
         trims.append((g.trim, np.where(near_neck, _band(-0.01, 0.016, _safe_neck(g, p)), 0.0)))
@@ -162,10 +144,10 @@ def _trims(g: Garment, p: Places, sd: np.ndarray) -> list[tuple[Colour, np.ndarr
         trims.append(((0.93, 0.92, 0.88), np.where(placket, smoothstep(0.0068, 0.0056, button), 0)))
     if g.kind == "trousers":
         if g.trim is not None:  # a belt and its buckle
-            trims.append((g.trim, _band(0.008, 0.036, g.top - p.z)))
+            trims.append((g.trim, _band(0.008, 0.036, g.top - p.level)))
             buckle = (p.y < -0.05) & (np.abs(p.x) < 0.022)
             trims.append(
-                ((0.80, 0.74, 0.58), np.where(buckle, _band(0.010, 0.034, g.top - p.z), 0))
+                ((0.80, 0.74, 0.58), np.where(buckle, _band(0.010, 0.034, g.top - p.level), 0))
             )
         if "pockets" in g.extras:
             trims += [(dark, 0.8 * s) for s in _pockets(p)]
@@ -194,5 +176,5 @@ def _seams(g: Garment, p: Places, sd: np.ndarray) -> np.ndarray:
         fly = (p.y < -0.05) & (p.z > 0.13)
         dark += 0.2 * np.where(fly, _band(-0.0014, 0.0014, p.x - 0.004), 0.0)
         dark += 0.12 * np.where(p.z < 0.1, _band(-0.0014, 0.0014, p.y + 0.02), 0.0)
-        dark += 0.15 * _band(0.040, 0.0425, g.top - p.z)
+        dark += 0.15 * _band(0.040, 0.0425, g.top - p.level)
     return np.clip(dark, 0, 0.5)

@@ -16,7 +16,7 @@ from workers.world.skin import HEAD_CENTRE
 
 # Degrees: elevation of the hairline above the head's centre, front (0) to nape (180).
 AZIMUTHS = np.array([0, 25, 45, 60, 70, 80, 90, 112, 128, 150, 180])
-HAIRLINE = np.array([35, 36, 31, 17, 2, -4, 14, 12, -18, -34, -40])
+HAIRLINE = np.array([37, 38, 33, 17, 2, -4, 14, 12, -18, -34, -40])
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def scalp(style: Style, p: Places) -> np.ndarray:
     line = np.interp(azimuth, AZIMUTHS, HAIRLINE)
     line = line - style.fringe * smoothstep(55, 25, azimuth)
     if style.end is not None:
-        line = np.minimum(line, np.interp(azimuth, [60, 85, 128], [20, -12, -30]))
-    line = line + 5 * (noise(p.points * 130, style.seed) - 0.5)
+        line = np.minimum(line, np.interp(azimuth, [58, 66, 85, 128], [90, 10, -12, -30]))
+    line = line + 3 * (noise(p.points * 130, style.seed) - 0.5)
     return np.where(p.neck > 0.5, np.radians(elevation - line) * 0.105, -0.1)
 
 
@@ -126,7 +126,10 @@ def _cap(style: Style) -> tuple[np.ndarray, np.ndarray]:
     normal = 0.5 * normal + 0.5 * out
     rough = style.curl * 2 * (layered(points * 60, style.seed, 2) - 0.4)
     lift = style.thickness + style.crown * smoothstep(0.0, 0.09, d[:, 2]) + rough
-    lift = lift * smoothstep(-0.004, 0.022, sd) + 0.0015
+    # Swept up from the forehead, short at the sides and the nape.
+    ramp = 0.022 + 0.030 * smoothstep(-0.02, -0.08, d[:, 1]) * (style.fringe == 0)
+    sides = 0.45 + 0.55 * smoothstep(-0.04, 0.05, d[:, 2])
+    lift = lift * smoothstep(-0.004, ramp, sd) * sides + 0.0015
     points = points + normal * lift[:, None]
     kept = faces[(sd[faces] > -0.004).any(1)]
     ids, renumbered = np.unique(kept, return_inverse=True)
@@ -150,22 +153,27 @@ def _curtain(style: Style) -> tuple[np.ndarray, np.ndarray]:
     behind = (1 - np.cos(azimuth - 0.0)) / 2  # 0 at the face, 1 at the back
     ragged = 0.018 * (noise(np.stack([azimuth[0] * 9, 0 * azimuth[0], 0 * azimuth[0]], 1),
                             style.seed) - 0.5)  # fmt: skip
-    end = style.end + 0.05 * (1 - behind) + ragged[None, :]
+    back = smoothstep(0.62, 0.86, behind)
+    end = max(style.end, 0.715) * (1 - back) + style.end * back + ragged[None, :]
     t = np.linspace(0, 1, rows)[:, None]
     top = 0.985
     z = top + (end - top) * t
     dome = np.sqrt(np.clip(1 - (np.clip(z - 0.905, 0, None) / 0.118) ** 2, 0.02, 1))
-    thick = style.thickness + 0.004
+    # The sheet starts inside the cap, so that no edge shows on the crown.
+    thick = (style.thickness + 0.004) * smoothstep(0.985, 0.93, z)
     long = smoothstep(0.86, 0.80, z)
     tuck = 1 - 0.16 * long * smoothstep(0.55, 1.0, behind) * smoothstep(0.62, 0.72, z)
     x_radius = (0.079 + thick) * dome * (1 - 0.05 * long)
     y_radius = (0.102 + thick) * dome * tuck
     wave = style.wave * smoothstep(0.92, 0.78, z) * np.sin(z * 95 + 2.5 * np.sin(azimuth * 5))
     lock = 0.006 * smoothstep(0.95, 0.75, z) * np.sin(azimuth * 13 + style.seed % 7)
-    r = 1 + (wave + lock) / 0.1
+    # Its front edges lie against the head.
+    from_edge = np.minimum(azimuth - start, 2 * np.pi - start - azimuth)
+    tucked_in = -0.014 * smoothstep(0.35, 0.0, from_edge)
+    r = 1 + (wave + lock + tucked_in) / 0.1
     x = r * x_radius * np.sin(azimuth)
     y = -r * y_radius * np.cos(azimuth) + HEAD_CENTRE[1] + 0.004
-    y = y + 0.040 * smoothstep(0.77, 0.60, z) * smoothstep(0.5, 0.9, behind)
+    y = y + 0.062 * smoothstep(0.79, 0.64, z) * smoothstep(0.30, 0.75, behind)
     y = y - 0.010 * smoothstep(0.80, 0.70, z) * smoothstep(0.5, 0.2, behind)
     points = np.stack([np.broadcast_to(v, z.shape) for v in (x, y, z)], axis=-1).reshape(-1, 3)
     return points, _grid(rows, columns)

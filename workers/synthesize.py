@@ -1,0 +1,117 @@
+"""Photographs of the sample world, with what is true about them: keys -> tables."""
+
+import io
+import re
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from configs.schema import SynthesizeConfig
+from models.uv_maps import quantise
+from workers.images import encode
+from workers.tables import SCHEMAS
+from workers.world import scene, studio, wardrobe
+
+EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+
+
+def image_ids(config: SynthesizeConfig) -> list[str]:
+    """Every photograph of a catalog, item by item."""
+    return [_image_id(i, v) for i in range(config.items) for v in range(config.views)]
+
+
+class SynthesizeWorker:
+    """Keys are image ids; a row depends on the config's seed, size and format, and on its key.
+
+    State is the last item's figure: keys come item by item, and dressing costs as much as a
+    photograph.
+    """
+
+    def __init__(self, config: SynthesizeConfig) -> None:
+        self.config = config
+        self._figure: tuple[int, scene.Figure] | None = None
+
+    def __call__(self, keys: list[str]) -> dict[str, pa.Table]:
+        """Make the tables images, uv_maps, annotations and pairs for these keys.
+
+        `pairs` gets the pairs that start at a key: to every other view of its item.
+        """
+        rows: dict[str, list[dict]] = {"images": [], "uv_maps": [], "annotations": [], "pairs": []}
+        for key in keys:
+            item, number = _item_and_view(key)
+            photograph = scene.render(
+                self._dressed(item), studio.view(self.config.seed, item, number), self.config.size
+            )
+            rows["images"].append(self._image_row(key, item, photograph))
+            rows["uv_maps"].append(self._uv_row(key, photograph))
+            rows["annotations"].append(self._annotation_row(key, photograph))
+            rows["pairs"] += [
+                {"from": key, "to": _image_id(item, other)}
+                for other in range(self.config.views)
+                if other != number
+            ]
+        return {name: pa.Table.from_pylist(r, SCHEMAS[name]) for name, r in rows.items()}
+
+    def _dressed(self, item: int) -> scene.Figure:
+        if self._figure is None or self._figure[0] != item:
+            look = wardrobe.look(self.config.seed, _person(item), item)
+            self._figure = item, scene.dress(look)
+        return self._figure[1]
+
+    def _image_row(self, key: str, item: int, photograph: scene.Photograph) -> dict:
+        fmt = self.config.image
+        return {
+            "image_id": key,
+            "item_id": f"item-{item:06d}",
+            "person_id": f"person-{_person(item):06d}",
+            "image": {
+                "bytes": encode(photograph.pixels, fmt),
+                "path": f"{key}.{EXTENSIONS[fmt.format]}",
+            },
+            "width": self.config.size,
+            "height": self.config.size,
+        }
+
+    def _uv_row(self, key: str, photograph: scene.Photograph) -> dict:
+        return {
+            "image_id": key,
+            "layout": "anny",
+            "uv": quantise(photograph.uv).tobytes(),
+            "width": self.config.size,
+            "height": self.config.size,
+            "score": 1.0,
+            "extractor": "synthesize",
+            "status": "ok",
+            "error_type": None,
+            "error_message": None,
+        }
+
+    def _annotation_row(self, key: str, photograph: scene.Photograph) -> dict:
+        return {
+            "image_id": key,
+            "keypoints": photograph.keypoints.ravel().tolist(),
+            "segmentation": {"bytes": _png(photograph.labels), "path": f"{key}.png"},
+        }
+
+
+def _person(item: int) -> int:
+    """Two of every three items share their person."""
+    return item * 2 // 3
+
+
+def _image_id(item: int, number: int) -> str:
+    return f"item-{item:06d}_view-{number:02d}"
+
+
+def _item_and_view(key: str) -> tuple[int, int]:
+    match = re.fullmatch(r"item-(\d{6,})_view-(\d{2,})", key)
+    if match is None:
+        raise ValueError(f"'{key}' is no image of the sample world (item-000012_view-03)")
+    return int(match[1]), int(match[2])
+
+
+def _png(codes: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(codes).save(out, "PNG")
+    return out.getvalue()
