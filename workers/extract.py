@@ -82,7 +82,7 @@ class ExtractWorker:
         framed = frame(pixels, box, self.config.size)
         # Pixels that stay as they are keep their file: encoding it again would lose or add bytes.
         if framed.shape != pixels.shape or (framed != pixels).any() or not is_plain(data):
-            data = encode(framed, ImageFormat(format="png", quality=100))
+            data = encode(framed, ImageFormat(format="png"))
         height, width = framed.shape[:2]
         image = {"image": {"bytes": data, "path": None}, "width": width, "height": height}
         return _image_row(photo, **image), _uv_row(photo, frame(uv, box, self.config.size))
