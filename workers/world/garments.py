@@ -55,7 +55,7 @@ def _top(g: Garment, p: Places) -> np.ndarray:
     sleeve = np.where(p.arm > 0.02, g.sleeve - p.sleeve, 1.0)
     sd = np.minimum(np.minimum(body, sleeve), _neck(g, p))
     if g.opening:
-        edge = np.abs(p.x) - g.opening * (1 + 0.9 * smoothstep(0.30, 0.75, p.z))
+        edge = np.abs(p.cut[:, 0]) - g.opening * (1 + 0.9 * smoothstep(0.30, 0.75, p.z))
         sd = np.where((p.y < -0.02) & ~p.on_arm, np.minimum(sd, edge), sd)
     return sd
 

@@ -1,5 +1,7 @@
 """The 18 OpenPose (COCO-18) keypoints of a posed body."""
 
+import functools
+
 import numpy as np
 
 from workers.world import anny_data, bodies
@@ -59,6 +61,7 @@ def _positions(joints: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     return np.array(points)
 
 
+@functools.cache
 def _nearest(place: tuple[float, float, float], sign: float) -> int:
     """The vertex of the head that lies nearest to a canonical place."""
     t = bodies.template()

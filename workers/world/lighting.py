@@ -6,7 +6,8 @@ Light adds up in linear values; paint is given in sRGB. A square stands in for s
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
+from numba import njit
+from scipy.ndimage import gaussian_filter
 
 from workers.world.camera import Camera
 from workers.world.places import smoothstep
@@ -77,14 +78,23 @@ def key_light_reach(
     at = points @ axes.T
     x, y = ((at[:, :2] - low[:2]) * scale + 2).T
     z = at[:, 2] - low[2] + 1
-    lit = np.zeros(len(points))
-    offsets = [(-1.2, -0.4), (-0.4, 1.2), (0.4, -1.2), (1.2, 0.4), (0.0, 0.0), (-1.5, 1.5),
-               (1.5, -1.5), (1.6, 1.6), (-1.6, -1.6)]  # fmt: skip
-    for dx, dy in offsets:
-        column = np.clip(np.rint(x + dx * 1.3).astype(int), 0, SHADOW_SIZE - 1)
-        row = np.clip(np.rint(y + dy * 1.3).astype(int), 0, SHADOW_SIZE - 1)
-        lit += z < depth[row, column] + 0.028
-    return lit / len(offsets)
+    return _reach(depth, x, y, z - 0.028)
+
+
+@njit(cache=True)
+def _reach(depth: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Share of the nine shadow-map samples around (x, y) that lie behind z."""
+    lit = np.zeros(len(x))
+    for n in range(len(x)):
+        for i in (-1.9, 0.0, 1.9):
+            for j in (-1.9, 0.0, 1.9):
+                # Turned, so that no row of samples lies along a row of the map.
+                column = int(np.rint(x[n] + 0.89 * i - 0.45 * j))
+                row = int(np.rint(y[n] + 0.45 * i + 0.89 * j))
+                column = min(max(column, 0), depth.shape[1] - 1)
+                row = min(max(row, 0), depth.shape[0] - 1)
+                lit[n] += z[n] < depth[row, column]
+    return lit / 9
 
 
 def open_sky(depth: np.ndarray) -> np.ndarray:
@@ -97,7 +107,7 @@ def open_sky(depth: np.ndarray) -> np.ndarray:
         s = sigma * len(coarse)
         mass = gaussian_filter(known.astype(np.float64), s, truncate=2.5)
         mean = gaussian_filter(z, s, truncate=2.5) / np.maximum(mass, 1e-6)
-        mean = zoom(mean, len(depth) / len(mean), order=1, grid_mode=True, mode="nearest")
+        mean = _enlarged(mean, len(depth))
         behind = np.where(hit, depth - mean, 0.0)
         sky *= 1 - strength * smoothstep(0.004, 0.20, behind)
     return sky
@@ -131,7 +141,16 @@ def _floor_shadow(
     ):
         hit = rasterise(small.project(ground * [1, 1, 0]), triangles, side, side)[0] >= 0
         shadow = np.maximum(shadow, gaussian_filter(hit * strength, sigma * side))
-    return zoom(shadow, camera.size / side, order=1, grid_mode=True, mode="nearest")
+    return _enlarged(shadow, camera.size)
+
+
+def _enlarged(small: np.ndarray, size: int) -> np.ndarray:
+    """A square map, bilinearly, at `size` x `size`."""
+    at = np.clip((np.arange(size) + 0.5) * len(small) / size - 0.5, 0, len(small) - 1)
+    low = np.minimum(at.astype(int), len(small) - 2)
+    share = at - low
+    rows = small[low] * (1 - share)[:, None] + small[low + 1] * share[:, None]
+    return rows[:, low] * (1 - share) + rows[:, low + 1] * share
 
 
 def tone(radiance: np.ndarray) -> np.ndarray:

@@ -187,7 +187,7 @@ def _jacket(rng: np.random.Generator, palette: tuple, female: bool) -> Garment:
     if rng.random() < 0.2:
         fabric = _fabric(rng, palette[1:] + palette[:1], ("tartan", "pinstripes"))
     return Garment(
-        "top", labels.OUTERWEAR, fabric, hem=float(rng.uniform(0.02, 0.16)), sleeve=0.53,
+        "top", labels.OUTERWEAR, fabric, hem=float(rng.uniform(0.10, 0.20)), sleeve=0.53,
         neckline="shirt", thickness=0.011, loose=0.02, smooth=22,
         opening=float(rng.uniform(0.03, 0.055)),
     )  # fmt: skip
