@@ -16,8 +16,8 @@ Their keys, and ours (LEAF is `weight`, `bias` or a statistic of BatchNorm):
 """
 
 import re
+import warnings
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -37,7 +37,9 @@ whoever uses this model."""
 _SEQUENCE = [*range(12), 13, 15, 16]  # where gates 1..15 stand among f's up-samplings
 
 _F_LEAVES = {"features": "conv_f", "gate": "conv_m", "norm": "norm"}
-_G_MODULES = {"source_encoder": "source_enc", "target_encoder": "target_enc"} | {
+_G_MODULES = {
+    "source_encoder": "source_enc",
+    "target_encoder": "target_enc",
     "middle": "res",
     "decoder": "dec",
 }
@@ -92,13 +94,14 @@ def _names(names: dict[str, list[str]]) -> set[str]:
 
 def _read_state(file: Path) -> dict[str, Tensor]:
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # what torch thinks of a stray file
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from error
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # on a malformed pickle torch raises whatever it stumbles over
         code = re.search(r"GLOBAL ([\w.]+)", str(error))
-        why = f"it asks to run {code[1]}, not only to load tensors" if code else "nor any of torch"
-        raise ValueError(f"{file} is no state dict: {why}; it was not loaded") from error
+        why = f"it asks to run {code[1]} on loading" if code else "torch cannot read it"
+        raise ValueError(f"{file} is no state dict and was not loaded: {why}") from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(f"{file} is no state dict: it holds more than named tensors")
     return state

@@ -1,4 +1,4 @@
-"""The networks as they run in inference: folded, and on a CPU reshaped for its cache."""
+"""The networks as they run in inference: folded, and on a CPU with faster operations."""
 
 import copy
 from typing import TypeVar

@@ -4,11 +4,13 @@ The golden files were made with these; the authors' own weights are not ours to 
 """
 
 import zlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from models.authors import generator_names, inpainter_names
@@ -70,3 +72,34 @@ def write_authors_files(folder: Path) -> tuple[Path, Path]:
     for file, state in zip(files, authors_states(), strict=True):
         torch.save(state, file)
     return files
+
+
+@dataclass(frozen=True)
+class GoldenPair:
+    """One pair of real samples, and what the authors' code made of it with seeded weights."""
+
+    photograph: Tensor  # S (1, 3, 256, 256)
+    source_uv: Tensor  # M_S (1, 2, 256, 256)
+    target_uv: Tensor  # M_N
+    source_xy_textures: Tensor  # C
+    inpainted_xy: Tensor  # D
+    pred_textures: Tensor  # T
+    pred_img: Tensor  # W
+    refined: Tensor  # N^
+
+
+def golden_pair(real: Path, golden: Path, index: int) -> GoldenPair:
+    """Read golden pair 0 or 1."""
+    samples = real / "official_samples"
+    with np.load(golden / "reference_outputs.npz") as outputs:
+        source, target = (str(name) for name in outputs[f"{index}/pair"])
+        names = ("source_xy_textures", "inpainted_xy", "pred_textures", "pred_img", "refined")
+        expected = [torch.from_numpy(outputs[f"{index}/{name}"])[None] for name in names]
+    with Image.open(samples / f"source_img/{source}.jpg") as image:
+        photograph = np.asarray(image.convert("RGB"), np.float32) / 255
+    maps = [
+        np.load(samples / f"{side}_uv/{name}.npy")
+        for side, name in (("source", source), ("target", target))
+    ]
+    inputs = [torch.from_numpy(a).float().movedim(-1, 0)[None] for a in (photograph, *maps)]
+    return GoldenPair(*inputs, *expected)
