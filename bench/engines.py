@@ -45,8 +45,8 @@ def bare_loop(pairs: int) -> float:
     """Images per second of the model alone, its inputs already decoded."""
     catalog, model = Catalog(str(SAMPLE)), FiftyMilliseconds()
     ids = list(catalog.images.places)
-    photograph = torch.from_numpy(catalog.photograph(ids[0])).permute(2, 0, 1)[None].float() / 255
-    uv = torch.from_numpy(catalog.uv_map(ids[0], "anny"))[None]
+    photograph = torch.tensor(catalog.photograph(ids[0])).permute(2, 0, 1)[None].float() / 255
+    uv = torch.tensor(catalog.uv_map(ids[0], "anny"))[None]
     state = model.encode(photograph, uv)
     start = time.monotonic()
     for _ in range(pairs):
