@@ -1,6 +1,9 @@
 """The invariants of a run, with a stand-in model: see docs/design.md, "Runs"."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from pipelines.cli import main
 from pipelines.execute import execute
 from pipelines.runs import RunError
 from tests.catalogs import StandIn, rows_of, write_catalog, write_pairs
+from tests.conftest import ROOT
 from workers.shard import pack
 from workers.storage import Store
 
@@ -191,3 +195,46 @@ def test_a_run_leaves_pictures_and_a_page(tmp_path: Path) -> None:
     assert "not an image" in page
     assert Path(settings.out, "contact_sheet.png").stat().st_size > 1000
     assert json.loads(Path(settings.out, "manifest.json").read_text())["totals"]["ok"] == 6
+
+
+SLOW_RUN = """
+import sys, time
+from pipelines.execute import execute
+from pipelines import render
+from tests.conftest import ROOT
+from tests.catalogs import StandIn
+from tests.test_runs import config
+
+class Slow(StandIn):
+    def render(self, *arguments):
+        time.sleep(0.1)
+        return super().render(*arguments)
+
+settings = config(sys.argv[1], execution={"engine": "local"})
+plan, job = render.prepare(settings, Slow)
+execute(job, plan, settings)
+"""
+
+
+def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
+    ids = write_catalog(f"{tmp_path}/catalog", 6)
+    settings = config(tmp_path, execution={"engine": "local"})
+    driver = subprocess.Popen([sys.executable, "-c", SLOW_RUN, str(tmp_path)], cwd=ROOT)
+    renders = Path(settings.out, "renders")
+    while not (renders.is_dir() and any(renders.iterdir())):
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.kill()
+    driver.wait()
+    finished = {f.name: f.stat().st_mtime for f in renders.iterdir()}
+    assert not Path(settings.out, "manifest.json").exists()
+    manifest = run(settings)
+    assert manifest["totals"]["ok"] == 36
+    assert manifest["timings"]["rows"] < 36
+    assert [r["render_id"] for r in rows_of(settings.out)] == [
+        f"{s}__{t}" for s in ids for t in ids
+    ]
+    assert finished.items() <= {f.name: f.stat().st_mtime for f in renders.iterdir()}.items()
+    assert {f.name for f in Store(settings.out).list()} == {
+        "plan.json", "manifest.json", *(f"renders/{f.name}" for f in renders.iterdir()),
+    }  # fmt: skip
