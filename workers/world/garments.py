@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from workers.world.fabrics import Colour, Fabric
+from workers.world.fabrics import Colour, Fabric, scaled
 from workers.world.places import CROTCH, NECK, WAIST, Places, smoothstep
 
 # A neckline's half width and depths (front, back) below the neck's base, and its shape.
@@ -127,7 +127,7 @@ def _band(low: float, high: float, x: np.ndarray) -> np.ndarray:
 
 def _trims(g: Garment, p: Places, sd: np.ndarray) -> list[tuple[Colour, np.ndarray]]:
     trims: list[tuple[Colour, np.ndarray]] = []
-    dark = tuple(0.75 * c for c in g.fabric.colours[0])
+    dark = scaled(g.fabric.colours[0], 0.75)
     if g.trim is not None and g.kind in ("top", "camisole"):
         near_neck = (p.z > 0.5) & ~p.on_arm
         trims.append((g.trim, np.where(near_neck, _band(-0.01, 0.016, _safe_neck(g, p)), 0.0)))
@@ -135,7 +135,7 @@ def _trims(g: Garment, p: Places, sd: np.ndarray) -> list[tuple[Colour, np.ndarr
         trims.append((g.trim, cuff))
     if g.neckline == "shirt" and g.kind == "top":
         collar = np.where((p.z > 0.62) & ~p.on_arm, _band(-0.03, 0.034, _safe_neck(g, p)), 0.0)
-        trims.append((g.trim or tuple(min(1.0, 1.06 * c) for c in g.fabric.colours[0]), collar))
+        trims.append((g.trim or scaled(g.fabric.colours[0], 1.06), collar))
     if g.buttons:
         placket = (p.y < -0.03) & (p.z > g.hem + 0.01) & (p.z < 0.69) & ~p.on_arm
         trims.append((dark, 0.35 * np.where(placket, _band(0.014, 0.0165, np.abs(p.x)), 0.0)))

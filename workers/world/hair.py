@@ -94,7 +94,7 @@ def paint(style: Style, points: np.ndarray) -> np.ndarray:
     azimuth = np.arctan2(d[:, 0], -d[:, 1])
     strands = np.stack([azimuth * 26, d[:, 2] * (14 + 200 * style.curl), 0 * azimuth], axis=1)
     tone = 0.62 * layered(strands, style.seed, 3) + 0.38 * layered(points * 45, style.seed + 9, 2)
-    colour = np.array(style.colour) * (0.62 + 0.76 * tone)[:, None]
+    colour = np.array(style.colour) * (0.50 + 1.0 * tone)[:, None]
     return np.clip(colour * (1 + 0.10 * smoothstep(0.95, 0.75, points[:, 2]))[:, None], 0, 1)
 
 
@@ -131,6 +131,9 @@ def _cap(style: Style) -> tuple[np.ndarray, np.ndarray]:
     sides = 0.45 + 0.55 * smoothstep(-0.04, 0.05, d[:, 2])
     lift = lift * smoothstep(-0.004, ramp, sd) * sides + 0.0015
     points = points + normal * lift[:, None]
+    if style.thickness > 0.03:  # a cloud of hair is rounder than the skull's coarse mesh
+        for _ in range(6):
+            points = points + smoothstep(0.01, 0.03, sd)[:, None] * (t.smoother @ points - points)
     kept = faces[(sd[faces] > -0.004).any(1)]
     ids, renumbered = np.unique(kept, return_inverse=True)
     assert np.isin(ids, near).all()

@@ -30,6 +30,7 @@ class Studio:
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:
+    """Approximate sRGB's curve."""
     return np.square(srgb)
 
 

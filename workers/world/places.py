@@ -39,21 +39,23 @@ class Places:
         return Places(points, points if cut is None else cut, t.arm, t.hand, t.foot, t.neck)
 
     def take(self, which: np.ndarray) -> "Places":
-        return Places(
-            self.points[which], self.cut[which], self.arm[which], self.hand[which], self.foot[which],
-            self.neck[which],
-        )  # fmt: skip
+        """Return some of the places."""
+        fields = (self.points, self.cut, self.arm, self.hand, self.foot, self.neck)
+        return Places(*(values[which] for values in fields))
 
     @cached_property
     def x(self) -> np.ndarray:
+        """Canonical x: to the person's left."""
         return self.points[:, 0]
 
     @cached_property
     def y(self) -> np.ndarray:
+        """Canonical y: backwards."""
         return self.points[:, 1]
 
     @cached_property
     def z(self) -> np.ndarray:
+        """Canonical z: up."""
         return self.points[:, 2]
 
     @cached_property
@@ -68,6 +70,7 @@ class Places:
 
     @cached_property
     def on_arm(self) -> np.ndarray:
+        """Beyond the armhole's seam."""
         return self.arm > 0.5
 
     @cached_property

