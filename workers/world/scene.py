@@ -85,11 +85,20 @@ def render(figure: Figure, view: View, size: int) -> Photograph:
     return Photograph(
         pixels=lighting.tone(radiance.reshape(shape).mean((1, 3))),
         uv=uv,
-        labels=code[::SAMPLES, ::SAMPLES].copy(),
+        labels=_label_map(code),
         keypoints=keypoints(joints, body_vertices, camera, depth, SAMPLES),
         camera=camera,
         vertices=body_vertices,
     )
+
+
+def _label_map(code: np.ndarray) -> np.ndarray:
+    """One label a pixel, of a sample that hit something where any did."""
+    label = code[::SAMPLES, ::SAMPLES].copy()
+    for row, column in ((1, 1), (0, 1), (1, 0)):
+        other = code[row::SAMPLES, column::SAMPLES]
+        label = np.where(label == labels.BACKGROUND, other, label)
+    return label
 
 
 def _uv_map(face: np.ndarray, weights: np.ndarray) -> np.ndarray:
