@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -87,3 +89,17 @@ def test_mistakes_in_files_name_the_file(
     model = wrong(capsys, *call, f"pairs={pairs}", f"model={tmp_path}/nothing")
     assert f"model={tmp_path}/nothing: not a checkpoint" in model
     assert not Path(tmp_path, "o").exists()
+
+
+def test_damaged_catalogs_name_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    catalog = tmp_path / "catalog"
+    call = ["render", f"catalog={catalog}", f"poses={catalog}", f"out={tmp_path}/o"]
+    write_catalog(str(catalog), 2)
+    table = catalog / "uv_maps" / "00000-of-00001.parquet"
+    whole = pq.read_table(table)
+    pq.write_table(whole.drop_columns("layout"), table)
+    assert f"{table}: lacks the columns layout" in wrong(capsys, *call)
+    pq.write_table(pa.concat_tables([whole, whole]), table)
+    assert f"{catalog}: image_id 'p000' twice" in wrong(capsys, *call)
+    table.write_bytes(b"no table")
+    assert f"{table}: not a Parquet file" in wrong(capsys, *call)

@@ -16,6 +16,10 @@ ROW_GROUPS_KEPT = 8  # of about 100 rows: 20 MB each with UV maps of 256x256
 
 
 MAX_PIXELS = 50_000_000
+REQUIRED = {
+    "images": {"image_id", "image", "width", "height"},
+    "uv_maps": {"image_id", "layout", "uv", "width", "height", "status"},
+}
 
 
 class CatalogError(ValueError):
@@ -33,7 +37,7 @@ class _Place(NamedTuple):
 
 
 class Table:
-    """One table of a catalog, indexed by its id column (column 0)."""
+    """One table of a catalog, indexed by image_id."""
 
     def __init__(self, store: Store, name: str):
         self.store, self.name = store, name
@@ -48,13 +52,16 @@ class Table:
         places: dict[str, _Place] = {}
         for file in files:
             with self.store.open(file) as stream:
-                parquet = pq.ParquetFile(stream)
-                column = parquet.schema_arrow.names[0]
+                parquet = _open_parquet(f"{self.store.url}/{file}", stream)
+                columns = parquet.schema_arrow.names
+                if missing := REQUIRED[self.name] - set(columns):
+                    lacks = ", ".join(sorted(missing))
+                    raise CatalogError(f"{self.store.url}/{file}: lacks the columns {lacks}")
                 for group in range(parquet.num_row_groups):
-                    ids = parquet.read_row_group(group, columns=[column]).column(0).to_pylist()
+                    ids = parquet.read_row_group(group, columns=["image_id"]).column(0).to_pylist()
                     for row, row_id in enumerate(ids):
                         if row_id in places:
-                            raise CatalogError(f"{self.store.url}: {column} {row_id!r} twice")
+                            raise CatalogError(f"{self.store.url}: image_id {row_id!r} twice")
                         places[row_id] = _Place(file, group, row)
         return places
 
@@ -79,6 +86,13 @@ class Table:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(key)
         return self._groups[key].slice(place.row, 1).to_pylist()[0]
+
+
+def _open_parquet(url: str, stream: Any) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(stream)
+    except pa.ArrowInvalid as error:
+        raise CatalogError(f"{url}: not a Parquet file: {error}") from error
 
 
 class Catalog:
