@@ -28,9 +28,9 @@ _OUTPUT = torch.tensor(  # A'
 ).float()
 _INPUT_2D, _OUTPUT_2D = torch.kron(_INPUT, _INPUT), torch.kron(_OUTPUT, _OUTPUT)
 
-# Tiles a step: few enough that transforms (36 numbers a tile and channel) take 60 MB at 768
-# channels, and so many that threads seldom wait for each other, which is slow on a busy machine.
-BLOCK = 512
+# Tiles a step. With more, the transforms (36 numbers a tile and channel) leave the cache; with
+# fewer, threads wait for each other more often, which is slow on a busy machine.
+BLOCK = 128
 
 
 def transformed_weights(weights: Tensor) -> Tensor:

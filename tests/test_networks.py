@@ -194,7 +194,7 @@ def test_winograd_is_conv2d(height: int, width: int, channels: int, batch: int) 
 
 def test_winograd_in_several_blocks_is_conv2d() -> None:
     random = torch.Generator().manual_seed(7)
-    x = torch.randn(1, 2, 117, 190, generator=random)  # 30 x 48 tiles, three blocks
+    x = torch.randn(1, 2, 117, 190, generator=random)  # 30 x 48 tiles, several blocks
     weights, bias = torch.randn(3, 2, 3, 3, generator=random), torch.zeros(3)
     expected = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weights)
     found = winograd_conv(x, transformed_weights(weights), bias)
