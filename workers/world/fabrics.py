@@ -112,8 +112,8 @@ def _floral(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
             radius, angle = np.hypot(*d.T), np.arctan2(d[:, 1], d[:, 0]) + jitter[2] * 9
             petal = (0.30 + 0.14 * jitter[2]) * (0.72 + 0.28 * np.cos(5 * angle))
             leaf = np.hypot(d[:, 0] * 0.8 - 0.3, d[:, 1] * 2.2 + 0.25)
-            green = scaled(f.colours[1], 0.55)
-            colour = _over(colour, green, smoothstep(0.24, 0.20, leaf) * 0.8)
+            green = scaled(f.colours[2], 0.45, 0.12)
+            colour = _over(colour, green, smoothstep(0.20, 0.15, leaf) * 0.55)
             colour = _over(colour, f.colours[1], smoothstep(petal + 0.03, petal - 0.03, radius))
             colour = _over(colour, f.colours[2], smoothstep(0.10, 0.07, radius))
     return colour
@@ -135,7 +135,7 @@ def _denim(f: Fabric, cloth: np.ndarray, points: np.ndarray) -> np.ndarray:
     thigh = smoothstep(0.16, 0.0, np.abs(points[:, 2] + 0.10)) * smoothstep(
         -0.04, -0.1, points[:, 1]
     )
-    share = np.clip(0.12 * twill + 0.22 * faded + 0.28 * thigh, 0, 1)
+    share = np.clip(0.06 * twill + 0.22 * faded + 0.28 * thigh, 0, 1)
     return _mix(f.colours[0], scaled(f.colours[0], 0.62, 0.45), share)
 
 

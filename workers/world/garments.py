@@ -74,7 +74,7 @@ def _neck(g: Garment, p: Places) -> np.ndarray:
 
 def _strapless(g: Garment, p: Places) -> np.ndarray:
     """A camisole: an upper edge with two straps."""
-    edge = 0.588 + 0.02 * np.cos(p.x * 40) * p.front - p.z
+    edge = 0.590 - 0.012 * np.cos(p.x * 36) * p.front - p.z
     strap = 0.013 - np.abs(np.abs(p.x) - 0.088)
     strap = np.where(p.z > 0.5, np.minimum(strap, NECK + 0.02 - p.z), -1.0)
     body = np.minimum(p.level - g.hem, np.maximum(edge, strap))

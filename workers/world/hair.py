@@ -30,7 +30,7 @@ class Style:
     curl: float = 0.0  # roughness of the outline
     fringe: float = 0.0  # degrees that the hair reaches down the forehead
     end: float | None = None
-    open_at: float = 78.0  # azimuth where the curtain starts, degrees from the face
+    open_at: float = 72.0  # azimuth where the curtain starts, degrees from the face
     wave: float = 0.0
     bun: bool = False
     tail: bool = False
@@ -44,6 +44,7 @@ class Mesh:
     vertices: np.ndarray
     canonical: np.ndarray
     faces: np.ndarray
+    scalp: int = 0  # how many of the first vertices are a cap on the scalp
 
 
 def scalp(style: Style, p: Places) -> np.ndarray:
@@ -75,7 +76,12 @@ def build(style: Style, body: bodies.Body) -> Mesh:
         offset += len(points)
     canonical = np.concatenate([points for points, _ in pieces])
     scale, shift = _head_frame(body)
-    return Mesh(canonical * scale + shift, canonical, np.concatenate(faces).astype(np.int32))
+    return Mesh(
+        canonical * scale + shift,
+        canonical,
+        np.concatenate(faces).astype(np.int32),
+        len(pieces[0][0]),
+    )
 
 
 def follow(mesh: Mesh, transforms: dict[str, np.ndarray]) -> np.ndarray:
@@ -134,7 +140,7 @@ def _cap(style: Style) -> tuple[np.ndarray, np.ndarray]:
     if style.thickness > 0.03:  # a cloud of hair is rounder than the skull's coarse mesh
         for _ in range(6):
             points = points + smoothstep(0.01, 0.03, sd)[:, None] * (t.smoother @ points - points)
-    kept = faces[(sd[faces] > -0.004).any(1)]
+    kept = faces[(sd[faces] > -0.006).any(1)]
     ids, renumbered = np.unique(kept, return_inverse=True)
     assert np.isin(ids, near).all()
     return points[ids], renumbered.reshape(-1, 3)
@@ -166,13 +172,13 @@ def _curtain(style: Style) -> tuple[np.ndarray, np.ndarray]:
     thick = (style.thickness + 0.004) * smoothstep(0.985, 0.93, z)
     long = smoothstep(0.86, 0.80, z)
     tuck = 1 - 0.16 * long * smoothstep(0.55, 1.0, behind) * smoothstep(0.62, 0.72, z)
-    x_radius = (0.079 + thick) * dome * (1 - 0.05 * long)
+    x_radius = (0.085 + thick) * dome * (1 - 0.05 * long)
     y_radius = (0.102 + thick) * dome * tuck
     wave = style.wave * smoothstep(0.92, 0.78, z) * np.sin(z * 95 + 2.5 * np.sin(azimuth * 5))
     lock = 0.006 * smoothstep(0.95, 0.75, z) * np.sin(azimuth * 13 + style.seed % 7)
     # Its front edges lie against the head.
     from_edge = np.minimum(azimuth - start, 2 * np.pi - start - azimuth)
-    tucked_in = -0.014 * smoothstep(0.35, 0.0, from_edge)
+    tucked_in = -0.009 * smoothstep(0.22, 0.0, from_edge)
     r = 1 + (wave + lock + tucked_in) / 0.1
     x = r * x_radius * np.sin(azimuth)
     y = -r * y_radius * np.cos(azimuth) + HEAD_CENTRE[1] + 0.004

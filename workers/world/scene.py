@@ -16,6 +16,7 @@ from workers.world.raster import interpolate, rasterise
 SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
 BODY, HAIR, SHOES, SKIRT = 0, 1, 2, 3
 EYE_CHART = 4
+HAIRLINE = 0.004  # metres over which skin turns into hair
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def render(figure: Figure, view: View, size: int) -> Photograph:
     axis = joints[0] * [1, 1, 0] + [0, 0, floor]
     pieces = [(turned(v - axis, view.yaw), *rest) for v, *rest in pieces]
     joints = turned(joints - axis, view.yaw)
-    meshes = _join(pieces)
+    meshes = _join(pieces, figure.hair.scalp)
     camera = _camera(view, meshes, joints, size)
 
     body_vertices = pieces[0][0]
@@ -110,13 +111,15 @@ def _uv_map(face: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return uv
 
 
-def _join(pieces: list[tuple[np.ndarray, ...]]) -> _Meshes:
+def _join(pieces: list[tuple[np.ndarray, ...]], scalp: int) -> _Meshes:
     t = bodies.template()
     offset, faces, piece, used, attributes = 0, [], [], [], []
     for kind, (vertices, canonical, cut, triangles) in enumerate(pieces):
         parts = np.zeros((len(vertices), 4))
         if kind == BODY:
             parts = np.stack([t.arm, t.hand, t.foot, t.neck], axis=1)
+        if kind == HAIR:
+            parts[:scalp, 3] = 1  # the cap ends in skin where the hairline is
         normal = bodies.normals(vertices, triangles)
         attributes.append(np.concatenate([canonical, cut, normal, vertices, parts], axis=1))
         faces.append(triangles + offset)
@@ -163,14 +166,16 @@ def _develop(
     canonical, cut, normal, points = (values[:, k : k + 3] for k in (0, 3, 6, 9))
     places = Places(canonical, cut, *values[:, 12:16].T)
     piece = meshes.piece[face[hit]]
+    eyeball = (bodies.template().sheet.chart == EYE_CHART)[np.where(piece == BODY, face[hit], 0)]
     colour = np.zeros((len(values), 3))
     code = np.zeros(len(values), np.uint8)
     gloss = np.zeros(len(values))
     bump = np.zeros(len(values))
 
-    on = np.flatnonzero(piece == BODY)
-    colour[on], code[on], gloss[on], bump[on] = _paint_body(look, places.take(on), face[hit][on])
-    on = np.flatnonzero(piece == HAIR)
+    cap = (piece == HAIR) & (places.neck > 0.99)
+    on = np.flatnonzero((piece == BODY) | cap & (hair.scalp(look.hair, places) < HAIRLINE))
+    colour[on], code[on], gloss[on], bump[on] = _paint_body(look, places.take(on), eyeball[on])
+    on = np.flatnonzero((piece == HAIR) & (code == labels.BACKGROUND))
     colour[on], code[on], gloss[on] = hair.paint(look.hair, canonical[on]), labels.HAIR, 0.20
     bump[on] = 0.15
     on = np.flatnonzero(piece == SHOES)
@@ -199,14 +204,13 @@ def _develop(
 
 
 def _paint_body(
-    look: Look, places: Places, face: np.ndarray
+    look: Look, places: Places, eyeball: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Colours, labels, gloss and folds of body pixels: skin, then each layer over it."""
-    eyeball = bodies.template().sheet.chart[face] == EYE_CHART
     colour, code = skin.paint(look.complexion, places, eyeball)
     gloss = np.where(eyeball, 0.5, 0.10)
     bump = np.zeros(len(colour))
-    scalp = smoothstep(-0.003, 0.004, hair.scalp(look.hair, places))
+    scalp = smoothstep(-0.003, HAIRLINE, hair.scalp(look.hair, places))
     colour += scalp[:, None] * (0.8 * hair.paint(look.hair, places.points) - colour)
     code[scalp > 0.5] = labels.HAIR
     for layer in look.layers:

@@ -45,8 +45,7 @@ def paint(c: Complexion, p: Places, eyeball: np.ndarray) -> tuple[np.ndarray, np
     knees = smoothstep(0.07, 0.02, np.abs(p.z + 0.30)) * smoothstep(-0.04, -0.09, p.y)
     colour = _over(colour, warm, np.clip(0.5 * knees + 0.35 * smoothstep(0.3, 0.9, p.hand), 0, 1))
     head = (p.neck > 0.5) & (p.z > 0.775)
-    code[head & (p.y < 0.0)] = labels.FACE
-    code[head & (p.y >= 0.0)] = labels.FACE
+    code[head & (p.y < 0.0)] = labels.FACE  # behind it, skin: the nape
     near = np.flatnonzero(head)
     colour[near] = _face(c, p.take(near), colour[near], warm)
     eyes = np.flatnonzero(eyeball)

@@ -60,9 +60,9 @@ def look(seed: int, person: int, item: int) -> Look:
 
 def _fabric(rng: np.random.Generator, palette: Palette, patterns: tuple[str, ...]) -> Fabric:
     pattern = patterns[rng.integers(len(patterns))]
-    scales = {"stripes": (0.025, 0.07), "gingham": (0.018, 0.04), "tartan": (0.07, 0.11),
+    scales = {"stripes": (0.025, 0.07), "gingham": (0.024, 0.045), "tartan": (0.07, 0.11),
              "dots": (0.03, 0.07), "floral": (0.05, 0.09), "chevron": (0.035, 0.06),
-             "spots": (0.05, 0.09), "pinstripes": (0.014, 0.03)}  # fmt: skip
+             "spots": (0.05, 0.09), "pinstripes": (0.022, 0.04)}  # fmt: skip
     main = palette[:3] if rng.random() < 0.7 else (palette[1], palette[0], palette[2])
     return Fabric(
         pattern,
