@@ -233,19 +233,18 @@ def test_sample_is_a_catalog(sample) -> None:
 
 def test_sample_shows_one_texture_in_every_view(sample) -> None:
     """What two views of an item see at one place of the body has one colour, hair apart."""
-    same, other = [], []
     rows = list(zip(*(sample[n] for n in ("images", "uv_maps", "annotations")), strict=True))
-    previous = None
-    for image, uv_map, annotation in rows:
-        texture = _texture(image, uv_map, annotation)
-        if previous is not None:
-            both = ~np.isnan(texture).any(2) & ~np.isnan(previous[1]).any(2)
-            difference = np.abs(texture - previous[1])[both]
-            if len(difference) > 50:
-                mine = image["item_id"] == previous[0]
-                (same if mine else other).append(float(np.median(difference)))
-        previous = image["item_id"], texture
-    assert np.median(same) < 12
+    textures = [_texture(*row) for row in rows]
+    items = [row[0]["item_id"] for row in rows]
+    same, other = [], []
+    for a in range(len(rows)):
+        for b in range(a):
+            difference = np.abs(textures[a] - textures[b])
+            seen = difference[~np.isnan(difference).any(2)]
+            if len(seen) > 50:
+                (same if items[a] == items[b] else other).append(float(np.median(seen)))
+    # Light differs from view to view, cloth does not.
+    assert np.median(same) < 25
     assert np.median(same) < 0.4 * np.median(other)
 
 
