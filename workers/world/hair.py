@@ -164,6 +164,8 @@ def _curtain(style: Style) -> tuple[np.ndarray, np.ndarray]:
                             style.seed) - 0.5)  # fmt: skip
     back = smoothstep(0.62, 0.86, behind)
     end = max(style.end, 0.715) * (1 - back) + style.end * back + ragged[None, :]
+    from_edge = np.minimum(azimuth - start, 2 * np.pi - start - azimuth)
+    end = np.minimum(end + 0.10 * smoothstep(0.5, 0.0, from_edge) ** 2, 0.86)
     t = np.linspace(0, 1, rows)[:, None]
     top = 0.985
     z = top + (end - top) * t
@@ -177,7 +179,6 @@ def _curtain(style: Style) -> tuple[np.ndarray, np.ndarray]:
     wave = style.wave * smoothstep(0.92, 0.78, z) * np.sin(z * 95 + 2.5 * np.sin(azimuth * 5))
     lock = 0.006 * smoothstep(0.95, 0.75, z) * np.sin(azimuth * 13 + style.seed % 7)
     # Its front edges lie against the head.
-    from_edge = np.minimum(azimuth - start, 2 * np.pi - start - azimuth)
     tucked_in = -0.009 * smoothstep(0.22, 0.0, from_edge)
     r = 1 + (wave + lock + tucked_in) / 0.1
     x = r * x_radius * np.sin(azimuth)

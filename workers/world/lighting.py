@@ -134,7 +134,8 @@ def _floor_shadow(
     side = camera.size // COARSER
     small = camera.scaled(side / camera.size)
     cast = vertices - studio.key * (vertices[:, 2:] / max(studio.key[2], 0.3)) * 0.55
-    near_floor = faces[(vertices[faces][:, :, 2] < 0.10).all(1)]
+    low = vertices[:, 2] < 0.10
+    near_floor = faces[low[faces[:, 0]] & low[faces[:, 1]] & low[faces[:, 2]]]
     shadow = np.zeros((side, side))
     for ground, triangles, sigma, strength in (
         (cast, faces, 0.030, 0.20),

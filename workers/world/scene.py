@@ -82,15 +82,24 @@ def render(figure: Figure, view: View, size: int) -> Photograph:
         fine.project(meshes.vertices), meshes.faces, fine.size, fine.size
     )
     radiance, code = _develop(figure.look, view.studio, meshes, fine, face, weights, depth)
-    shape = (size, SAMPLES, size, SAMPLES, 3)
     return Photograph(
-        pixels=lighting.tone(radiance.reshape(shape).mean((1, 3))),
+        pixels=lighting.tone(_averaged(radiance)),
         uv=uv,
         labels=_label_map(code),
         keypoints=keypoints(joints, body_vertices, camera, depth, SAMPLES),
         camera=camera,
         vertices=body_vertices,
     )
+
+
+def _averaged(radiance: np.ndarray) -> np.ndarray:
+    """Mean of every pixel's samples."""
+    parts = [
+        radiance[row::SAMPLES, column::SAMPLES]
+        for row in range(SAMPLES)
+        for column in range(SAMPLES)
+    ]
+    return sum(parts[1:], parts[0]) / len(parts)
 
 
 def _label_map(code: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ def _face(c: Complexion, p: Places, colour: np.ndarray, warm: np.ndarray) -> np.
         grain = layered(p.points * 900, c.seed, 1)
         colour = _over(colour, np.array(c.hair), c.stubble * jaw * (0.35 + 0.5 * grain))
     # Lips: the upper ones' bow, the lower ones' curve, the line between.
-    middle = 0.8285 - 0.0006 * np.cos(x / 0.0245 * np.pi)
+    middle = 0.8279 + 0.0020 * (x / 0.0245) ** 2  # the hint of a smile
     taper = np.sqrt(np.clip(1 - (x / 0.0255) ** 2, 0, 1))
     upper = middle + 0.0088 * taper * (0.86 + 0.14 * np.cos((x / 0.0075 - 1) * np.pi) * (x < 0.015))
     lower = middle - 0.0115 * taper
