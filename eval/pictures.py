@@ -15,7 +15,7 @@ def uv_picture(uv: np.ndarray) -> np.ndarray:
     u runs from blue to yellow and v from dark to light, so that equal body points have equal
     colours in every pose.
     """
-    body = np.isfinite(uv).all(axis=0, keepdims=True)[0]
+    body = np.isfinite(uv[0]) & np.isfinite(uv[1])
     u, v = np.nan_to_num((uv + 1) / 2)
     colour = np.stack([0.15 + 0.8 * u, 0.2 + 0.75 * v, 0.95 - 0.7 * u], axis=-1)
     return np.where(body[..., None], colour * 255, 255).astype(np.uint8)

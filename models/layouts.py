@@ -33,7 +33,7 @@ LAYOUTS = {
     layout.name: layout
     for layout in (
         Layout("smpl", "SMPL's texture sheet, which the authors' networks use", "charts"),
-        Layout("anny", "anny's texture sheet, 14 charts, symmetric about u = 0", "flip_u"),
+        Layout("anny", "anny's charts, repacked into a sheet symmetric about u = 0", "flip_u"),
     )
 }
 

@@ -62,9 +62,13 @@ def spread_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[s
         with store.open(file.name) as stream:
             group = pq.ParquetFile(stream).read_row_group(0, [*columns, "status"])
         good = group.filter(pc.field("status") == "ok")
-        step = max(1, len(good) * len(chosen) // SAMPLES)
-        rows += good.take(np.arange(0, len(good), step)).to_pylist()
-    return rows[:: max(1, len(rows) // SAMPLES)][:SAMPLES]
+        rows += good.take(_spread(len(good), -(-SAMPLES // len(chosen)))).to_pylist()
+    return [rows[i] for i in _spread(len(rows), SAMPLES)]
+
+
+def _spread(count: int, wanted: int) -> np.ndarray:
+    """Up to `wanted` of `count` indices, evenly from first to last."""
+    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
 
 
 def failures(store: Store, manifest: dict[str, Any], table: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ UV maps are little-endian uint16 of shape (2, H, W), channel 0 = u, 1 = v; 0 is 
 """
 
 import io
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -90,15 +91,12 @@ SCHEMAS: dict[str, pa.Schema] = {
 def parquet_bytes(table: pa.Table) -> bytes:
     """One Parquet file: zstd for everything but encoded image bytes, no dictionaries."""
     columns = [path for field in table.schema for path in _leaves(field)]
+    options: dict[str, Any] = {  # of types that pyarrow documents and its stubs do not know
+        "write_statistics": [path for path in columns if path.endswith("_id")],
+        "compression": {path: "none" if path.endswith(".bytes") else "zstd" for path in columns},
+    }
     out = io.BytesIO()
-    pq.write_table(
-        table,
-        out,
-        row_group_size=ROWS_PER_ROW_GROUP,
-        use_dictionary=False,
-        write_statistics=[path for path in columns if path.endswith("_id")],
-        compression={path: "none" if path.endswith(".bytes") else "zstd" for path in columns},
-    )
+    pq.write_table(table, out, row_group_size=ROWS_PER_ROW_GROUP, use_dictionary=False, **options)
     return out.getvalue()
 
 
