@@ -164,7 +164,7 @@ def pool_size(execution: Execution, shards: int) -> tuple[dict[str, float], int]
     cluster = ray.cluster_resources()
     gpus, cpus = cluster.get("GPU", 0), int(cluster["CPU"])
     share = execution.gpus_per_worker
-    wanted = execution.workers or (int(gpus / share) if gpus else cpus)
-    # An actor holds a CPU besides its GPU; more actors than CPUs would wait for ever.
-    size = max(1, min(wanted, cpus, shards))
+    # An actor holds a CPU besides its GPU share; more actors than fit would wait for ever.
+    places = min(cpus, int(gpus / share)) if gpus else cpus
+    size = max(1, min(execution.workers or places, places, shards))
     return {"num_cpus": 1, "num_gpus": share if gpus else 0}, size
