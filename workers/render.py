@@ -110,8 +110,7 @@ class RenderWorker:
             state, index = self._encode(pairs)
             target_uv = torch.from_numpy(np.stack([p.target_uv for p in pairs]))
             images = self.model.render(state, index, target_uv.to(self.model.device))
-            pixels = images.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-            return list(pixels.cpu().numpy())
+            return list(images.cpu().numpy())
         except torch.AcceleratorError:
             raise  # the CUDA context is lost: the process must end
         except Exception as error:
@@ -139,8 +138,10 @@ class RenderWorker:
     def _row(self, key: Key, result: np.ndarray | Exception) -> dict:
         if isinstance(result, Exception):
             return failed_row(key, type(result).__name__, " ".join(str(result).split()))
-        image = {"bytes": encode(result, self.config.image), "path": None}
-        height, width = result.shape[:2]
+        # In 8 bits only here, in an encoder's thread: the model's thread goes on to the next pair.
+        pixels = np.rint(result.transpose(1, 2, 0) * 255).clip(0, 255).astype(np.uint8)
+        image = {"bytes": encode(pixels, self.config.image), "path": None}
+        height, width = pixels.shape[:2]
         return _row(
             key, status="ok", image=image, width=width, height=height, model=self.model.name
         )
