@@ -16,7 +16,6 @@ def run(config: CheckpointImportConfig) -> int:
     files = import_authors(Path(config.inpainter), Path(config.refiner))
     for name, data in files.items():
         store.put(name, data)
-    store.sweep()
     print(f"checkpoint     {store.url}")
     print(f"model card     {store.url}/README.md")
     print(f"next           reposer render model={store.url} ...")

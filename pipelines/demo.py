@@ -29,9 +29,7 @@ def run(config: DemoConfig) -> int:
     everyone = list(catalog.images.places)
     poses = [everyone[(2 * i + 1) * len(everyone) // (2 * POSES) + i % 4] for i in range(POSES)]
     pairs = pd.DataFrame([(s, p) for s in sources for p in poses], columns=["from", "to"])
-    store = Store(config.out)
-    store.put("pairs.csv", pairs.to_csv(index=False).encode())
-    store.sweep()
+    Store(config.out).put("pairs.csv", pairs.to_csv(index=False).encode())
     code = render.run(
         RenderConfig(
             catalog=str(SAMPLE),

@@ -10,7 +10,7 @@ from configs.schema import RenderConfig
 from eval.pictures import uv_picture
 from models.reposer import Reposer
 from pipelines.execute import closing_lines, dry_run, execute
-from pipelines.report import Sample, spread_rows, write_report
+from pipelines.report import Sample, sample_rows, write_report
 from pipelines.runs import Plan, RunError, fingerprint, make_plan
 from workers.catalog import Catalog
 from workers.images import decode
@@ -114,7 +114,7 @@ def _samples(config: RenderConfig) -> Iterator[Sample]:
     catalog = Catalog(config.catalog)
     poses = Catalog(config.poses) if config.poses else catalog
     columns = ["source_id", "pose_id", "image"]
-    for row in spread_rows(Store(config.out), "renders", columns):
+    for row in sample_rows(Store(config.out), "renders", columns):
         layout = poses.uv_maps.row(row["pose_id"])["layout"]
         yield (
             f"{row['source_id']} → {row['pose_id']}",

@@ -44,7 +44,7 @@ def write_report(
 def catalog_samples(url: str) -> Iterator[Sample]:
     """Photographs of a catalog beside their UV maps."""
     catalog = Catalog(url)
-    for row in spread_rows(catalog.store, "uv_maps", ["image_id", "layout"]):
+    for row in sample_rows(catalog.store, "uv_maps", ["image_id", "layout"]):
         uv = uv_picture(catalog.uv_map(row["image_id"], row["layout"]))
         try:
             photograph = catalog.photograph(row["image_id"])
@@ -53,8 +53,9 @@ def catalog_samples(url: str) -> Iterator[Sample]:
         yield row["image_id"], [photograph, uv]
 
 
-def spread_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Up to SAMPLES rows that are ok, spread evenly over a table; reads few row groups."""
+def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Up to SAMPLES rows that are ok, drawn from all over a table; reads few row groups."""
+    random = np.random.default_rng(0)  # the same rows on every call
     files = store.list(table)
     chosen = files if len(files) <= SAMPLES else files[:: len(files) // SAMPLES]
     rows: list[dict[str, Any]] = []
@@ -62,13 +63,13 @@ def spread_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[s
         with store.open(file.name) as stream:
             group = pq.ParquetFile(stream).read_row_group(0, [*columns, "status"])
         good = group.filter(pc.field("status") == "ok")
-        rows += good.take(_spread(len(good), -(-SAMPLES // len(chosen)))).to_pylist()
-    return [rows[i] for i in _spread(len(rows), SAMPLES)]
+        rows += good.take(_draw(random, len(good), -(-SAMPLES // len(chosen)))).to_pylist()
+    return [rows[i] for i in _draw(random, len(rows), SAMPLES)]
 
 
-def _spread(count: int, wanted: int) -> np.ndarray:
-    """Up to `wanted` of `count` indices, evenly from first to last."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
+def _draw(random: np.random.Generator, count: int, wanted: int) -> np.ndarray:
+    """Up to `wanted` of `count` indices, in order."""
+    return np.sort(random.choice(count, min(count, wanted), replace=False))
 
 
 def failures(store: Store, manifest: dict[str, Any], table: str) -> list[dict[str, Any]]:

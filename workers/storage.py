@@ -8,6 +8,7 @@ fsspec or pyarrow S3 stream publishes what was written so far.
 
 import errno
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from typing import Any, NamedTuple
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-WRITING = ".writing"  # holds local files until they are whole
+WRITING = ".writing-"  # begins the names, in the store's root, of local files not yet whole
+STALE_SECONDS = 3600.0
 
 
 class StorageError(ValueError):
@@ -120,14 +122,15 @@ class Store:
             return self.fs.exists(self.path(name))
 
     def sweep(self) -> None:
-        """Remove what killed writers left aside; call it when no writer is left."""
-        if self.local and self.fs.exists(self.path(WRITING)):
-            self.fs.rm(self.path(WRITING), recursive=True)
+        """Remove what writers that were killed long ago left in the root."""
+        if self.local:
+            for left in Path(self.root).glob(f"{WRITING}*"):
+                if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                    left.unlink()
 
     def _write_aside(self, data: bytes) -> Path:
-        folder = Path(self.path(WRITING))
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / uuid.uuid4().hex
+        temporary = Path(self.path(WRITING + uuid.uuid4().hex))
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
