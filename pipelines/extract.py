@@ -1,18 +1,22 @@
 """`reposer extract`: photographs and their DensePose results as a catalog."""
 
+import contextlib
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from configs.schema import ExtractConfig
 from pipelines.execute import closing_lines, dry_run, execute
+from pipelines.progress import console
 from pipelines.report import CATALOG_TITLES, catalog_samples, write_report
 from pipelines.runs import Plan, make_plan
 from workers.extract import ExtractWorker, failed_rows, photo_id, read_lookup
 from workers.photos import Photo, find_photos
 from workers.shard import Job
-from workers.storage import Store
+from workers.storage import StorageError, Store, list_files
 
 TABLES = ("images", "uv_maps")
 
@@ -26,14 +30,19 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
     manifest = execute(job, plan, config)
     code = closing_lines(manifest, config)
     store = Store(config.out)
-    write_report(store, manifest, "uv_maps", CATALOG_TITLES, catalog_samples(config.out))
-    print(f"next           reposer render catalog={config.out} poses={config.out} out=...")
+    report = write_report(store, manifest, "uv_maps", CATALOG_TITLES, catalog_samples(config.out))
+    for kind, url in report.items():
+        print(f"{kind:14} {url}")
+    out = shlex.quote(config.out)
+    print(f"next           reposer render catalog={out} poses={out} out=renders")
     return code
 
 
 def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
     """The plan of an extraction, and what its workers do."""
     photos = find_photos(config)
+    if Path(config.input).is_dir():
+        _warn_of_ignored(config.input, photos)
     facts: dict = {"inputs": {"files": _fingerprint(photos)}}
     if any(photo.iuv for photo in photos):
         facts["lookup"] = hashlib.sha256(read_lookup(config).tobytes()).hexdigest()
@@ -42,11 +51,22 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
     return make_plan("extract", config, job, keys, photo_id, facts), job
 
 
+def _warn_of_ignored(folder: str, photos: Sequence[Photo]) -> None:
+    """Name what in the input folder will not be read."""
+    used = {url for photo in photos for url in photo}
+    ignored = [Path(url).name for url in list_files(folder) if url not in used]
+    ignored += [f"{path.name}/" for path in Path(folder).iterdir() if path.is_dir()]
+    if ignored:
+        console.print(f"extract: ignored in {folder}: {', '.join(sorted(ignored)[:5])}"
+                      + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""))  # fmt: skip
+
+
 def _fingerprint(photos: Sequence[Photo]) -> str:
     """Names and sizes of all files that will be read."""
     urls = [url for p in photos for url in (p.image, p.iuv, p.uv, p.instances) if url]
     sizes = {}
     for folder in sorted({url.rpartition("/")[0] for url in urls}):
-        sizes |= {f"{folder}/{file.name}": file.size for file in Store(folder).list()}
+        with contextlib.suppress(StorageError, OSError):  # its rows will fail, and say why
+            sizes |= {f"{folder}/{file.name}": file.size for file in Store(folder).list()}
     listed = [[*photo, *(sizes.get(url or "") for url in photo)] for photo in photos]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

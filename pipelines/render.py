@@ -1,6 +1,5 @@
 """`reposer render`: a catalog's people in new poses."""
 
-import io
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -18,7 +17,8 @@ from workers.model import ModelSpec
 from workers.names import canonical_key, item_id
 from workers.render import RenderWorker, failed_rows, render_id
 from workers.shard import Job, Key
-from workers.storage import Store, read_bytes
+from workers.storage import Store
+from workers.user_tables import read_user_table
 
 TITLES = ("source", "target pose", "render")
 
@@ -44,7 +44,9 @@ def prepare(
 ) -> tuple[Plan, Job]:
     """The plan of a render run, and what its workers do."""
     catalog = Catalog(config.catalog)
-    layout = catalog.uv_maps.column("layout")[0]
+    layout = catalog.layout()
+    if config.poses and (posed := Catalog(config.poses).layout()) != layout:
+        raise RunError(f"{config.catalog} has layout {layout}, {config.poses} layout {posed}")
     load_model = load_model or ModelSpec(config.model, layout, config.lookup, config.background)
     model = load_model()
     if model.layout != layout:
@@ -96,18 +98,21 @@ class _Ids:
 
 
 def _read_pairs(url: str) -> pd.DataFrame:
-    data = io.BytesIO(read_bytes(url))
-    try:
-        table = pd.read_parquet(data) if url.endswith(".parquet") else pd.read_csv(data, dtype=str)
-    except Exception as error:
-        raise RunError(f"{url}: not a table of pairs: {str(error).splitlines()[0]}") from error
+    table = read_user_table(url)
     missing = {"from", "to"} - set(table.columns)
     if missing:
         raise RunError(f"{url}: wants columns from,to, has {', '.join(map(str, table.columns))}")
-    empty = table[["from", "to"]].isna().any(axis=1)
+    pairs = table[["from", "to"]]
+    empty = pairs.isna().any(axis=1).to_numpy()
     if empty.any():
-        raise RunError(f"{url}: row {int(empty.to_numpy().argmax()) + 2} lacks from or to")
-    return table.astype({"from": str, "to": str})
+        raise RunError(f"{url}: pair {empty.argmax() + 1} lacks from or to")
+    if pairs.empty:
+        raise RunError(f"{url}: the table has no pairs")
+    twice = pairs.duplicated().to_numpy()
+    if twice.any():
+        source, target = pairs.iloc[twice.argmax()]
+        raise RunError(f"{url}: the pair {source},{target} stands there twice: remove one")
+    return pairs
 
 
 def _samples(config: RenderConfig) -> Iterator[Sample]:

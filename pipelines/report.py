@@ -56,7 +56,7 @@ def catalog_samples(url: str) -> Iterator[Sample]:
 def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Up to SAMPLES rows that are ok, drawn from all over a table; reads few row groups."""
     random = np.random.default_rng(0)  # the same rows on every call
-    files = store.list(table)
+    files = [f for f in store.list(table) if f.name.endswith(".parquet")]
     chosen = files if len(files) <= SAMPLES else files[:: len(files) // SAMPLES]
     rows: list[dict[str, Any]] = []
     for file in chosen:

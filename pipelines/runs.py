@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from configs.schema import Run
-from workers.shard import Job, Key, Shard, ShardReport, pack, report
+from workers.shard import Job, Key, Shard, ShardReport, pack, read_file, report
 from workers.storage import Store
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
@@ -74,9 +72,12 @@ class Plan:
     @staticmethod
     def from_json(data: bytes) -> "Plan":
         """The plan that `plan.json` holds."""
-        value = json.loads(data)
-        shards = [Shard(s["name"], tuple(map(tuple, s["keys"]))) for s in value["shards"]]
-        return Plan(value["command"], value["identity"], tuple(value["tables"]), tuple(shards))
+        try:
+            value = json.loads(data)
+            shards = tuple(Shard(s["name"], tuple(map(tuple, s["keys"]))) for s in value["shards"])
+            return Plan(value["command"], value["identity"], tuple(value["tables"]), shards)
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{PLAN} is damaged ({error!r}): use another out=") from error
 
 
 def make_plan(
@@ -109,12 +110,17 @@ def make_plan(
 
 def open_run(store: Store, plan: Plan) -> Plan:
     """Write the plan, or resume the same one; refuses a different one, naming what differs."""
+    names = [file.name for file in store.list()]
+    if names and PLAN not in names:
+        raise RunError(f"{store.url} is not empty ({names[0]}) and holds no run; use another out=")
     if store.create(PLAN, plan.to_json()):
         return plan
     written = Plan.from_json(store.read(PLAN))
+    if written.command != plan.command:
+        raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
     if written.hash != plan.hash:
-        old = _flat({"command": written.command, **written.identity})
-        new = _flat({"command": plan.command, **plan.identity})
+        old = _flat(written.identity)
+        new = _flat(plan.identity)
         differences = [
             f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
             for key in sorted(old | new)
@@ -139,14 +145,19 @@ def finished_shards(store: Store, plan: Plan) -> set[str]:
 def count_rows(store: Store, plan: Plan, shards: Sequence[Shard]) -> Iterator[ShardReport]:
     """Count rows and failures of committed shards, from their status columns."""
     for shard in shards:
-        with store.open(shard.file(plan.tables[-1])) as file:
-            yield report(shard.name, pq.read_table(file, columns=["status", "error_type"]))
+        columns = ["status", "error_type"]
+        yield report(shard.name, read_file(store, shard.file(plan.tables[-1]), columns))
 
 
 def finish(store: Store, plan: Plan, timings: dict[str, Any]) -> dict[str, Any]:
     """Check that every planned row is there once, and write the manifest."""
     reports = list(count_rows(store, plan, plan.shards))
     rows = sum(r.rows for r in reports)
+    planned = {shard.file(table) for shard in plan.shards for table in plan.tables}
+    for table in plan.tables:
+        for file in store.list(table):
+            if file.name not in planned:
+                raise RunError(f"{store.url}/{file.name} is not this run's: move it elsewhere")
     if rows != plan.rows:
         raise RunError(f"{store.url} holds {rows} rows of {plan.rows} planned")
     failures = sum((r.failed for r in reports), Counter[str]())

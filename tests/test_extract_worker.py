@@ -272,9 +272,9 @@ def test_scaling_a_photograph_averages_scaling_a_map_selects():
 def test_crop_person_takes_the_body_with_a_margin():
     uv = np.full((100, 80, 2), np.nan, np.float32)
     uv[20:60, 30:50] = 0
-    assert person_box(uv, _config("", crop="person", margin=0.25)) == (20, 10, 60, 70)
-    assert person_box(uv, _config("", crop="person", margin=0)) == (30, 20, 50, 60)
-    assert person_box(uv, _config("", crop="person", margin=1)) == (0, 0, 80, 100)
+    assert person_box(uv, _config("unused", crop="person", margin=0.25)) == (20, 10, 60, 70)
+    assert person_box(uv, _config("unused", crop="person", margin=0)) == (30, 20, 50, 60)
+    assert person_box(uv, _config("unused", crop="person", margin=1)) == (0, 0, 80, 100)
     assert person_box(uv, _config("")) == (0, 0, 80, 100)
 
 
@@ -372,7 +372,7 @@ def test_every_bad_row_fails_under_its_own_name_and_spares_the_others(tmp_path, 
         assert (row["uv"] is not None) is ok
         assert ok or "\n" not in row["error_message"]
     message = "the photograph has 32x32 pixels, its UV map 32x16"
-    assert rows["small"][1]["error_message"] == message
+    assert rows["small"][1]["error_message"].startswith(f"{message} (")
 
 
 def test_a_file_that_vanished_is_a_failed_row(tmp_path):

@@ -70,7 +70,8 @@ class Table:
         values: list[Any] = []
         for file in dict.fromkeys(place.file for place in self.places.values()):
             with self.store.open(file) as stream:
-                values += pq.read_table(stream, columns=[name]).column(0).to_pylist()
+                table = _open_parquet(f"{self.store.url}/{file}", stream).read(columns=[name])
+                values += table.column(0).to_pylist()
         return values
 
     def row(self, row_id: str) -> dict[str, Any]:
@@ -125,6 +126,14 @@ class Catalog:
             )
         stored = np.frombuffer(row["uv"], "<u2")
         return dequantise(stored.reshape(2, row["height"], row["width"]))
+
+    def layout(self) -> str:
+        """The layout of the catalog's first good UV map; refuses a catalog without one."""
+        rows = zip(self.uv_maps.column("layout"), self.uv_maps.column("status"), strict=True)
+        for layout, status in rows:
+            if status == "ok":
+                return layout
+        raise CatalogError(f"{self.store.url}: no row of uv_maps is ok")
 
     def usable(self, photographs: bool) -> list[str]:
         """The ids with a UV map (and, if asked, a photograph), in the catalog's order."""

@@ -68,7 +68,7 @@ class ExtractWorker:
                 return self._pose(photo, uv)
             return self._photograph(photo, photo.image, uv)
         except Exception as error:  # whatever a stranger's file raises, it is this row's
-            return _failed(photo, type(error).__name__, " ".join(str(error).split()))
+            return _failed(photo, type(error).__name__, _about(photo, error))
 
     def _pose(self, photo: Photo, uv: np.ndarray) -> tuple[dict, dict]:
         box = person_box(uv, self.config)
@@ -98,7 +98,7 @@ class ExtractWorker:
         else:
             raise MissingUvMap(f"no {photo.image_id}_IUV.png and no {photo.image_id}.npy")
         if np.isnan(uv).any(axis=-1).all():
-            raise EmptyUvMap(f"{photo.iuv or photo.uv}: nobody is on the map")
+            raise EmptyUvMap("nobody is on the map")
         return uv
 
     def _from_iuv(self, url: str, instances: str | None) -> np.ndarray:
@@ -110,6 +110,12 @@ class ExtractWorker:
             pixels = np.bincount(person[iuv[..., 0] > 0], minlength=1)
             iuv = np.where((person == pixels.argmax())[..., None], iuv, 0)
         return uv_from_iuv(iuv, self._lookup)
+
+
+def _about(photo: Photo, error: Exception) -> str:
+    """The error in one line that names the row's files."""
+    files = ", ".join(url for url in (photo.image, photo.iuv or photo.uv) if url)
+    return f"{' '.join(str(error).split())} ({files})"
 
 
 def read_lookup(config: ExtractConfig) -> np.ndarray:

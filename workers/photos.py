@@ -1,6 +1,5 @@
 """Finds what `reposer extract` is to read: photographs, and the UV maps that belong to them."""
 
-import io
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -8,9 +7,11 @@ import pandas as pd
 
 from configs.schema import ExtractConfig
 from workers.names import canonical_key, item_id
-from workers.storage import Store, list_files, read_bytes
+from workers.storage import Store, list_files
+from workers.user_tables import SUFFIXES, read_user_table
 
 PHOTOGRAPHS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
+UNREADABLE = ("heic", "heif", "avif", "jp2", "jxl", "dng")  # photographs: they become failed rows
 WILDCARDS = "*?["
 
 
@@ -45,7 +46,7 @@ def find_photos(config: ExtractConfig) -> list[Photo]:
     that lack columns or values.
     """
     glob = any(c in config.input for c in WILDCARDS)
-    if config.input.endswith((".csv", ".parquet")) and not glob:
+    if config.input.lower().endswith(SUFFIXES) and not glob:
         return _from_table(config.input)
     files = list_files(config.input)
     found = _by_role(_root(config.input), files)
@@ -82,7 +83,7 @@ def _by_role(root: str, urls: Iterable[str]) -> _Files:
             _add(files.instances, stem, url)
         elif extension == "npy":
             _add(files.maps, name, url)
-        elif extension in PHOTOGRAPHS and role != "sil":
+        elif extension in PHOTOGRAPHS + UNREADABLE and role != "sil":
             _add(files.photographs, name, url)
     return files
 
@@ -121,11 +122,7 @@ def _photo(name: str, image: str | None, uv: str | None, maps: _Files) -> Photo:
 
 def _from_table(url: str) -> list[Photo]:
     """Rows of a CSV or Parquet table; its paths are relative to its folder."""
-    data = io.BytesIO(read_bytes(url))
-    try:
-        table = pd.read_parquet(data) if url.endswith(".parquet") else pd.read_csv(data, dtype=str)
-    except Exception as error:  # pandas and pyarrow raise many types
-        raise ValueError(f"{url}: not a readable table: {str(error).splitlines()[0]}") from error
+    table = read_user_table(url)
     columns = {"image_id", "image", "iuv", "uv", "item_id"} & set(table.columns)
     if not columns >= {"image_id", "image"} or not columns & {"iuv", "uv"}:
         raise ValueError(

@@ -72,7 +72,7 @@ class RenderWorker:
                 loaded.append(
                     Pair(key, *self._load_source(str(key[0])), self._load_pose(str(key[1])))
                 )
-            except (LookupError, ValueError) as error:
+            except Exception as error:  # whatever a damaged catalog raises, it is this row's
                 loaded.append((key, error))
         return loaded
 

@@ -93,7 +93,10 @@ def commit(job: Job, store: Store, shard: Shard, tables: Tables, seconds: float)
     for name in job.tables:
         table = tables[name].cast(SCHEMAS[name])  # with its metadata, also after a concat
         places = [position[row_id] for row_id in table.column(0).to_pylist()]
-        table = table.take(np.argsort(places, kind="stable"))
+        if places != sorted(places):
+            # Slices, for a column of more than 2 GiB cannot be taken from.
+            order = np.argsort(places, kind="stable")
+            table = pa.concat_tables([table.slice(int(i), 1) for i in order])
         files[shard.file(name)] = parquet_bytes(table)
     status = tables[job.tables[-1]]
     if sorted(status.column(0).to_pylist()) != sorted(ids):
@@ -111,11 +114,18 @@ def report(name: str, status_table: pa.Table, seconds: float = 0.0) -> ShardRepo
 
 def read_shard(job: Job, store: Store, shard: Shard) -> Tables:
     """A committed shard's tables."""
-    tables = {}
-    for name in job.tables:
-        with store.open(shard.file(name)) as file:
-            tables[name] = pq.read_table(file)
-    return tables
+    return {name: read_file(store, shard.file(name)) for name in job.tables}
+
+
+def read_file(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
+    """A committed file; ValueError, with the remedy, where something has damaged it."""
+    try:
+        with store.open(name) as file:
+            return pq.read_table(file, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(
+            f"{store.url}/{name} is damaged ({str(error).splitlines()[0]}): delete it and run again"
+        ) from error
 
 
 def concat(pieces: Sequence[Tables]) -> Tables:

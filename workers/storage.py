@@ -214,6 +214,7 @@ _REMEDIES = {
     "signature we calculated": _WRONG_SECRET,
     "Access Denied": _DENIED,
     "Forbidden": _DENIED,
+    "Invalid endpoint": "AWS_ENDPOINT_URL is no URL (http://host:port wanted)",
     "Could not connect": _NO_ANSWER,
     "EndpointConnectionError": _NO_ANSWER,
     "bucket does not exist": _NO_BUCKET,
