@@ -275,7 +275,7 @@ def test_crop_person_takes_the_body_with_a_margin():
     assert person_box(uv, _config("unused", crop="person", margin=0.25)) == (20, 10, 60, 70)
     assert person_box(uv, _config("unused", crop="person", margin=0)) == (30, 20, 50, 60)
     assert person_box(uv, _config("unused", crop="person", margin=1)) == (0, 0, 80, 100)
-    assert person_box(uv, _config("")) == (0, 0, 80, 100)
+    assert person_box(uv, _config("unused")) == (0, 0, 80, 100)
 
 
 def test_a_cropped_photograph_is_cut_where_its_map_is(tmp_path):
