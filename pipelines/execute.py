@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from configs.schema import Execution, Run
 from pipelines.engine import run_shards
 from pipelines.progress import RunProgress, console
+from pipelines.report import Sample, write_report
 from pipelines.runs import MANIFEST, Plan, count_rows, finish, finished_shards, open_run
 from workers.shard import Job
 from workers.storage import Store
@@ -18,6 +20,26 @@ from workers.tables import parquet_bytes
 
 DRY_RUN_ROWS = 3
 OK, TOO_MANY_FAILED = 0, 3  # exit codes
+
+
+def carry_out(
+    plan: Plan, job: Job, config: Run, dry: bool, titles: Sequence[str],
+    samples: Callable[[], Iterable[Sample]],
+) -> int:  # fmt: skip
+    """Run a plan, say how it ended and leave its pictures; returns the exit code.
+
+    `samples` are the rows that contact sheet and page show, a picture a title. With `dry` only
+    the estimate is printed.
+    """
+    if dry:
+        dry_run(job, plan, config)
+        return OK
+    manifest = execute(job, plan, config)
+    code = closing_lines(manifest, config)
+    report = write_report(Store(config.out), manifest, plan.tables[-1], titles, samples())
+    for kind, url in report.items():
+        print(f"{kind:14} {url}")
+    return code
 
 
 def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from configs.schema import ExtractConfig
-from pipelines.execute import closing_lines, dry_run, execute
+from pipelines.execute import carry_out
 from pipelines.progress import console
-from pipelines.report import CATALOG_TITLES, catalog_samples, write_report
+from pipelines.report import CATALOG_TITLES, catalog_samples
 from pipelines.runs import Plan, make_plan
 from workers.extract import ExtractWorker, failed_rows, photo_id, read_lookup
 from workers.photos import Photo, find_photos
@@ -19,20 +19,15 @@ from workers.shard import Job
 from workers.storage import StorageError, Store, list_files
 
 TABLES = ("images", "uv_maps")
+NATIVE_PIXELS = 1_000_000  # a guess for the size of a shard; photographs differ
 
 
 def run(config: ExtractConfig, dry: bool = False) -> int:
     """Extract; returns the exit code."""
     plan, job = prepare(config)
-    if dry:
-        dry_run(job, plan, config)
-        return 0
-    manifest = execute(job, plan, config)
-    code = closing_lines(manifest, config)
-    store = Store(config.out)
-    report = write_report(store, manifest, "uv_maps", CATALOG_TITLES, catalog_samples(config.out))
-    for kind, url in report.items():
-        print(f"{kind:14} {url}")
+    code = carry_out(plan, job, config, dry, CATALOG_TITLES, lambda: catalog_samples(config.out))
+    if dry or code:
+        return code
     out = shlex.quote(config.out)
     print(f"next           reposer render catalog={out} poses={out} out=renders")
     return code
@@ -48,7 +43,8 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
         facts["lookup"] = hashlib.sha256(read_lookup(config).tobytes()).hexdigest()
     job = Job(TABLES, partial(ExtractWorker, config), photo_id, failed_rows)
     keys = [tuple(photo) for photo in photos]
-    return make_plan("extract", config, job, keys, photo_id, facts), job
+    pixels = NATIVE_PIXELS if config.size == "native" else config.size**2
+    return make_plan("extract", config, job, keys, photo_id, pixels, facts), job
 
 
 def _warn_of_ignored(folder: str, photos: Sequence[Photo]) -> None:

@@ -8,8 +8,8 @@ import pandas as pd
 from configs.schema import RenderConfig
 from eval.pictures import uv_picture
 from models.reposer import Reposer
-from pipelines.execute import closing_lines, dry_run, execute
-from pipelines.report import Sample, sample_rows, write_report
+from pipelines.execute import carry_out
+from pipelines.report import Sample, sample_rows
 from pipelines.runs import Plan, RunError, fingerprint, make_plan
 from workers.catalog import Catalog
 from workers.images import decode
@@ -28,15 +28,7 @@ def run(
 ) -> int:
     """Render; returns the exit code. `load_model` replaces the model that the config names."""
     plan, job = prepare(config, load_model)
-    if dry:
-        dry_run(job, plan, config)
-        return 0
-    manifest = execute(job, plan, config)
-    code = closing_lines(manifest, config)
-    store = Store(config.out)
-    for kind, url in write_report(store, manifest, "renders", TITLES, _samples(config)).items():
-        print(f"{kind:14} {url}")
-    return code
+    return carry_out(plan, job, config, dry, TITLES, lambda: _samples(config))
 
 
 def prepare(
@@ -44,9 +36,12 @@ def prepare(
 ) -> tuple[Plan, Job]:
     """The plan of a render run, and what its workers do."""
     catalog = Catalog(config.catalog)
+    poses = Catalog(config.poses) if config.poses else catalog
     layout = catalog.layout()
-    if config.poses and (posed := Catalog(config.poses).layout()) != layout:
-        raise RunError(f"{config.catalog} has layout {layout}, {config.poses} layout {posed}")
+    if poses.layout() != layout:
+        raise RunError(
+            f"{config.catalog} has layout {layout}, {config.poses} layout {poses.layout()}"
+        )
     load_model = load_model or ModelSpec(config.model, layout, config.lookup, config.background)
     model = load_model()
     if model.layout != layout:
@@ -57,18 +52,19 @@ def prepare(
     facts = {
         "inputs": {
             "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
-            "poses": config.poses and fingerprint(Store(config.poses), "uv_maps"),
+            "poses": fingerprint(poses.store, "uv_maps"),
         },
         "model": {"name": model.name, "sha256": model.sha256},
     }
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_rows)
-    keys = pair_keys(config, catalog)
-    return make_plan("render", config, job, keys, lambda key: key[0], facts), job
+    keys = pair_keys(config, catalog, poses)
+    first = poses.uv_maps.row(next(iter(poses.uv_maps.places)))
+    pixels = (first["width"] or 256) * (first["height"] or 256)  # none in a failed row
+    return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts), job
 
 
-def pair_keys(config: RenderConfig, catalog: Catalog) -> list[Key]:
+def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> list[Key]:
     """The (source, pose) keys of a run: listed pairs, or every source in every pose."""
-    poses = Catalog(config.poses) if config.poses else catalog
     if config.poses and not config.pairs:
         targets = poses.usable(photographs=False)
         return [(s, t) for s in catalog.usable(photographs=True) for t in targets]

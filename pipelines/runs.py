@@ -23,9 +23,9 @@ PLAN, MANIFEST = "plan.json", "manifest.json"
 # What may differ between two calls of one run: where and how it is executed, not what it makes.
 NOT_IDENTITY = {"out", "execution", "shard_rows", "max_failed_fraction", "retry_failed"}
 
-# 2,048 to 6,144 renders at 256x256 are a file of 60 to 250 MB; small runs get enough shards to
-# keep several workers busy.
-SHARD_ROWS_MIN, SHARD_ROWS_MAX, SHARDS_WANTED = 16, 4096, 64
+# A shard is held in memory and becomes one file: 4,096 rows at 256x256 are some 120 MB of renders,
+# or 350 MB of photographs and UV maps. Small runs get enough shards to keep several workers busy.
+SHARD_PIXELS, SHARD_ROWS_MIN, SHARDS_WANTED = 4096 * 256 * 256, 16, 64
 
 
 class RunError(ValueError):
@@ -86,12 +86,14 @@ def make_plan(
     job: Job,
     keys: Sequence[Key],
     group: Callable[[Key], Hashable],
+    pixels: int,
     facts: dict[str, Any],
 ) -> Plan:
     """Plan the rows of a command.
 
-    `group` names what should stay together (a source with its poses); `facts` are the input
-    fingerprints and the model's hash. Refuses an empty list of rows, and two rows of one id.
+    `group` names what should stay together (a source with its poses), `pixels` is the size of a
+    row's picture; `facts` are the input fingerprints and the model's hash. Refuses an empty list of
+    rows, and two rows of one id.
     """
     if not keys:
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
@@ -99,9 +101,8 @@ def make_plan(
     if twice:
         raise RunError(f"{command}: {len(twice)} row ids occur twice, the first is {twice[0]!r}")
     settings = config.model_dump(mode="json", exclude=NOT_IDENTITY)
-    size = config.shard_rows or min(
-        max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN), SHARD_ROWS_MAX
-    )
+    most = max(1, SHARD_PIXELS // pixels)
+    size = config.shard_rows or min(max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN), most)
     parts = list(pack(keys, group, size))
     shards = [Shard(f"{i:05d}-of-{len(parts):05d}", tuple(part)) for i, part in enumerate(parts)]
     rows = hashlib.sha256(json.dumps(keys).encode()).hexdigest()

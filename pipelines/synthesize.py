@@ -6,11 +6,10 @@ from functools import partial
 import pyarrow as pa
 
 from configs.schema import SynthesizeConfig
-from pipelines.execute import closing_lines, dry_run, execute
-from pipelines.report import CATALOG_TITLES, catalog_samples, write_report
+from pipelines.execute import carry_out
+from pipelines.report import CATALOG_TITLES, catalog_samples
 from pipelines.runs import Plan, make_plan
 from workers.shard import Job, Key, Tables, Worker
-from workers.storage import Store
 from workers.synthesize import SynthesizeWorker, image_ids
 from workers.tables import SCHEMAS
 
@@ -20,23 +19,14 @@ TABLES = ("images", "annotations", "pairs", "uv_maps")
 def run(config: SynthesizeConfig, dry: bool = False) -> int:
     """Synthesize; returns the exit code."""
     plan, job = prepare(config)
-    if dry:
-        dry_run(job, plan, config)
-        return 0
-    manifest = execute(job, plan, config)
-    code = closing_lines(manifest, config)
-    samples = catalog_samples(config.out)
-    report = write_report(Store(config.out), manifest, "images", CATALOG_TITLES, samples)
-    for kind, url in report.items():
-        print(f"{kind:14} {url}")
-    return code
+    return carry_out(plan, job, config, dry, CATALOG_TITLES, lambda: catalog_samples(config.out))
 
 
 def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
     """The plan of a world, and what its workers do."""
     job = Job(TABLES, partial(make_worker, config), _row_id, failed_rows)
     keys = [(image_id,) for image_id in image_ids(config)]
-    return make_plan("synthesize", config, job, keys, _item, {}), job
+    return make_plan("synthesize", config, job, keys, _item, config.size**2, {}), job
 
 
 def make_worker(config: SynthesizeConfig) -> Worker:

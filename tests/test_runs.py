@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.schema import RenderConfig
-from pipelines import render
+from configs.schema import RenderConfig, SynthesizeConfig
+from pipelines import render, synthesize
 from pipelines.cli import main
 from pipelines.execute import execute
 from pipelines.runs import RunError
@@ -238,3 +238,11 @@ def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
     assert {f.name for f in Store(settings.out).list()} == {
         "plan.json", "manifest.json", *(f"renders/{f.name}" for f in renders.iterdir()),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "rows"), [(256, 1560), (512, 1024), (1024, 256)])
+def test_larger_pictures_make_shards_of_fewer_rows(size: int, rows: int) -> None:
+    settings = SynthesizeConfig(out="unused", items=25_000, views=4, size=size)
+    plan, _ = synthesize.prepare(settings)
+    assert max(len(shard.keys) for shard in plan.shards) == rows
+    assert plan.rows == 100_000
