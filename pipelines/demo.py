@@ -13,7 +13,8 @@ SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
 POSES = 6
 NEXT = """
 Next, your own photographs, with DensePose's NAME_IUV.png beside each NAME.jpg:
-  make densepose-data    once: the DensePose lookup, for non-commercial use
+  make densepose-data        (once: the DensePose lookup, for non-commercial use)
+  . .venv/bin/activate
   reposer extract input=PHOTOS out=catalog
   reposer render catalog=catalog poses=catalog out=renders"""
 
