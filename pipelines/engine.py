@@ -9,10 +9,12 @@ import os
 from collections import Counter as Tally
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+import torch
 from ray.exceptions import RayActorError
 from ray.util.metrics import Counter
 
@@ -61,7 +63,8 @@ class _Actor:
         self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
 
     def run(self, shard: Shard, retry: bool) -> ShardReport:
-        report = run_shard(self.job, self.worker, self.store, shard, retry)
+        with _ending_on_cuda_errors():
+            report = run_shard(self.job, self.worker, self.store, shard, retry)
         failed = report.failed.total()
         for status, count in (("ok", report.rows - failed), ("failed", failed)):
             if count:
@@ -69,7 +72,18 @@ class _Actor:
         return report
 
     def make(self, keys: Sequence[Key]) -> Tables:
-        return self.worker(keys)
+        with _ending_on_cuda_errors():
+            return self.worker(keys)
+
+
+@contextmanager
+def _ending_on_cuda_errors() -> Iterator[None]:
+    """A CUDA error leaves the process without a GPU: end it, and the pool starts another."""
+    try:
+        yield
+    except torch.AcceleratorError:
+        logging.exception("the GPU failed; this worker ends")
+        os._exit(1)
 
 
 @dataclass

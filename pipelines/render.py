@@ -11,7 +11,7 @@ from models.reposer import Reposer
 from pipelines.execute import carry_out
 from pipelines.report import Sample, sample_rows
 from pipelines.runs import Plan, RunError, fingerprint, make_plan
-from workers.catalog import Catalog
+from workers.catalog import MAX_PIXELS, Catalog
 from workers.images import decode
 from workers.model import ModelSpec
 from workers.names import canonical_key, item_id
@@ -122,6 +122,6 @@ def _samples(config: RenderConfig) -> Iterator[Sample]:
             [
                 catalog.photograph(row["source_id"]),
                 uv_picture(poses.uv_map(row["pose_id"], layout)),
-                decode(row["image"]["bytes"], 50_000_000),
+                decode(row["image"]["bytes"], MAX_PIXELS),
             ],
         )

@@ -12,6 +12,7 @@ from PIL import Image
 from eval.page import run_page
 from eval.pictures import contact_sheet, fit, uv_picture
 from workers.catalog import Catalog, MissingRow
+from workers.shard import read_file
 from workers.storage import Store
 
 SAMPLES = 24
@@ -79,8 +80,7 @@ def failures(store: Store, manifest: dict[str, Any], table: str) -> list[dict[st
     for file in store.list(table):
         if set(messages) == set(counts):
             break
-        with store.open(file.name) as stream:
-            columns = pq.read_table(stream, columns=["status", "error_type", "error_message"])
+        columns = read_file(store, file.name, ["status", "error_type", "error_message"])
         for row in columns.filter(pc.field("status") != "ok").to_pylist():
             messages.setdefault(row["error_type"], row["error_message"])
     return [{"kind": k, "rows": n, "message": messages.get(k, "")} for k, n in counts.items()]

@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import ray
 
+from models.lookup import rebuild_lookup
 from tests.s3_server import seaweedfs
 
 ROOT = Path(__file__).parent.parent
@@ -67,3 +69,12 @@ def engine(request: pytest.FixtureRequest) -> str:
     if request.param == "ray":
         request.getfixturevalue("ray_session")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def lookup() -> np.ndarray:
+    """The DensePose lookup, rebuilt from the optional data package."""
+    try:
+        return rebuild_lookup()
+    except ValueError as error:
+        pytest.skip(str(error))

@@ -11,19 +11,10 @@ from PIL import Image
 from models import lookup as lookup_module
 from models.coordinates import meshgrid
 from models.layouts import LAYOUTS, mirror_map
-from models.lookup import rebuild_lookup
 from models.symmetry import TEXTURE_SIZE, SymmetryReposer, _sample_coordinates
 
 CPU = torch.device("cpu")
 NAN = float("nan")
-
-
-@pytest.fixture(scope="module")
-def lookup() -> np.ndarray:
-    try:
-        return rebuild_lookup()
-    except ValueError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

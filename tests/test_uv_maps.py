@@ -23,14 +23,6 @@ UV_MAPS = hnp.arrays(
 )
 
 
-@pytest.fixture(scope="module")
-def lookup() -> np.ndarray:
-    try:
-        return rebuild_lookup()
-    except ValueError as error:
-        pytest.skip(str(error))
-
-
 def _npy(array: np.ndarray) -> bytes:
     out = io.BytesIO()
     np.save(out, array)

@@ -13,8 +13,6 @@ from workers.images import decode
 from workers.storage import Store
 
 ROW_GROUPS_KEPT = 8  # of about 100 rows: 20 MB each with UV maps of 256x256
-
-
 MAX_PIXELS = 50_000_000
 REQUIRED = {
     "images": {"image_id", "image", "width", "height"},
