@@ -240,9 +240,8 @@ def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
         f"{s}__{t}" for s in ids for t in ids
     ]
     assert finished.items() <= {f.name: f.stat().st_mtime for f in renders.iterdir()}.items()
-    assert {f.name for f in Store(settings.out).list()} == {
-        "plan.json", plan.keys_file, "manifest.json", *(f"renders/{f.name}" for f in renders.iterdir()),
-    }  # fmt: skip
+    files = {f.name for f in Store(settings.out).list() if not f.name.startswith("renders/")}
+    assert files == {"plan.json", plan.keys_file, "manifest.json"}
 
 
 @pytest.mark.parametrize(("size", "rows"), [(256, 1560), (512, 1024), (1024, 256)])

@@ -16,7 +16,7 @@ from tests.faults import models
 
 def main(config: RenderConfig, model: str, point: str, marker: str, whose: str) -> int:
     """Render; the exit code is the command's."""
-    load_model = eval(model, vars(models))
+    load_model = eval(model, dict(vars(models)))
     plan, job = render.prepare(config, load_model)
     if point == "after plan":
         execute.finished_shards = lambda *a: models.die() if models.once(marker) else set()
