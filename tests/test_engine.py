@@ -10,7 +10,7 @@ from configs.schema import Execution
 from pipelines import render
 from pipelines.engine import pool_size, resources
 from pipelines.execute import execute
-from tests.catalogs import POISON, StandIn, write_catalog, write_pairs
+from tests.catalogs import POISONS, StandIn, holds, write_catalog, write_pairs
 from tests.test_runs import config
 
 pytestmark = pytest.mark.ray
@@ -55,7 +55,7 @@ class WithoutGpu(StandIn):
     def render(
         self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
     ) -> torch.Tensor:
-        if (target_uv[:, 0] - POISON).abs().nan_to_num(1).min() < 1e-4:
+        if holds(target_uv, POISONS["exit"][0]):
             raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
         return super().render(state, source_index, target_uv)
 
@@ -63,7 +63,7 @@ class WithoutGpu(StandIn):
 def test_a_cuda_error_ends_the_actor_and_spares_the_neighbours(
     ray_session: None, tmp_path: Path
 ) -> None:
-    ids = write_catalog(f"{tmp_path}/catalog", 2, poison=[1])
+    ids = write_catalog(f"{tmp_path}/catalog", 2, poison={1: "exit"})
     pairs = write_pairs(tmp_path / "pairs.csv", [(ids[0], t) for t in ids])
     settings = config(tmp_path, poses=None, pairs=pairs, execution={"workers": 1})
     plan, job = render.prepare(settings, WithoutGpu)

@@ -144,7 +144,7 @@ def test_failed_rows_are_redone_on_request_and_only_they(tmp_path: Path) -> None
 
 @pytest.mark.ray
 def test_rows_that_kill_their_worker_fail_alone(ray_session: None, tmp_path: Path) -> None:
-    ids = write_catalog(f"{tmp_path}/catalog", 4, poison=[3])
+    ids = write_catalog(f"{tmp_path}/catalog", 4, poison={3: "exit"})
     pairs = write_pairs(tmp_path / "pairs.csv", [(ids[0], t) for t in ids])
     settings = config(tmp_path, poses=None, pairs=pairs, execution={"workers": 2})
     manifest = run(settings)

@@ -3,7 +3,6 @@
 What happens only once leaves a marker, a local file, so that the next process goes on.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -13,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from tests.catalogs import POISON, StandIn
+from tests.catalogs import StandIn
 from workers.keys import Key
 from workers.storage import Store
 
@@ -47,7 +45,30 @@ class Slow:
     seconds: float
 
     def __call__(self) -> StandIn:
-        return _Model(lambda uv: time.sleep(self.seconds))
+        return _Model(lambda: time.sleep(self.seconds))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Makes a model that takes some seconds a call, and leaves a marker when it is called."""
+
+    seconds: float
+    path: str
+
+    def __call__(self) -> StandIn:
+        return _Model(lambda: (Path(self.path).touch(), time.sleep(self.seconds)))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Makes a model that takes some seconds a call, and leaves a marker for each process."""
+
+    seconds: float
+    folder: str
+
+    def __call__(self) -> StandIn:
+        mark = Path(self.folder, str(os.getpid()))
+        return _Model(lambda: (mark.touch(), time.sleep(self.seconds)))
 
 
 @dataclass(frozen=True)
@@ -69,62 +90,19 @@ class KilledRendering:
     path: str
 
     def __call__(self) -> StandIn:
-        return _Model(lambda uv: die() if in_worker() and once(self.path) else None)
-
-
-@dataclass(frozen=True)
-class Poisoned:
-    """Makes a model that one of the poses makes `exit`, `crash`, `hang` or `eat` memory."""
-
-    how: str
-
-    def __call__(self) -> StandIn:
-        return _Model(lambda uv: POISONS[self.how]() if _is_poison(uv) else None)
+        return _Model(lambda: die() if in_worker() and once(self.path) else None)
 
 
 class _Model(StandIn):
-    def __init__(self, before: Callable[[torch.Tensor], object]):
+    def __init__(self, before: Callable[[], object]):
         super().__init__()
         self.before = before
 
     def render(
         self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
     ) -> torch.Tensor:
-        self.before(target_uv)
-        target_uv = target_uv.clone()
-        target_uv[:, 0][_near_poison(target_uv)] = 0  # the stand-in has a poison of its own
+        self.before()
         return super().render(state, source_index, target_uv)
-
-
-def _near_poison(uv: torch.Tensor) -> torch.Tensor:
-    return (uv[:, 0] - POISON).abs().nan_to_num(1) < 1e-4
-
-
-def _is_poison(uv: torch.Tensor) -> bool:
-    return bool(_near_poison(uv).any())
-
-
-def _hang() -> None:
-    while True:
-        time.sleep(1)
-
-
-def _crash() -> None:
-    ctypes.string_at(0)  # reads address 0
-
-
-def _eat() -> None:
-    held = []
-    while True:
-        held.append(np.ones(2**24))  # 128 MiB, touched
-
-
-POISONS: dict[str, Callable[[], None]] = {
-    "exit": lambda: os._exit(3),
-    "crash": _crash,
-    "hang": _hang,
-    "eat": _eat,
-}
 
 
 class Armed:
