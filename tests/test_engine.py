@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -10,8 +11,8 @@ from configs.schema import Execution
 from pipelines import render
 from pipelines.engine import pool_size, resources
 from pipelines.execute import execute
-from tests.catalogs import POISONS, StandIn, holds, write_catalog, write_pairs
-from tests.test_runs import config
+from tests.catalogs import POISONS, StandIn, holds, rows_of, write_catalog, write_pairs
+from tests.test_runs import config, run
 
 pytestmark = pytest.mark.ray
 
@@ -70,3 +71,28 @@ def test_a_cuda_error_ends_the_actor_and_spares_the_neighbours(
     manifest = execute(job, plan, settings)
     assert manifest["totals"]["failures"] == {"AcceleratorError": 1}
     assert manifest["totals"]["ok"] == 1
+
+
+class SmallGpu(StandIn):
+    """A model that meets an out-of-memory error, artificially, on more than two pairs."""
+
+    sizes: ClassVar[list[int]] = []
+
+    def render(
+        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
+    ) -> torch.Tensor:
+        if len(source_index) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        self.sizes.append(len(source_index))
+        return super().render(state, source_index, target_uv)
+
+
+def test_out_of_memory_halves_the_microbatch_and_renders_every_row(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 8)
+    settings = config(tmp_path, shard_rows=64, execution={"engine": "local", "microbatch": 8})
+    plan, job = render.prepare(settings, SmallGpu)
+    assert execute(job, plan, settings)["totals"]["ok"] == 64
+    assert set(SmallGpu.sizes) == {2}
+    whole = config(tmp_path, out=f"{tmp_path}/whole", execution={"engine": "local"})
+    run(whole)
+    assert rows_of(settings.out) == rows_of(whole.out)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from workers.keys import Key, Keys
 from workers.patience import StorageUnavailable
 from workers.storage import Store
-from workers.tables import SCHEMAS, parquet_bytes
+from workers.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
 
 FAILED = b"reposer.failed"  # in a status table's footer: its failures by type, as JSON
 
@@ -154,11 +154,21 @@ def _readable(store: Store, name: str) -> Iterator[Any]:
 
 def made_tables(names: Sequence[str], made: Iterable[Rows]) -> Tables:
     """The tables of rows that a worker has made."""
+    tables: dict[str, list[pa.Table]] = {name: [] for name in names}
     rows: Rows = {name: [] for name in names}
+
+    def build(name: str) -> None:
+        tables[name].append(pa.Table.from_pylist(rows[name], SCHEMAS[name]))
+        rows[name] = []
+
     for some in made:
         for name, more in some.items():
             rows[name] += more
-    return {name: pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in names}
+            if len(rows[name]) >= ROWS_PER_ROW_GROUP:  # or a shard would be in memory twice
+                build(name)
+    for name in names:
+        build(name)
+    return {name: pa.concat_tables(parts) for name, parts in tables.items()}
 
 
 def _replaced(job: Job, shard: Shard, ids: set[str], before: Tables, made: Tables) -> Tables:
