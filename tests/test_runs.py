@@ -115,11 +115,18 @@ def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
     assert [f.modified for f in Store(settings.out).list()] == times
 
 
+class OtherWeights(StandIn):
+    sha256 = "1" * 64
+
+
 def test_another_run_in_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
     write_catalog(f"{tmp_path}/catalog", 3)
     run(config(tmp_path, execution={"engine": "local"}))
     with pytest.raises(RunError, match=r"config\.image\.format: jpeg there, png now"):
         run(config(tmp_path, image={"format": "png"}))
+    plan, job = render.prepare(config(tmp_path), OtherWeights)
+    with pytest.raises(RunError, match=r"model\.sha256: 0+ there, 1+ now"):
+        execute(job, plan, config(tmp_path))
     write_catalog(f"{tmp_path}/catalog", 4)
     with pytest.raises(RunError, match=r"inputs\.catalog"):
         run(config(tmp_path))
