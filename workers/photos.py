@@ -125,7 +125,7 @@ def _photo(name: str, image: str | None, uv: str | None, maps: _Files) -> Photo:
     if text == photo._asdict():
         return photo
     # Names that are no text can stand in no table, and no worker could find the files.
-    return photo._replace(**text, fault="the file's name is not UTF-8: rename it")
+    return photo._replace(**text)._replace(fault="the file's name is not UTF-8: rename it")
 
 
 def _from_table(url: str) -> list[Photo]:
