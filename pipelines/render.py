@@ -42,6 +42,7 @@ def prepare(
     """The plan of a render run, and what its workers do."""
     catalog = Catalog(config.catalog)
     poses = Catalog(config.poses) if config.poses else catalog
+    _ = catalog.images.ids  # refuses a damaged table, which pairs alone would not touch
     layout = catalog.layout()
     if poses.layout() != layout:
         raise RunError(
@@ -126,8 +127,9 @@ def _samples(config: RenderConfig) -> Iterator[Sample]:
     columns = ["source_id", "pose_id", "image"]
     for row in sample_rows(Store(config.out), "renders", columns):
         layout = poses.uv_maps.row(row["pose_id"])["layout"]
+        ids = elided(row["source_id"]), elided(row["pose_id"])
         yield (
-            f"{elided(row['source_id'])} → {elided(row['pose_id'])}",
+            " → ".join(f"\u2068{i}\u2069" for i in ids),  # isolated, for they may run right to left
             [
                 catalog.photograph(row["source_id"]),
                 uv_picture(poses.uv_map(row["pose_id"], layout)),

@@ -1,9 +1,7 @@
 """What bad input becomes: a failed row of its own type beside good ones, or one line and exit 2."""
 
 import io
-import os
 import re
-import shutil
 import zlib
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from configs.schema import RenderConfig
+from configs.schema import Execution, RenderConfig
 from models.lookup import SHAPE
 from models.uv_maps import quantise
 from pipelines import render
@@ -28,9 +26,9 @@ from workers.tables import SCHEMAS, parquet_bytes
 LOCAL = "execution.engine=local"
 
 
-def picture(kind: str = "JPEG", size: int = SIZE) -> bytes:
+def picture(kind: str = "JPEG", size: int = SIZE, brightest: int = 255) -> bytes:
     out = io.BytesIO()
-    pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, brightest + 1, (size, size, 3), np.uint8)
     Image.fromarray(pixels).save(out, kind)
     return out.getvalue()
 
@@ -46,12 +44,6 @@ def bomb() -> bytes:
 def array(uv: np.ndarray) -> bytes:
     out = io.BytesIO()
     np.save(out, uv)
-    return out.getvalue()
-
-
-def iuv(pixels: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
 
 
@@ -74,7 +66,7 @@ EXTRACTED = {
     **{name: (data, ".npy", array(UV), kind, said) for name, (data, kind, said) in
        PHOTOGRAPHS.items()},
     "nan": (picture(), ".npy", array(NAN), "EmptyUvMap", "nobody is on the UV map"),
-    "nobody": (picture(), "_IUV.png", iuv(np.zeros((SIZE, SIZE, 3), np.uint8)),
+    "nobody": (picture(), "_IUV.png", picture("PNG", brightest=0),
                "EmptyUvMap", "nobody is on the UV map"),
     "speck": (picture(size=4 * SIZE), ".npy", array(SPECK),
               "EmptyUvMap", "nobody is left on the UV map at size=32"),
@@ -177,7 +169,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     config = RenderConfig(
         catalog=str(folder / "c"), poses=str(folder / "p"), out=str(folder / "out"),
         pairs=write_pairs(folder / "pairs.csv", pairs), max_failed_fraction=1,
-        execution={"engine": "local"},
+        execution=Execution(engine="local"),
     )  # fmt: skip
     assert render.run(config, load_model=StandIn) == 0
     return {row["render_id"]: row for row in rows_of(config.out)}
@@ -223,7 +215,7 @@ def test_a_damaged_row_group_fails_its_rows_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "uv_maps", "said"),
     [
-        ({}, {}, "c: no catalog there (no uv_maps/*.parquet)"),
+        ({}, {}, "c: no catalog there (no images/*.parquet)"),
         ({"a": "a"}, {"a": ""}, "c: no row of uv_maps is ok"),
         ({"a": "a"}, {"a": "x"}, "c: no row has both a photograph and a good UV map"),
         ({"a": ""}, {"a": "a"}, "c: no row has both a photograph and a good UV map"),
@@ -290,7 +282,7 @@ def test_any_text_is_an_id_from_extract_to_the_page(tmp_path: Path) -> None:
     pd.DataFrame(pairs, columns=["from", "to"]).to_parquet(tmp_path / "pairs.parquet")
     config = RenderConfig(
         catalog=catalog, pairs=f"{tmp_path}/pairs.parquet", out=str(out),
-        execution={"engine": "local"},
+        execution=Execution(engine="local"),
     )  # fmt: skip
 
     class Smpl(StandIn):
@@ -300,10 +292,8 @@ def test_any_text_is_an_id_from_extract_to_the_page(tmp_path: Path) -> None:
     frame = pd.read_parquet(out / "renders")
     assert list(zip(frame.source_id, frame.pose_id, strict=True)) == pairs
     assert frame.status.eq("ok").all()
-    found = duckdb.sql(f"SELECT DISTINCT source_id FROM '{out}/renders/*.parquet'").fetchall()
-    assert {i for (i,) in found} == set(IDS)
+    query = f"SELECT DISTINCT source_id FROM '{out}/renders/*.parquet'"
+    assert {i for (i,) in duckdb.connect().execute(query).fetchall()} == set(IDS)
     page = (out / "index.html").read_text()
     assert "<b>&amp;</b>" not in page
     assert max(map(len, re.findall(r"<figcaption>(.*?)</figcaption>", page, re.S))) < 400
-    if kept := os.environ.get("REPOSER_KEEP"):
-        shutil.copytree(tmp_path, kept, dirs_exist_ok=True)
