@@ -31,6 +31,7 @@ from workers.tables import is_part
 MAX_PIXELS = 50_000_000
 USUAL_PIXELS = 256 * 256
 CACHE_BYTES = 2**28  # of row groups a table keeps; 100 rows with UV maps of 256x256 are 26 MB
+BATCH = 100  # rows
 ROW_GROUP_BYTES = 2**30  # the largest row group that is read: a worker must hold it whole
 COLUMNS = {
     "images": {"image_id": ID, "image": IMAGE, "width": SIZE, "height": SIZE},
@@ -72,14 +73,14 @@ class Table:
         return self._index[0]
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column in the order of `ids`, its files' types made one."""
+        """A column of text, or of sizes as float64, in the order of `ids`."""
+        sizes = COLUMNS[self.name].get(name) is SIZE
         chunks: list[pa.Array] = []
         for file in self.files:
             with self._opened(file) as parquet:
                 column = parquet.read(columns=[name]).column(0)
-                kind = COLUMNS[self.name].get(name)
-                chunks += [as_text(column)] if kind in (ID, TEXT) else column.chunks
-        return pa.chunked_array(chunks)
+                chunks += column.cast(pa.float64()).chunks if sizes else [as_text(column)]
+        return pa.chunked_array(chunks, pa.float64() if sizes else pa.large_string())
 
     def head(self, names: list[str]) -> pa.Table:
         """Columns of the first row group."""
@@ -108,8 +109,9 @@ class Table:
                 for group in range(parquet.num_row_groups):
                     about = parquet.metadata.row_group(group)
                     _refuse_large(group, about)
-                    groups.append((file, group))
-                    lengths.append(about.num_rows)
+                    if about.num_rows:
+                        groups.append((file, group))
+                        lengths.append(about.num_rows)
         ids = pa.concat_arrays(chunks)
         starts = np.cumsum([0, *lengths[:-1]])
         if ids.null_count:
@@ -134,7 +136,9 @@ class Table:
     def _row_group(self, file: str, group: int, names: list[str]) -> pa.Table:
         try:
             with self._opened(file) as parquet:
-                return parquet.read_row_group(group, columns=names)
+                # In batches: Arrow would double its buffers until the whole row group fits.
+                batches = parquet.iter_batches(BATCH, row_groups=[group], columns=names)
+                return pa.Table.from_batches(batches)
         except CatalogError as error:  # met while rendering, so it is the fault of this row
             raise DamagedTable(str(error)) from error
 
