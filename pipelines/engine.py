@@ -73,7 +73,8 @@ def start_ray(execution: Execution) -> None:
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     address = execution.ray_address or os.environ.get("RAY_ADDRESS")
-    ray.init(address=address, include_dashboard=False if address is None else None,
+    # "local", for without an address Ray joins whichever cluster was last started on this machine.
+    ray.init(address=address or "local", include_dashboard=None if address else False,
              configure_logging=True, logging_level=logging.ERROR, log_to_driver=True)  # fmt: skip
 
 

@@ -167,7 +167,8 @@ _NO_KEY = "the S3 server does not know AWS_ACCESS_KEY_ID"
 _WRONG_SECRET = "the S3 server rejects AWS_SECRET_ACCESS_KEY"
 _EXPIRED = "the S3 credentials have expired; renew AWS_SESSION_TOKEN and its keys"
 _CLOCK = "the S3 server rejects the time of this machine's clock; set it"
-_WHO_ASKS = {_NO_CREDENTIALS, _NO_KEY, _WRONG_SECRET, _EXPIRED, _CLOCK}
+_MUTE = "the S3 server refuses and cannot say why; if AWS_SESSION_TOKEN has expired, renew it"
+_WHO_ASKS = {_NO_CREDENTIALS, _NO_KEY, _WRONG_SECRET, _EXPIRED, _CLOCK, _MUTE}
 _DENIED = "the S3 server denies access; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _NO_ANSWER = "the S3 server does not answer; check AWS_ENDPOINT_URL"
 _NO_BUCKET = "the bucket does not exist; create it first"
@@ -180,6 +181,7 @@ _REMEDIES = {
     "RequestTimeTooSkewed": _CLOCK,
     "AccessDenied": _DENIED,
     "(403)": _DENIED,
+    "(400) when calling the Head": _MUTE,  # an answer to HEAD has no body
     "Invalid endpoint": "AWS_ENDPOINT_URL is no URL (http://host:port wanted)",
     "Could not connect": _NO_ANSWER,
     "NoSuchBucket": _NO_BUCKET,

@@ -43,6 +43,7 @@ class Proxy:
     def __init__(self, upstream: str, kinds: Sequence[str], share: float, seconds: float):
         self.upstream, self.kinds, self.share, self.seconds = upstream, kinds, share, seconds
         self.url = ""
+        self.where = ""  # what the paths contain that are struck
         self.requests = 0
         self.struck: list[tuple[str, str, str]] = []  # kind, method and path
         self.random = random.Random(1)
@@ -57,7 +58,8 @@ class Proxy:
         self.requests += 1
         if "Expect" in request.headers and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        kinds = [k for k in self.kinds if request.method in METHODS.get(k, {request.method})]
+        kinds = [k for k in self.kinds if request.method in METHODS.get(k, {request.method})
+                 and self.where in request.raw_path]  # fmt: skip
         kind = self.random.choice(kinds) if kinds and self.random.random() < self.share else ""
         if kind:
             self.struck.append((kind, request.method, request.raw_path))

@@ -64,8 +64,8 @@ def silent_for_longer_than_a_row(url: str, kind: str, away: float) -> Proof:
     with proxy(os.environ["AWS_ENDPOINT_URL"], share=0) as between:
         driver = Driver(config, "StandIn", AWS_ENDPOINT_URL=between.url)
         until(lambda: planned(config))
-        between.kinds, between.share = [kind], 1
-        until(lambda: any("/catalog/" in path for _, _, path in between.struck))
+        between.kinds, between.where, between.share = [kind], "/catalog/", 1
+        until(lambda: between.struck, what="no worker has read the catalog")
         time.sleep(away)
         between.share = 0
         start = time.monotonic()
@@ -133,9 +133,9 @@ def expired(url: str, engine: str) -> Proof:
     with proxy(os.environ["AWS_ENDPOINT_URL"], "400", share=0) as between:
         driver = Driver(config, "StandIn", AWS_ENDPOINT_URL=between.url)
         until(lambda: planned(config))
-        between.share = 1
+        between.where, between.share = "/catalog/", 1
         line, seconds = refused(driver)
-    assert "renew AWS_SESSION_TOKEN" in line, line
+    assert "AWS_SESSION_TOKEN" in line, line
     done = f"400 ExpiredToken from the plan on, engine={engine}: ended after {seconds:.0f} s"
     return again("the credentials expire", done, config)
 
