@@ -150,7 +150,7 @@ class Variant(NamedTuple):
             raise ValueError(f"no metric is called {metric}{hint}")
         body = options[-1:] == ["body"]
         wanted = options[: len(options) - body] or ["full"]
-        crop = next((crop for crop in CROPS if [crop] == wanted), None)
+        crop: Crop | None = next((c for c in CROPS if [c] == wanted), None)
         if crop is None:
             raise ValueError(
                 f"{name}: after the metric come a crop ({', '.join(CROPS)}) and then, over the "
