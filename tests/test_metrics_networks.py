@@ -24,6 +24,15 @@ from eval.metrics.weights import MissingWeightsError, WeightsFile, find_weights
 from tests.test_metrics import pictures
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads of small networks wait for each other for seconds on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def seeded_backbone(net: str, path: Path) -> Path:
     """A weights file such as torchvision's, features alone."""
     torch.manual_seed(0)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from eval.metrics.registry import Variant
@@ -13,6 +14,15 @@ from workers.names import canonical_key, item_id
 
 pytestmark = pytest.mark.real
 RANKED = ["OURS_DP", "OURS_STICKMAN", "DPT", "DSC", "VUNET"]  # by ssim_dsc
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads of small networks wait for each other for seconds on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def read(path):
