@@ -11,7 +11,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from eval.metrics.differences import differences
 from eval.metrics.registry import METRICS, Variant, cropped
 from eval.metrics.score import BY_FORMULA, PairScorer
-from eval.metrics.ssim import GAUSSIAN, ms_ssim, ssim, ssim_win51
+from eval.metrics.ssim import GAUSSIAN, _box_means, _gaussian_means, ms_ssim, ssim, ssim_win51
 
 
 def pictures(seed: int, count: int, height: int, width: int, contrast: float = 1) -> np.ndarray:
@@ -150,6 +150,21 @@ def test_a_pairs_values_are_the_same_bits_in_every_batch():
         for variant, values in together.items():
             joined = np.concatenate([part[variant] for part in parts])
             assert values.tobytes() == joined.tobytes(), str(variant)
+
+
+def test_read_only_and_strided_arrays_compile_nothing_anew():
+    x, y = pictures(5, 2, 70, 80), pictures(6, 2, 70, 80)
+    masks = x[..., 0] > 100
+    expected = ssim(x, y, masks).body["ssim_255"], ssim_win51(x, y, masks).body["ssim_win51"]
+    kernels = _gaussian_means, _box_means
+    compiled = [len(kernel.signatures) for kernel in kernels]
+    wide = np.zeros((2, 70, 100, 3), np.uint8)
+    wide[:, :, :80] = x
+    y.flags.writeable = False
+    again = wide[:, :, :80], y, np.asfortranarray(masks)
+    assert (ssim(*again).body["ssim_255"] == expected[0]).all()
+    assert (ssim_win51(*again).body["ssim_win51"] == expected[1]).all()
+    assert [len(kernel.signatures) for kernel in kernels] == compiled
 
 
 def test_crops():

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from eval.metrics import inception, microbatch
-from eval.metrics.inception import Features, Inception, fid, in_id_order, is_10, kid
+from eval.metrics.inception import SET_METRICS, Features, Inception, fid, in_id_order, is_10, kid
 from eval.metrics.microbatch import in_microbatches
 from eval.metrics.perceptual import Lpips
 from eval.metrics.registry import METRICS, Variant
@@ -132,8 +132,9 @@ def test_metrics_without_weights_are_absent_with_the_reason(tmp_path):
         PairScorer({Variant("lpips_vgg"): None})
 
 
-def test_every_pair_metric_can_be_computed():
+def test_every_metric_can_be_computed():
     of_pairs = {name for name, metric in METRICS.items() if metric.of == "pair"}
+    assert set(METRICS) - of_pairs == set(SET_METRICS)
     assert of_pairs == set(BY_FORMULA) | set(BY_NETWORK)
     assert all((METRICS[name].weights is None) == (name in BY_FORMULA) for name in of_pairs)
 

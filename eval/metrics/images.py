@@ -47,4 +47,8 @@ def checked(
         masks = np.ones(shape, bool)
     if masks.shape != shape or masks.dtype != bool:
         raise ValueError(f"masks must be {shape} bool, not {masks.shape} {masks.dtype}")
-    return np.ascontiguousarray(generated), np.ascontiguousarray(reference), masks
+    # Kernels are compiled anew for read-only and for strided arrays: give them neither.
+    generated, reference, masks = (
+        np.require(array, requirements=["C", "W"]) for array in (generated, reference, masks)
+    )
+    return generated, reference, masks

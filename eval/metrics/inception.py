@@ -4,7 +4,7 @@ Features are extracted image by image and may be stored; the metrics take them i
 the images' ids, whatever order they arrived in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,6 +103,13 @@ def kid(generated: Features, reference: Features) -> Estimate:
     return Estimate(
         distance["kernel_inception_distance_mean"], distance["kernel_inception_distance_std"]
     )
+
+
+SET_METRICS: dict[str, Callable[[Features, Features], Estimate]] = {
+    "is_10": lambda generated, _: is_10(generated),
+    "fid": fid,
+    "kid": kid,
+}
 
 
 def _needs(features: np.ndarray, least: int, metric: str) -> None:
