@@ -92,17 +92,22 @@ def _gaussian_means(
 def _gaussian_sums(x: np.ndarray, y: np.ndarray, inside: np.ndarray, L: np.ndarray) -> np.ndarray:
     """One channel, (H, W) float64 -> (K, 3): sums over windows of SSIM, of SSIM * inside, of cs."""
     height, width = x.shape[0] - TAPS + 1, x.shape[1] - TAPS + 1
-    squares, products = x * x + y * y, x * y
-    down = np.empty((4, x.shape[1]))  # a line filtered down, then across
-    across = np.empty((4, width))
+    planes = np.empty((4, *x.shape))
+    planes[0], planes[1], planes[2], planes[3] = x, y, x * x + y * y, x * y
+    down, across = np.empty(x.shape[1]), np.empty((4, width))  # a line filtered both ways
     columns = np.zeros((len(L), 3, width))
     for r in range(height):
-        _filter_down(x, r, down[0])
-        _filter_down(y, r, down[1])
-        _filter_down(squares, r, down[2])
-        _filter_down(products, r, down[3])
         for m in range(4):
-            _filter_across(down[m], across[m])
+            for j in range(down.size):
+                total = 0.0
+                for t in range(TAPS):
+                    total += GAUSSIAN[t] * planes[m, r + t, j]
+                down[j] = total
+            for j in range(width):
+                total = 0.0
+                for t in range(TAPS):
+                    total += GAUSSIAN[t] * down[j + t]
+                across[m, j] = total
         for k in range(len(L)):
             C1, C2 = (0.01 * L[k]) ** 2, (0.03 * L[k]) ** 2
             for j in range(width):
@@ -118,24 +123,6 @@ def _gaussian_sums(x: np.ndarray, y: np.ndarray, inside: np.ndarray, L: np.ndarr
         for s in range(3):
             sums[k, s] = columns[k, s].sum()
     return sums
-
-
-@njit(cache=True, nogil=True)
-def _filter_down(plane: np.ndarray, row: int, line: np.ndarray) -> None:
-    for j in range(line.size):
-        total = 0.0
-        for t in range(TAPS):
-            total += GAUSSIAN[t] * plane[row + t, j]
-        line[j] = total
-
-
-@njit(cache=True, nogil=True)
-def _filter_across(line: np.ndarray, out: np.ndarray) -> None:
-    for j in range(out.size):
-        total = 0.0
-        for t in range(TAPS):
-            total += GAUSSIAN[t] * line[j + t]
-        out[j] = total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
