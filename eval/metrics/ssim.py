@@ -6,8 +6,8 @@
 
 u and v are the moments of a window and L is the data range. Only windows inside the image
 count, as in scikit-image. vx and vy are needed as a sum only, so four filters serve, not five,
-and all data ranges share them. float64 in fixed order without fused operations: a pair's value
-is the same bits in every batch and on every machine.
+and all data ranges share them. float64, each pair by itself: its value is the same bits in every
+batch.
 """
 
 import numpy as np
