@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from bench.machine import machine
+from bench.standin import StandIn
 from configs.schema import Execution, RenderConfig
 from pipelines import render
 from pipelines.engine import start_ray
@@ -22,27 +23,9 @@ SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
 SECONDS = 0.05
 
 
-class FiftyMilliseconds:
-    """A fake model: waits 50 ms an image, and answers the source's mean colour."""
-
-    name, layout, sha256 = "50 ms", "anny", "0" * 64
-
-    def __init__(self) -> None:
-        self.device = torch.device("cpu")
-
-    def encode(self, photographs: torch.Tensor, source_uv: torch.Tensor) -> torch.Tensor:
-        return photographs.mean(dim=(2, 3), keepdim=True)
-
-    def render(
-        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
-    ) -> torch.Tensor:
-        time.sleep(SECONDS * len(source_index))
-        return state[source_index].expand(-1, -1, *target_uv.shape[-2:])
-
-
 def bare_loop(pairs: int) -> float:
     """Images per second of the model alone, its inputs already decoded."""
-    catalog, model = Catalog(str(SAMPLE)), FiftyMilliseconds()
+    catalog, model = Catalog(str(SAMPLE)), StandIn(SECONDS)()
     ids = list(catalog.images.places)
     photograph = torch.tensor(catalog.photograph(ids[0])).permute(2, 0, 1)[None].float() / 255
     uv = torch.tensor(catalog.uv_map(ids[0], "anny"))[None]
@@ -70,7 +53,7 @@ def whole_run(pairs: int, engine: str) -> float:
         if engine == "ray":
             start_ray(config.execution)
         start = time.monotonic()
-        plan, job = render.prepare(config, FiftyMilliseconds)
+        plan, job = render.prepare(config, StandIn(SECONDS))
         execute(job, plan, config)
         return pairs / (time.monotonic() - start)
 

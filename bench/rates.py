@@ -16,6 +16,7 @@ from workers.catalog import Catalog
 from workers.extract import ExtractWorker
 from workers.images import decode, encode
 from workers.photos import find_photos
+from workers.shard import made_tables
 from workers.tables import parquet_bytes
 
 
@@ -49,7 +50,7 @@ def _extract(ids: list[str], jpegs: list[bytes], maps: list[np.ndarray]) -> None
         config = ExtractConfig(input=folder, out="unused")
         photos, worker = [tuple(photo) for photo in find_photos(config)], ExtractWorker(config)
         start = time.monotonic()
-        tables = worker(photos)
+        tables = made_tables(("images", "uv_maps"), worker(photos))
         size = sum(len(parquet_bytes(table)) for table in tables.values())
         rate = len(photos) / (time.monotonic() - start)
     print(

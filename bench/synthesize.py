@@ -16,7 +16,7 @@ def main(items: int = 8, views: int = 4, size: int = 256) -> None:
     template = bodies.template()
     print(f"{'read the bodies (once a process)':36} {time.perf_counter() - start:8.3f} s")
     worker = SynthesizeWorker(SynthesizeConfig(out="unused", items=items, views=views, size=size))
-    worker(["item-000000_view-00"])  # compiles
+    next(worker([("item-000000_view-00",)]))  # compiles
     print(f"{'with compilation (cached on disk)':36} {time.perf_counter() - start:8.3f} s")
 
     look = wardrobe.look(0, 0, 0)
@@ -36,7 +36,7 @@ def main(items: int = 8, views: int = 4, size: int = 256) -> None:
 
     keys = image_ids(worker.config)
     start, cpu = time.perf_counter(), time.process_time()
-    worker(keys)
+    list(worker([(key,) for key in keys]))
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
     print(f"{len(keys)} images of {size}x{size}, encoded: {len(keys) / wall:.1f} images/s, "
           f"{len(keys) / cpu:.1f} a CPU second")  # fmt: skip

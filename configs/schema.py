@@ -46,9 +46,21 @@ class Execution(Frozen):
     microbatch: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="pairs a model call (default: 16 on a GPU, 1 on a CPU)"
     )
+    row_timeout: Annotated[float, Field(gt=0)] = Field(
+        default=30.0,
+        description="seconds without a row made after which a worker is taken to hang (ray)",
+    )
+    worker_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="a worker that holds more is ended (ray; default: its share of its node)",
+    )
     attempts: Annotated[int, Field(ge=1)] = Field(
-        default=2,
-        description="how often a shard may kill its worker before its rows are tried alone",
+        default=1,
+        description="how often a row may end its worker when it is tried alone, before it is "
+        "recorded as failed (ray)",
+    )
+    grace: Annotated[float, Field(ge=0)] = Field(
+        default=25.0, description="seconds that shards in work are given after a SIGTERM"
     )
     ray_address: str | None = Field(
         default=None,

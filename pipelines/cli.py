@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs import schema
+from pipelines.stopping import Stopped
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,20 @@ class UsageError(ValueError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns 0 done, 1 failed, 2 wrong usage, 3 a threshold was crossed."""
+    """Run a command; returns the exit code.
+
+    0 done, 1 failed, 2 wrong usage, 3 a threshold was crossed, 130 and 143 stopped by a signal.
+    """
+    return guarded(lambda: _main(sys.argv[1:] if arguments is None else arguments))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Call a command; a mistake, or a fault of the world's, is told in one line."""
     try:
-        return _main(sys.argv[1:] if arguments is None else arguments)
+        return command()
+    except Stopped as stopped:
+        print(f"reposer: {stopped}", file=sys.stderr)
+        return 143
     except KeyboardInterrupt:
         print("reposer: interrupted; the same command resumes", file=sys.stderr)
         return 130

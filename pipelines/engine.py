@@ -1,48 +1,70 @@
 """Runs shards, in this process or on a pool of Ray actors: the one file that schedules on Ray.
 
-Ray does placement, GPU pinning and autoscaling; the attempts are counted here, because Ray would
-retry a row that kills its worker for ever.
+Ray does placement, GPU pinning, autoscaling and the loss of nodes. What a row does to its worker
+is the supervisor's business (`workers.supervise`), for Ray would retry such a row for ever.
 """
 
 import logging
 import os
-from collections import Counter as Tally
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import ray
-import torch
 from ray.exceptions import RayActorError
 from ray.util.metrics import Counter
 
 from configs.schema import Execution
-from workers.shard import (
-    Job,
-    Key,
-    Shard,
-    ShardReport,
-    Tables,
-    commit,
-    concat,
-    run_shard,
-)
+from pipelines.stopping import Stop
+from workers.patience import WAIT_SECONDS, patience
+from workers.shard import Job, Rows, Shard, ShardReport, Worker, run_shard
 from workers.storage import Store
+from workers.supervise import Limits, Sealed, Supervisor
+
+GROW_SECONDS = 2.0  # between two looks for places that nodes have brought
+DEATHS = 20  # of actors in a row, without a shard finished, that end the run
+
+
+class WorkersKeepDying(OSError):  # noqa: N818 - what it says is what happened
+    """Actors die, though not by a row's doing; the message is one line."""
 
 
 def run_shards(
-    job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool
+    job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool, stop: Stop
 ) -> Iterator[ShardReport]:
-    """Run and commit shards; yields a report as each is finished."""
-    if execution.engine == "local":
-        worker = job.make_worker()
-        for shard in shards:
+    """Run and commit shards; yields a report as each is finished.
+
+    Takes no more shards once a stop is asked for, and abandons those in work when its grace is
+    over: they leave nothing behind.
+    """
+    if execution.engine == "ray":
+        if shards:
+            yield from _Pool(job, shards, store, execution, retry, stop).run()
+        return
+    worker = _stoppable(job.make_worker(), stop)
+    for shard in shards:
+        if stop.asked:
+            return
+        try:
             yield run_shard(job, worker, store, shard, retry)
-    elif shards:
-        start_ray(execution)
-        yield from _Pool(job, shards, store, execution, retry).run()
+        except _Abandoned:
+            return
+
+
+class _Abandoned(Exception):  # noqa: N818
+    pass
+
+
+def _stoppable(worker: Worker, stop: Stop) -> Worker:
+    def work(keys: Sequence) -> Iterator[Rows]:
+        for rows in worker(keys):
+            if stop.over:
+                raise _Abandoned
+            yield rows
+
+    return work
 
 
 def start_ray(execution: Execution) -> None:
@@ -56,129 +78,128 @@ def start_ray(execution: Execution) -> None:
 
 
 class _Actor:
-    """A worker in its own process, with its model loaded once."""
+    """Holds a place on a node, and with it a GPU share, for a supervised worker."""
 
-    def __init__(self, job: Job, store: Store):
-        self.job, self.store, self.worker = job, store, job.make_worker()
+    def __init__(self, job: Job, store: Store, limits: Limits):
+        patience.seconds, patience.waiting = WAIT_SECONDS, print  # Ray shows it to the driver
+        self.job, self.store, self.worker = job, store, Supervisor(job, limits, print)
         self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
 
+    def ready(self) -> None:
+        self.worker.start()
+
     def run(self, shard: Shard, retry: bool) -> ShardReport:
-        with _ending_on_cuda_errors():
-            report = run_shard(self.job, self.worker, self.store, shard, retry)
+        report = run_shard(self.job, self.worker, self.store, shard, retry)
         failed = report.failed.total()
         for status, count in (("ok", report.rows - failed), ("failed", failed)):
             if count:
                 self.rows.inc(count, {"table": self.job.tables[-1], "status": status})
         return report
 
-    def make(self, keys: Sequence[Key]) -> Tables:
-        with _ending_on_cuda_errors():
-            return self.worker(keys)
-
-
-@contextmanager
-def _ending_on_cuda_errors() -> Iterator[None]:
-    """A CUDA error leaves the process without a GPU: end it, and the pool starts another."""
-    try:
-        yield
-    except torch.AcceleratorError:
-        logging.exception("the GPU failed; this worker ends")
-        os._exit(1)
-
-
-@dataclass
-class _Suspect:
-    """A shard that killed its workers: its rows are halved until the killing ones stand alone."""
-
-    shard: Shard
-    waiting: int = 1
-    pieces: list[Tables] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Call:
-    """One call of one actor: a whole shard, or some rows of a suspect one."""
-
-    shard: Shard
-    keys: tuple[Key, ...] | None = None
-
 
 class _Pool:
-    """A fixed number of actors, one call in flight on each."""
+    """Actors, one call in flight on each; grows with the cluster, and replaces what it loses."""
 
     def __init__(
-        self, job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool
-    ):
-        self.job, self.store, self.execution, self.retry = job, store, execution, retry
-        self.calls = deque(_Call(shard) for shard in shards)
-        self.deaths: Tally[str] = Tally()
-        self.suspects: dict[str, _Suspect] = {}
-        self.in_flight: dict[ray.ObjectRef, tuple[Any, _Call]] = {}
-        resources, self.size = pool_size(execution, len(shards))
+        self, job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool,
+        stop: Stop,
+    ):  # fmt: skip
+        self.execution, self.retry, self.stop = execution, retry, stop
+        self.waiting = deque(shards)
+        self.in_flight: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
+        self.starting: dict[ray.ObjectRef, Any] = {}
+        self.idle: list[Any] = []
+        self.deaths, self.looked = 0, 0.0
         remote: Any = ray.remote  # its overloads do not fit unpacked options
-        self.actor_class = remote(**resources)(_Actor)
+        actor = remote(**resources(execution))(_Actor)
+        sealed = replace(job, make_worker=Sealed(job.make_worker))
+        self.new_actor = lambda: actor.remote(sealed, store, limits(execution))
 
     def run(self) -> Iterator[ShardReport]:
-        idle = [self._actor() for _ in range(self.size)]
-        while self.calls or self.in_flight:
-            while self.calls and idle:
-                actor, call = idle.pop(), self.calls.popleft()
-                if call.keys is None:
-                    ref = actor.run.remote(call.shard, self.retry)
-                else:
-                    ref = actor.make.remote(call.keys)
-                self.in_flight[ref] = (actor, call)
-            (ref,), _ = ray.wait(list(self.in_flight), num_returns=1)
-            actor, call = self.in_flight.pop(ref)
-            try:
-                result = ray.get(ref)
-            except RayActorError as death:
-                if death.actor_init_failed:
-                    raise
-                idle.append(self._actor())
-                report = self._died(call, str(death).splitlines()[0])
-            else:
-                idle.append(actor)
-                report = result if call.keys is None else self._made(call, result)
-            if report is not None:
-                yield report
+        try:
+            while (self.waiting and not self.stop.asked) or self.in_flight:
+                self._grow()
+                while self.waiting and self.idle and not self.stop.asked:
+                    actor, shard = self.idle.pop(), self.waiting.popleft()
+                    self.in_flight[actor.run.remote(shard, self.retry)] = (actor, shard)
+                calls = [*self.in_flight, *self.starting]
+                done, _ = ray.wait(calls, num_returns=1, timeout=1) if calls else ([], [])
+                if self.stop.over:
+                    return
+                for call in done:
+                    if (report := self._ended(call)) is not None:
+                        yield report
+        finally:
+            for actor in [*self.idle, *self.starting.values(),
+                          *(actor for actor, _ in self.in_flight.values())]:  # fmt: skip
+                ray.kill(actor)
 
-    def _actor(self) -> Any:
-        return self.actor_class.remote(self.job, self.store)
+    def _grow(self) -> None:
+        """Start actors where there is room and work for them."""
+        if time.monotonic() - self.looked < GROW_SECONDS:
+            return
+        self.looked = time.monotonic()
+        held = len(self.idle) + len(self.starting) + len(self.in_flight)
+        wanted = min(pool_size(self.execution), len(self.waiting) + len(self.in_flight))
+        for _ in range(wanted - held):
+            self._start()
 
-    def _died(self, call: _Call, message: str) -> ShardReport | None:
-        """Decide what becomes of the rows whose worker died."""
-        name, keys = call.shard.name, call.keys or call.shard.keys
-        if call.keys is None:
-            self.deaths[name] += 1
-            if self.deaths[name] < self.execution.attempts:
-                self.calls.append(call)
-                return None
-            self.suspects[name] = _Suspect(call.shard)
-        if len(keys) == 1:
-            return self._made(call, self.job.failed(keys, "WorkerDied", message))
-        half = len(keys) // 2
-        self.suspects[name].waiting += 1
-        self.calls.extend([_Call(call.shard, keys[:half]), _Call(call.shard, keys[half:])])
-        return None
+    def _start(self) -> None:
+        actor = self.new_actor()
+        self.starting[actor.ready.remote()] = actor
 
-    def _made(self, call: _Call, tables: Tables) -> ShardReport | None:
-        """Keep some rows of a suspect shard; commit it once all are there."""
-        suspect = self.suspects[call.shard.name]
-        suspect.pieces.append(tables)
-        suspect.waiting -= 1
-        if suspect.waiting:
+    def _ended(self, call: Any) -> ShardReport | None:
+        """What becomes of a call that has ended: its actor is idle again, or lost."""
+        actor, shard = self.in_flight.pop(call, (None, None))
+        actor = actor or self.starting.pop(call)
+        try:
+            report: Any = ray.get(call)
+        except RayActorError as death:
+            self.deaths += 1
+            said = str(death).splitlines()[0]
+            if self.deaths >= DEATHS:
+                raise WorkersKeepDying(f"{DEATHS} workers died in a row: {said}") from death
+            if shard is not None:
+                self.waiting.appendleft(shard)
+            self.looked = 0.0
             return None
-        del self.suspects[call.shard.name]
-        return commit(self.job, self.store, call.shard, concat(suspect.pieces), 0.0)
+        self.idle.append(actor)
+        if shard is not None:
+            self.deaths = 0
+        return report
 
 
-def pool_size(execution: Execution, shards: int) -> tuple[dict[str, float], int]:
-    """An actor's resources, and the number of actors: one a GPU share, else one a CPU."""
-    cluster = ray.cluster_resources()
-    gpus, cpus = cluster.get("GPU", 0), int(cluster["CPU"])
-    share = execution.gpus_per_worker
-    # An actor holds a CPU besides its GPU share; more actors than fit would wait for ever.
-    places = min(cpus, int(gpus / share)) if gpus else cpus
-    size = max(1, min(execution.workers or places, places, shards))
-    return {"num_cpus": 1, "num_gpus": share if gpus else 0}, size
+def resources(execution: Execution) -> dict[str, float]:
+    """What an actor takes of its node: a CPU and, where the cluster has GPUs, its share of one."""
+    share = execution.gpus_per_worker if ray.cluster_resources().get("GPU") else 0
+    return {"num_cpus": 1, "num_gpus": share}
+
+
+def pool_size(execution: Execution) -> int:
+    """The actors that a run asks for: as many as were named, else as many as the cluster holds.
+
+    Those that were named wait for their place, which is what makes a cluster scale up.
+    """
+    return execution.workers or max(1, sum(map(int, _places(execution))))
+
+
+def limits(execution: Execution) -> Limits:
+    """What a worker may take before it is ended."""
+    densest = max(1, *map(int, _places(execution)), 1)
+    node = min(n["Resources"].get("memory", float("inf")) for n in _nodes())
+    share = node / min(densest, execution.workers or densest)
+    given = execution.worker_memory_gb
+    return Limits(execution.row_timeout, given * 1e9 if given else share, execution.attempts)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _places(execution: Execution) -> list[float]:
+    """The actors that fit each node. More actors than CPUs would wait for ever."""
+    wanted = {"CPU": 1, "GPU": resources(execution)["num_gpus"]}
+    return [
+        min(n["Resources"].get(kind, 0) / share for kind, share in wanted.items() if share)
+        for n in _nodes()
+    ]

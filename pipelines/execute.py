@@ -1,7 +1,7 @@
 """Carries out a plan: what every pipeline command does once it knows its rows."""
 
-import json
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,11 +10,13 @@ from typing import Any
 import torch
 
 from configs.schema import Execution, Run
-from pipelines.engine import run_shards
+from pipelines.engine import run_shards, start_ray
 from pipelines.progress import RunProgress, console
 from pipelines.report import Sample, write_report
-from pipelines.runs import MANIFEST, Plan, count_rows, finish, finished_shards, open_run
-from workers.shard import Job
+from pipelines.runs import Plan, count_rows, finish, finished_shards, open_run, read_manifest
+from pipelines.stopping import Stopped, stoppable
+from workers.patience import WAIT_SECONDS, patience
+from workers.shard import Job, Shard, made_tables
 from workers.storage import Store
 from workers.tables import parquet_bytes
 
@@ -46,29 +48,37 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
     """Run what is left of a plan; returns the manifest.
 
     Resumes where the run's folder already holds shards. Raises RunError when the folder holds
-    another run.
+    another run, Stopped when a SIGTERM ended the work early.
     """
     store = Store(config.out)
-    plan = open_run(store, plan)
+    fresh, plan = plan, open_run(store, plan)
     done = finished_shards(store, plan)
     left = [shard for shard in plan.shards if shard.name not in done]
-    if config.retry_failed:
-        again = [s for s in plan.shards if s.name in done]
-        failed = {r.name for r in count_rows(store, plan, again) if r.failed}
-        retried = [shard for shard in again if shard.name in failed]
-    else:
-        retried = []
+    if fresh is not plan and left:
+        # Another driver may be at work on the same run: begin elsewhere, and skip what it did.
+        start = random.randrange(len(left))
+        left = left[start:] + left[:start]
+    retried = _failed_shards(store, plan, done) if config.retry_failed else []
     rows_left = sum(len(shard.keys) for shard in [*left, *retried])
     if done and rows_left:
         console.print(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
     started, clock = datetime.now(UTC), time.monotonic()
-    if not rows_left and store.exists(MANIFEST):
+    if not rows_left and (manifest := read_manifest(store)):
         console.print(f"{plan.command}: {store.url} was complete already")
-        return json.loads(store.read(MANIFEST))
-    with RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress:
+        return manifest
+    if config.execution.engine == "ray" and rows_left:
+        start_ray(config.execution)
+    patience.seconds, patience.waiting = WAIT_SECONDS, console.print
+    with (
+        stoppable(config.execution.grace) as stop,
+        RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,
+    ):
         for shards, retry in ((left, False), (retried, True)):
-            for report in run_shards(job, shards, store, config.execution, retry):
+            for report in run_shards(job, shards, store, config.execution, retry, stop):
                 progress.add(report)
+    if stop.asked and progress.done < plan.rows:
+        raise Stopped(f"{plan.command}: stopped with {progress.done} of {plan.rows} rows done in "
+                      f"{store.url}; the same command resumes")  # fmt: skip
     timings = {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 3),
@@ -79,18 +89,24 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
     return finish(store, plan, timings)
 
 
+def _failed_shards(store: Store, plan: Plan, done: set[str]) -> list[Shard]:
+    finished = [shard for shard in plan.shards if shard.name in done]
+    reports = count_rows(store, plan, finished)
+    return [s for s, report in zip(finished, reports, strict=True) if report.failed]
+
+
 def dry_run(job: Job, plan: Plan, config: Run) -> None:
     """Print what a run would take, measured on its first rows; writes nothing."""
     worker = job.make_worker()
-    keys = plan.shards[0].keys[:DRY_RUN_ROWS]
-    worker(keys[:1])  # the first row pays for warming up
+    keys = list(plan.keys[:DRY_RUN_ROWS])
+    list(worker(keys[:1]))  # the first row pays for warming up
     start = time.monotonic()
-    tables = worker(keys)
+    tables = made_tables(job.tables, worker(keys))
     seconds = (time.monotonic() - start) / len(keys)
     size = sum(len(parquet_bytes(t)) for t in tables.values()) / len(keys)
     workers = config.execution.workers or default_workers(config.execution)
     print(f"rows      {plan.rows}")
-    print(f"shards    {len(plan.shards)} of at most {max(len(s.keys) for s in plan.shards)} rows")
+    print(f"shards    {len(plan.lengths)} of at most {max(plan.lengths)} rows")
     print(f"workers   {workers}")
     print(f"bytes     {size * plan.rows:,.0f} ({size:,.0f} a row)")
     hours = seconds * plan.rows / workers / 3600

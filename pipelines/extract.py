@@ -13,10 +13,13 @@ from pipelines.execute import carry_out
 from pipelines.progress import console
 from pipelines.report import CATALOG_TITLES, catalog_samples
 from pipelines.runs import Plan, make_plan
-from workers.extract import ExtractWorker, failed_rows, photo_id, read_lookup
+from workers.extract import ExtractWorker, read_lookup
+from workers.keys import Keys
+from workers.patience import StorageError
 from workers.photos import Photo, find_photos
+from workers.rows import failed_photograph, photo_id
 from workers.shard import Job
-from workers.storage import StorageError, Store, list_files
+from workers.storage import Store, list_files
 
 TABLES = ("images", "uv_maps")
 NATIVE_PIXELS = 1_000_000  # a guess for the size of a shard; photographs differ
@@ -41,8 +44,8 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
     facts: dict = {"inputs": {"files": _fingerprint(photos)}}
     if any(photo.iuv for photo in photos):
         facts["lookup"] = hashlib.sha256(read_lookup(config).tobytes()).hexdigest()
-    job = Job(TABLES, partial(ExtractWorker, config), photo_id, failed_rows)
-    keys = [tuple(photo) for photo in photos]
+    job = Job(TABLES, partial(ExtractWorker, config), photo_id, failed_photograph)
+    keys = Keys.of(Photo._fields, photos)
     pixels = NATIVE_PIXELS if config.size == "native" else config.size**2
     return make_plan("extract", config, job, keys, photo_id, pixels, facts), job
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from configs.schema import RenderConfig
@@ -13,10 +14,12 @@ from pipelines.report import Sample, sample_rows
 from pipelines.runs import Plan, RunError, fingerprint, make_plan
 from workers.catalog import MAX_PIXELS, Catalog
 from workers.images import decode
+from workers.keys import Keys
 from workers.model import ModelSpec
 from workers.names import canonical_key, item_id
-from workers.render import RenderWorker, failed_rows, render_id
-from workers.shard import Job, Key
+from workers.render import RenderWorker
+from workers.rows import failed_render, render_id
+from workers.shard import Job
 from workers.storage import Store
 from workers.user_tables import read_user_table
 
@@ -56,41 +59,45 @@ def prepare(
         },
         "model": {"name": model.name, "sha256": model.sha256},
     }
-    job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_rows)
+    job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
     first = poses.uv_maps.row(next(iter(poses.uv_maps.places)))
     pixels = (first["width"] or 256) * (first["height"] or 256)  # none in a failed row
     return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts), job
 
 
-def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> list[Key]:
+def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> Keys:
     """The (source, pose) keys of a run: listed pairs, or every source in every pose."""
     if config.poses and not config.pairs:
-        targets = poses.usable(photographs=False)
-        return [(s, t) for s in catalog.usable(photographs=True) for t in targets]
+        sources, targets = catalog.usable(photographs=True), poses.usable(photographs=False)
+        rows = np.indices((len(sources), len(targets)), np.int32).reshape(2, -1)
+        return _keys((rows[0], sources), (rows[1], targets))
     if not config.pairs:
         raise RunError("render needs pairs= (a CSV `from,to`), or poses= (a catalog of poses)")
     table = _read_pairs(config.pairs)
-    sources, targets = _Ids(catalog), _Ids(poses)
-    keys = [(sources(s), targets(t)) for s, t in zip(table["from"], table["to"], strict=True)]
+    targets, names = pd.factorize(table["to"])
+    targets, poses_named = _spelled(targets, names, poses)
     # Source-major, in order of appearance: the source's share of the work is done once.
-    first: dict[str, int] = {}
-    for i, (source, _) in enumerate(keys):
-        first.setdefault(source, i)
-    return sorted(keys, key=lambda key: first[str(key[0])])
+    sources, names = pd.factorize(table["from"])
+    sources, sources_named = _spelled(sources, names, catalog)
+    order = np.argsort(sources, kind="stable")
+    return _keys((sources[order], sources_named), (targets[order], poses_named))
 
 
-class _Ids:
-    """Image ids as a catalog spells them; DeepFashion's names are known in all their forms."""
+def _keys(sources: tuple[np.ndarray, list[str]], poses: tuple[np.ndarray, list[str]]) -> Keys:
+    return Keys.indexed({"source_id": sources, "pose_id": poses})
 
-    def __init__(self, catalog: Catalog):
-        self.known = catalog.uv_maps.places
-        self.by_key = {canonical_key(i): i for i in self.known if item_id(i)}
 
-    def __call__(self, name: str) -> str:
-        if name in self.known:
-            return name
-        return self.by_key.get(canonical_key(name), name)
+def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.ndarray, list[str]]:
+    """Image ids as the catalog spells them; DeepFashion's names are known in all their forms.
+
+    Codes index names, and come back for the ids: in order of appearance, as they were.
+    """
+    known = catalog.uv_maps.places
+    by_key = {canonical_key(i): i for i in known if item_id(i)}
+    ids = [n if n in known else by_key.get(canonical_key(n), n) for n in names]
+    renumbered, unique = pd.factorize(pd.Series(ids))
+    return renumbered[codes], list(unique)
 
 
 def _read_pairs(url: str) -> pd.DataFrame:

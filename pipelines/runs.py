@@ -9,16 +9,26 @@ import hashlib
 import json
 import platform
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
+from itertools import islice
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from configs.schema import Run
-from workers.shard import Job, Key, Shard, ShardReport, pack, read_file, report
+from workers.keys import CHUNK, Key, Keys
+from workers.shard import Job, Shard, ShardReport, count, pack
 from workers.storage import Store
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
+KEYS = "plan-"  # begins the name of the file of keys
+FORMAT = 2  # of plan.json
+READERS = 16  # threads that read footers: on object storage it is all waiting
 
 # What may differ between two calls of one run: where and how it is executed, not what it makes.
 NOT_IDENTITY = {"out", "execution", "shard_rows", "max_failed_fraction", "retry_failed"}
@@ -39,12 +49,22 @@ class Plan:
     command: str
     identity: dict[str, Any]  # config, inputs and model, as JSON values
     tables: tuple[str, ...]  # written by each shard; the last has one row a planned row
-    shards: tuple[Shard, ...]
+    keys: Keys
+    lengths: tuple[int, ...]  # of the shards, in rows
 
     @property
     def rows(self) -> int:
         """The number of planned rows."""
-        return sum(len(shard.keys) for shard in self.shards)
+        return len(self.keys)
+
+    @cached_property
+    def shards(self) -> list[Shard]:
+        """The shards, each a slice of the keys."""
+        count, start, shards = len(self.lengths), 0, []
+        for i, length in enumerate(self.lengths):
+            shards.append(Shard(f"{i:05d}-of-{count:05d}", self.keys[start : start + length]))
+            start += length
+        return shards
 
     @property
     def hash(self) -> str:
@@ -52,39 +72,52 @@ class Plan:
         text = json.dumps([self.command, self.identity], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def keys_file(self) -> str:
+        """Where the keys lie, beside `plan.json`, under a name that says what they are."""
+        return f"{KEYS}{self.identity['rows'][:16]}.parquet"
+
     def to_json(self) -> bytes:
         """The plan as `plan.json` holds it."""
-        return json.dumps(
-            {
-                "format": 1,
-                "command": self.command,
-                "identity": self.identity,
-                "hash": self.hash,
-                "versions": versions(),
-                "rows": self.rows,
-                "tables": self.tables,
-                "shards": [{"name": s.name, "keys": s.keys} for s in self.shards],
-            },
-            indent=None,
-            separators=(",", ":"),
-        ).encode()
+        plan = {
+            "format": FORMAT,
+            "command": self.command,
+            "identity": self.identity,
+            "hash": self.hash,
+            "versions": versions(),
+            "rows": self.rows,
+            "tables": self.tables,
+            "keys": self.keys_file,
+            "shards": self.lengths,
+        }
+        return json.dumps(plan, separators=(",", ":")).encode()
 
-    @staticmethod
-    def from_json(data: bytes) -> "Plan":
-        """The plan that `plan.json` holds."""
-        try:
-            value = json.loads(data)
-            shards = tuple(Shard(s["name"], tuple(map(tuple, s["keys"]))) for s in value["shards"])
-            return Plan(value["command"], value["identity"], tuple(value["tables"]), shards)
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{PLAN} is damaged ({error!r}): use another out=") from error
+
+def read_plan(store: Store) -> Plan:
+    """The plan of the run at a URL; RunError when there is none, or it is damaged."""
+    try:
+        value = json.loads(store.read(PLAN))
+        if value["format"] != FORMAT:
+            raise RunError(f"{store.url} holds a run of another version; use another out=")
+        keys = Keys.from_parquet(store.read(value["keys"]))
+        plan = Plan(value["command"], value["identity"], tuple(value["tables"]), keys,
+                    tuple(value["shards"]))  # fmt: skip
+        if len(keys) != sum(plan.lengths):
+            raise ValueError(f"{len(keys)} keys, {sum(plan.lengths)} rows planned")
+    except FileNotFoundError:
+        raise RunError(f"{store.url} holds no run (no {PLAN})") from None
+    except RunError:
+        raise
+    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise RunError(f"{store.url}: the plan is damaged ({error}): use another out=") from error
+    return plan
 
 
 def make_plan(
     command: str,
     config: Run,
     job: Job,
-    keys: Sequence[Key],
+    keys: Keys,
     group: Callable[[Key], Hashable],
     pixels: int,
     facts: dict[str, Any],
@@ -95,28 +128,51 @@ def make_plan(
     row's picture; `facts` are the input fingerprints and the model's hash. Refuses an empty list of
     rows, and two rows of one id.
     """
-    if not keys:
+    if not len(keys):
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
-    twice = [row for row, n in Counter(map(job.row_id, keys)).items() if n > 1]
-    if twice:
-        raise RunError(f"{command}: {len(twice)} row ids occur twice, the first is {twice[0]!r}")
     settings = config.model_dump(mode="json", exclude=NOT_IDENTITY)
     most = max(1, SHARD_PIXELS // pixels)
     size = config.shard_rows or min(max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN), most)
-    parts = list(pack(keys, group, size))
-    shards = [Shard(f"{i:05d}-of-{len(parts):05d}", tuple(part)) for i, part in enumerate(parts)]
-    rows = hashlib.sha256(json.dumps(keys).encode()).hexdigest()
-    return Plan(command, {"config": settings, **facts, "rows": rows}, job.tables, tuple(shards))
+    identity = {"config": settings, **facts, "rows": _fingerprint_of_ids(command, job, keys)}
+    return Plan(command, identity, job.tables, keys, tuple(pack(keys, group, size)))
+
+
+def _fingerprint_of_ids(command: str, job: Job, keys: Keys) -> str:
+    """Identifies the rows and their order; refuses an id that occurs twice."""
+    digest, hashes = hashlib.sha256(), []
+    ids = map(job.row_id, keys)
+    while chunk := list(islice(ids, CHUNK)):
+        digest.update("".join(f"{row}\0" for row in chunk).encode())
+        # Hashes, for five million ids in a set would take a gigabyte.
+        hashes.append(np.fromiter(map(hash, chunk), np.int64, len(chunk)))
+    values, counts = np.unique(np.concatenate(hashes), return_counts=True)
+    if (counts > 1).any():
+        suspects = set(values[counts > 1].tolist())
+        seen = Counter(row for row in map(job.row_id, keys) if hash(row) in suspects)
+        if twice := [row for row, n in seen.items() if n > 1]:
+            raise RunError(
+                f"{command}: {len(twice)} row ids occur twice, the first is {twice[0]!r}"
+            )
+    return digest.hexdigest()
 
 
 def open_run(store: Store, plan: Plan) -> Plan:
-    """Write the plan, or resume the same one; refuses a different one, naming what differs."""
+    """Write the plan, or resume the same one; refuses a different one, naming what differs.
+
+    The very plan that was given comes back when the run is new.
+    """
     names = [file.name for file in store.list()]
-    if names and PLAN not in names:
-        raise RunError(f"{store.url} is not empty ({names[0]}) and holds no run; use another out=")
-    if store.create(PLAN, plan.to_json()):
-        return plan
-    written = Plan.from_json(store.read(PLAN))
+    strangers = [name for name in names if not name.startswith(KEYS)]
+    if strangers and PLAN not in names:
+        raise RunError(
+            f"{store.url} is not empty ({strangers[0]}) and holds no run; use another out="
+        )
+    if PLAN not in names:
+        # Before plan.json, which names it. Another driver writes the same bytes, or another name.
+        store.put(plan.keys_file, plan.keys.to_parquet())
+        if store.create(PLAN, plan.to_json()):
+            return plan
+    written = read_plan(store)
     if written.command != plan.command:
         raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
     if written.hash != plan.hash:
@@ -143,11 +199,18 @@ def finished_shards(store: Store, plan: Plan) -> set[str]:
     }
 
 
-def count_rows(store: Store, plan: Plan, shards: Sequence[Shard]) -> Iterator[ShardReport]:
-    """Count rows and failures of committed shards, from their status columns."""
-    for shard in shards:
-        columns = ["status", "error_type"]
-        yield report(shard.name, read_file(store, shard.file(plan.tables[-1]), columns))
+def count_rows(store: Store, plan: Plan, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+    """Count rows and failures of committed shards, from the footers of their status files."""
+    with ThreadPoolExecutor(READERS) as pool:
+        yield from pool.map(lambda shard: count(store, shard, plan.tables[-1]), shards)
+
+
+def read_manifest(store: Store) -> dict[str, Any] | None:
+    """The manifest of a finished run, None where there is none or it is damaged."""
+    try:
+        return json.loads(store.read(MANIFEST))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def finish(store: Store, plan: Plan, timings: dict[str, Any]) -> dict[str, Any]:

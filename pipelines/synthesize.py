@@ -1,17 +1,15 @@
 """`reposer synthesize`: a catalog of the sample world."""
 
-from collections.abc import Sequence
 from functools import partial
-
-import pyarrow as pa
 
 from configs.schema import SynthesizeConfig
 from pipelines.execute import carry_out
 from pipelines.report import CATALOG_TITLES, catalog_samples
 from pipelines.runs import Plan, make_plan
-from workers.shard import Job, Key, Tables, Worker
+from workers.keys import Key, Keys
+from workers.rows import failed_synthesis, photo_id
+from workers.shard import Job
 from workers.synthesize import SynthesizeWorker, image_ids
-from workers.tables import SCHEMAS
 
 TABLES = ("images", "annotations", "pairs", "uv_maps")
 
@@ -24,33 +22,10 @@ def run(config: SynthesizeConfig, dry: bool = False) -> int:
 
 def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
     """The plan of a world, and what its workers do."""
-    job = Job(TABLES, partial(make_worker, config), _row_id, failed_rows)
-    keys = [(image_id,) for image_id in image_ids(config)]
+    job = Job(TABLES, partial(SynthesizeWorker, config), photo_id, failed_synthesis)
+    keys = Keys.of(["image_id"], [(image_id,) for image_id in image_ids(config)])
     return make_plan("synthesize", config, job, keys, _item, config.size**2, {}), job
 
 
-def make_worker(config: SynthesizeConfig) -> Worker:
-    """A worker on a run's keys, which hold an image id each."""
-    worker = SynthesizeWorker(config)
-    return lambda keys: worker([_row_id(key) for key in keys])
-
-
-def failed_rows(keys: Sequence[Key], error_type: str, message: str) -> Tables:
-    """The tables of photographs that could not be made."""
-    ids = [{"image_id": _row_id(key)} for key in keys]
-    error = {"status": "failed", "error_type": error_type, "error_message": message}
-    rows = {
-        "images": ids,
-        "annotations": ids,
-        "pairs": [],
-        "uv_maps": [row | error | {"layout": "anny"} for row in ids],
-    }
-    return {name: pa.Table.from_pylist(r, SCHEMAS[name]) for name, r in rows.items()}
-
-
-def _row_id(key: Key) -> str:
-    return str(key[0])
-
-
 def _item(key: Key) -> str:
-    return _row_id(key).rpartition("_view-")[0]
+    return photo_id(key).rpartition("_view-")[0]

@@ -1,9 +1,12 @@
 """Small catalogs and stand-in models for tests of runs."""
 
+import ctypes
 import io
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +20,29 @@ from workers.storage import Store
 from workers.tables import SCHEMAS, parquet_bytes
 
 SIZE = 32
-POISON = 0.987654  # a u coordinate that ends the stand-in's process
 
 
-def body_uv(seed: int, size: int = SIZE, poison: bool = False) -> np.ndarray:
+def _hang() -> None:
+    while True:
+        time.sleep(1)
+
+
+def _eat() -> None:
+    held = []
+    while True:
+        held.append(np.ones(2**24))  # 128 MiB, touched
+
+
+# What some u coordinates make the stand-in do.
+POISONS: dict[str, tuple[float, Callable[[], object]]] = {
+    "exit": (0.987654, lambda: os._exit(3)),
+    "crash": (0.976543, lambda: ctypes.string_at(0)),  # reads address 0
+    "hang": (0.965432, _hang),
+    "eat": (0.954321, _eat),
+}
+
+
+def body_uv(seed: int, size: int = SIZE, poison: str | None = None) -> np.ndarray:
     """A UV map (size, size, 2) of a box whose place and texture depend on the seed."""
     generator = np.random.default_rng(seed)
     uv = np.full((size, size, 2), np.nan, np.float32)
@@ -29,14 +51,22 @@ def body_uv(seed: int, size: int = SIZE, poison: bool = False) -> np.ndarray:
     box = np.mgrid[-0.9 : 0.9 : height * 1j, -0.9 : 0.9 : width * 1j]
     uv[top : top + height, left : left + width] = np.stack([box[1], box[0]], axis=-1)
     if poison:
-        uv[top, left, 0] = POISON
+        uv[top, left, 0] = POISONS[poison][0]
     return uv
 
 
 def write_catalog(
-    url: str, count: int, *, poison: Sequence[int] = (), bad: Sequence[int] = (), prefix: str = "p"
+    url: str,
+    count: int,
+    *,
+    poison: Mapping[int, str] = MappingProxyType({}),
+    bad: Sequence[int] = (),
+    prefix: str = "p",
 ) -> list[str]:
-    """A catalog of `count` photographs; `bad` ones are no image files. Returns the ids."""
+    """A catalog of `count` photographs; `bad` ones are no image files. Returns the ids.
+
+    `poison` maps numbers of poses to what they make the stand-in do.
+    """
     generator = np.random.default_rng(7)
     images, uv_maps = [], []
     ids = [f"{prefix}{i:03d}" for i in range(count)]
@@ -46,7 +76,7 @@ def write_catalog(
         image = {"bytes": data, "path": None}
         size = {"width": SIZE, "height": SIZE}
         images.append({"image_id": image_id, "image": image, **size})
-        uv = quantise(body_uv(i, poison=i in poison)).tobytes()
+        uv = quantise(body_uv(i, poison=poison.get(i))).tobytes()
         row = {"image_id": image_id, "layout": "anny", "uv": uv, "status": "ok", **size}
         uv_maps.append(row)
     store = Store(url)
@@ -70,6 +100,11 @@ def rows_of(url: str, table: str = "renders") -> list[dict]:
     return sorted(rows, key=lambda row: next(iter(row.values())))
 
 
+def holds(uv: torch.Tensor, value: float) -> bool:
+    """Whether a u coordinate of UV maps (B, 2, H, W) is `value`, but for storage's rounding."""
+    return bool((uv[:, 0] - value).abs().nan_to_num(1).min() < 1e-4)
+
+
 class StandIn:
     """A fake model: the source's mean colour on the target's body. Fast, and it can be poisoned."""
 
@@ -84,6 +119,7 @@ class StandIn:
     def render(
         self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
     ) -> torch.Tensor:
-        if (target_uv[:, 0] - POISON).abs().nan_to_num(1).min() < 1e-4:
-            os._exit(3)
+        for value, deed in POISONS.values():
+            if holds(target_uv, value):
+                deed()
         return state[source_index] * (~target_uv[:, :1].isnan()).float()

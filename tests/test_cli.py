@@ -180,7 +180,7 @@ def test_what_lies_in_out_is_never_overwritten(
     assert len(rows_of(str(out))) == 1
     (out / "plan.json").write_text("{")
     assert main(["runs", "show", str(out)]) == 2
-    assert "plan.json is damaged" in capsys.readouterr().err
+    assert "the plan is damaged" in capsys.readouterr().err
 
 
 def test_one_bad_row_of_a_catalog_fails_alone(

@@ -13,10 +13,12 @@ from PIL import Image
 from configs.schema import ExtractConfig
 from models.lookup import SHAPE, rebuild_lookup
 from models.uv_maps import dequantise
-from workers.extract import ExtractWorker, failed_rows
+from workers.extract import ExtractWorker
 from workers.framing import Box, frame, person_box
 from workers.images import decode
 from workers.photos import Photo, find_photos
+from workers.rows import failed_photograph
+from workers.shard import made_tables
 from workers.storage import Store
 from workers.tables import SCHEMAS
 
@@ -28,7 +30,9 @@ def _config(folder: Path | str, **keys: Any) -> ExtractConfig:
 def _extract(config: ExtractConfig) -> dict[str, tuple[dict, dict]]:
     """Rows of both tables by image id."""
     photos = find_photos(config)
-    tables = ExtractWorker(config)([tuple(photo) for photo in photos])
+    tables = made_tables(
+        ("images", "uv_maps"), ExtractWorker(config)([tuple(photo) for photo in photos])
+    )
     for name in ("images", "uv_maps"):
         assert tables[name].schema.equals(SCHEMAS[name])
         assert tables[name]["image_id"].to_pylist() == [photo.image_id for photo in photos]
@@ -381,7 +385,8 @@ def test_a_file_that_vanished_is_a_failed_row(tmp_path):
     config = _config(tmp_path)
     photos = find_photos(config)
     (tmp_path / "a.npy").unlink()
-    (row,) = ExtractWorker(config)(photos)["uv_maps"].to_pylist()
+    (rows,) = ExtractWorker(config)(photos)
+    (row,) = rows["uv_maps"]
     assert row["error_type"] == "FileNotFoundError"
 
 
@@ -394,10 +399,9 @@ def test_a_photograph_beyond_the_limit_is_a_failed_row(tmp_path):
 
 
 def test_failed_rows_stand_in_both_tables():
-    tables = failed_rows([tuple(Photo("a", "a.jpg"))], "WorkerDied", "it died")
-    assert tables["images"]["image_id"].to_pylist() == ["a"]
-    assert tables["images"]["image"].to_pylist() == [None]
-    assert tables["uv_maps"]["error_type"].to_pylist() == ["WorkerDied"]
+    rows = failed_photograph(Photo("a", "a.jpg", item_id="i"), "WorkerDied", "it died")
+    assert rows["images"] == [{"image_id": "a", "item_id": "i"}]
+    assert rows["uv_maps"][0]["error_type"] == "WorkerDied"
 
 
 @pytest.mark.s3

@@ -12,7 +12,9 @@ from PIL import Image
 
 from configs.schema import SynthesizeConfig
 from models.uv_maps import dequantise
+from pipelines.synthesize import TABLES
 from tests.conftest import ROOT
+from workers.shard import made_tables
 from workers.synthesize import SynthesizeWorker, image_ids
 from workers.tables import SCHEMAS
 from workers.world import bodies, figures, labels, scene, studio, wardrobe
@@ -181,8 +183,8 @@ def test_rows_depend_on_their_key_alone() -> None:
     config = SynthesizeConfig(out="unused", items=2, views=2, size=64, seed=11)
     keys = image_ids(config)
     assert keys[:3] == ["item-000000_view-00", "item-000000_view-01", "item-000001_view-00"]
-    together = SynthesizeWorker(config)(keys)
-    alone = [SynthesizeWorker(config)([key]) for key in reversed(keys)]
+    together = made_tables(TABLES, SynthesizeWorker(config)([(key,) for key in keys]))
+    alone = [made_tables(TABLES, SynthesizeWorker(config)([(key,)])) for key in reversed(keys)]
     for name, table in together.items():
         assert table.schema.equals(SCHEMAS[name], check_metadata=True)
         assert pa.concat_tables([tables[name] for tables in reversed(alone)]).equals(table)
@@ -192,17 +194,19 @@ def test_rows_depend_on_their_key_alone() -> None:
 
 def test_other_seeds_are_other_worlds() -> None:
     rows = [
-        SynthesizeWorker(SynthesizeConfig(out="unused", size=64, seed=seed))(
-            ["item-000000_view-00"]
+        next(
+            SynthesizeWorker(SynthesizeConfig(out="unused", size=64, seed=seed))(
+                [("item-000000_view-00",)]
+            )
         )
         for seed in (0, 1)
     ]
-    assert rows[0]["images"]["image"] != rows[1]["images"]["image"]
+    assert rows[0]["images"][0]["image"] != rows[1]["images"][0]["image"]
 
 
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(ValueError, match="'photo7' is no image of the sample world"):
-        SynthesizeWorker(SynthesizeConfig(out="unused"))(["photo7"])
+        next(SynthesizeWorker(SynthesizeConfig(out="unused"))([("photo7",)]))
 
 
 # The bundled sample

@@ -1,12 +1,11 @@
 """Turns photographs and their DensePose results into a catalog: the worker of `reposer extract`."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
 from configs.schema import ExtractConfig, ImageFormat
 from models.iuv import iuv_from_image, uv_from_iuv
@@ -14,10 +13,12 @@ from models.lookup import load_lookup, rebuild_lookup
 from models.uv_maps import SLACK, quantise
 from workers.framing import frame, person_box
 from workers.images import decode, encode, is_plain
+from workers.keys import Key
+from workers.patience import StorageUnavailable
 from workers.photos import Photo
-from workers.shard import Key, Tables
+from workers.rows import extracted_uv_row, failed_photograph
+from workers.shard import Rows
 from workers.storage import read_bytes
-from workers.tables import SCHEMAS
 
 READERS = 4  # threads: one decodes while others wait for storage
 OFF_BODY = -10  # how some UV arrays mark undefined pixels
@@ -40,7 +41,7 @@ class SizeMismatch(ValueError):  # noqa: N818
 
 
 class ExtractWorker:
-    """Keys (`workers.photos.Photo`) -> tables `images` and `uv_maps`, a row a key in each.
+    """Keys (`workers.photos.Photo`) -> rows of `images` and `uv_maps`, one a key in each.
 
     A row whose files cannot be used has no image and the status `failed`.
     """
@@ -48,27 +49,30 @@ class ExtractWorker:
     def __init__(self, config: ExtractConfig):
         self.config = config
 
-    def __call__(self, keys: Sequence[Key]) -> Tables:
-        """Read, frame and store photographs and maps."""
+    def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        """Read and frame photographs and maps."""
         photos = [Photo._make(key) for key in keys]
         if any(photo.iuv for photo in photos):
             _ = self._lookup  # once, before the threads
         with ThreadPoolExecutor(READERS) as pool:
-            rows = list(pool.map(self._rows, photos))
-        return _tables(rows)
+            yield from pool.map(self._rows, photos)
 
     @cached_property
     def _lookup(self) -> np.ndarray:
         return read_lookup(self.config)
 
-    def _rows(self, photo: Photo) -> tuple[dict, dict]:
+    def _rows(self, photo: Photo) -> Rows:
         try:
             uv = self._uv_map(photo)
             if photo.image is None:
-                return self._pose(photo, uv)
-            return self._photograph(photo, photo.image, uv)
+                image, uv = self._pose(photo, uv)
+            else:
+                image, uv = self._photograph(photo, photo.image, uv)
+            return {"images": [image], "uv_maps": [uv]}
+        except StorageUnavailable:
+            raise  # that is no fault of the photograph's
         except Exception as error:  # whatever a stranger's file raises, it is this row's
-            return _failed(photo, type(error).__name__, _about(photo, error))
+            return failed_photograph(photo, type(error).__name__, _about(photo, error))
 
     def _pose(self, photo: Photo, uv: np.ndarray) -> tuple[dict, dict]:
         box = person_box(uv, self.config)
@@ -141,16 +145,6 @@ def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
     return uv
 
 
-def photo_id(key: Key) -> str:
-    """A key's row id."""
-    return str(key[0])
-
-
-def failed_rows(keys: Sequence[Key], error_type: str, message: str) -> Tables:
-    """The tables of photographs none of which could be read."""
-    return _tables([_failed(Photo._make(key), error_type, message) for key in keys])
-
-
 def _same_size(what: str, a: np.ndarray, other: str, b: np.ndarray) -> None:
     if a.shape[:2] != b.shape[:2]:
         (h, w), (h2, w2) = a.shape[:2], b.shape[:2]
@@ -163,32 +157,6 @@ def _image_row(photo: Photo, **values: object) -> dict:
 
 def _uv_row(photo: Photo, uv: np.ndarray) -> dict:
     height, width = uv.shape[:2]
-    return {
-        "image_id": photo.image_id,
-        "layout": "smpl",
-        "uv": quantise(uv).tobytes(),
-        "width": width,
-        "height": height,
-        "extractor": "precomputed",
-        "status": "ok",
-    }
-
-
-def _failed(photo: Photo, error_type: str, message: str) -> tuple[dict, dict]:
-    uv_row = {
-        "image_id": photo.image_id,
-        "layout": "smpl",
-        "extractor": "precomputed",
-        "status": "failed",
-        "error_type": error_type,
-        "error_message": message,
-    }
-    return _image_row(photo), uv_row
-
-
-def _tables(rows: Sequence[tuple[dict, dict]]) -> Tables:
-    images, uv_maps = zip(*rows, strict=True) if rows else ((), ())
-    return {
-        "images": pa.Table.from_pylist(list(images), SCHEMAS["images"]),
-        "uv_maps": pa.Table.from_pylist(list(uv_maps), SCHEMAS["uv_maps"]),
-    }
+    return extracted_uv_row(
+        photo.image_id, uv=quantise(uv).tobytes(), width=width, height=height, status="ok"
+    )

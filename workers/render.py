@@ -8,15 +8,16 @@ from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from configs.schema import RenderConfig
 from models.reposer import Reposer
 from workers.catalog import Catalog
 from workers.images import encode
-from workers.shard import Key, Tables, pack
-from workers.tables import SCHEMAS
+from workers.keys import Key
+from workers.patience import StorageUnavailable
+from workers.rows import failed_render, render_row
+from workers.shard import Rows, WorkerLost, pack
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -35,7 +36,7 @@ class Pair(NamedTuple):
 
 
 class RenderWorker:
-    """Keys (source_id, pose_id) -> the `renders` table, a row a key, bad pairs as failed rows."""
+    """Keys (source_id, pose_id) -> rows of `renders`, one a key; bad pairs are failed rows."""
 
     def __init__(self, config: RenderConfig, load_model: Callable[[], Reposer]):
         self.config, self.model = config, load_model()
@@ -51,19 +52,22 @@ class RenderWorker:
     def _pose_catalog(self) -> Catalog:
         return Catalog(self.config.poses) if self.config.poses else self._sources
 
-    def __call__(self, keys: Sequence[Key]) -> Tables:
+    def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Render pairs; pairs of one source should follow each other."""
-        rows: list[Future[dict]] = []
-        parts = pack(keys, lambda key: key[0], self.microbatch)
+        parts = _parts(keys, self.microbatch)
         with ThreadPoolExecutor(1) as loader, ThreadPoolExecutor(ENCODERS) as encoders:
+            before: list[Future[dict]] = []
             for loaded in _one_ahead(loader, self._load, parts):
                 pairs = [pair for pair in loaded if isinstance(pair, Pair)]
                 rendered = dict(zip((p.key for p in pairs), self._render_all(pairs), strict=True))
+                rows = []
                 for pair in loaded:
                     key, result = (pair.key, rendered[pair.key]) if isinstance(pair, Pair) else pair
                     rows.append(encoders.submit(self._row, key, result))
-            table = pa.Table.from_pylist([row.result() for row in rows], SCHEMAS["renders"])
-        return {"renders": table}
+                if before:  # one part behind: the model does not wait for its encoders
+                    yield {"renders": [row.result() for row in before]}
+                before = rows
+            yield {"renders": [row.result() for row in before]}
 
     def _load(self, keys: Sequence[Key]) -> list[Pair | tuple[Key, Exception]]:
         loaded: list[Pair | tuple[Key, Exception]] = []
@@ -72,6 +76,8 @@ class RenderWorker:
                 loaded.append(
                     Pair(key, *self._load_source(str(key[0])), self._load_pose(str(key[1])))
                 )
+            except StorageUnavailable:
+                raise  # that is no fault of the row's
             except Exception as error:  # whatever a damaged catalog raises, it is this row's
                 loaded.append((key, error))
         return loaded
@@ -111,8 +117,8 @@ class RenderWorker:
             target_uv = torch.from_numpy(np.stack([p.target_uv for p in pairs]))
             images = self.model.render(state, index, target_uv.to(self.model.device))
             return list(images.cpu().numpy())
-        except torch.AcceleratorError:
-            raise  # the CUDA context is lost: the process must end
+        except torch.AcceleratorError as error:  # the CUDA context is lost, and the process with it
+            raise WorkerLost(type(error).__name__, " ".join(str(error).split())) from error
         except Exception as error:
             if len(pairs) == 1:
                 return [error]
@@ -137,35 +143,25 @@ class RenderWorker:
 
     def _row(self, key: Key, result: np.ndarray | Exception) -> dict:
         if isinstance(result, Exception):
-            return failed_row(key, type(result).__name__, " ".join(str(result).split()))
+            (row,) = failed_render(key, type(result).__name__, " ".join(str(result).split()))[
+                "renders"
+            ]
+            return row
         # In 8 bits only here, in an encoder's thread: the model's thread goes on to the next pair.
         pixels = np.rint(result.transpose(1, 2, 0) * 255).clip(0, 255).astype(np.uint8)
         image = {"bytes": encode(pixels, self.config.image), "path": None}
         height, width = pixels.shape[:2]
-        return _row(
+        return render_row(
             key, status="ok", image=image, width=width, height=height, model=self.model.name
         )
 
 
-def render_id(key: Key) -> str:
-    """A render's id."""
-    return f"{key[0]}__{key[1]}"
-
-
-def failed_row(key: Key, error_type: str, message: str) -> dict:
-    """The row of a pair that could not be rendered."""
-    return _row(key, status="failed", error_type=error_type, error_message=message)
-
-
-def failed_rows(keys: Sequence[Key], error_type: str, message: str) -> Tables:
-    """The table of pairs none of which could be rendered."""
-    rows = [failed_row(key, error_type, message) for key in keys]
-    return {"renders": pa.Table.from_pylist(rows, SCHEMAS["renders"])}
-
-
-def _row(key: Key, **values: object) -> dict:
-    ids = {"render_id": render_id(key), "source_id": key[0], "pose_id": key[1]}
-    return {**ids, "attempts": 1, **values}
+def _parts(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
+    """Keys in parts of at most `size`, a source's pairs together where they fit."""
+    start = 0
+    for length in pack(keys, lambda key: key[0], size):
+        yield keys[start : start + length]
+        start += length
 
 
 def _one_ahead(pool: ThreadPoolExecutor, load: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:

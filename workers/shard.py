@@ -4,37 +4,53 @@ A shard is done when each of its files lies under its final name. Every step may
 the same rows give the same files, and a put replaces a file whole.
 """
 
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from workers.keys import Key, Keys
+from workers.patience import StorageUnavailable
 from workers.storage import Store
-from workers.tables import SCHEMAS, parquet_bytes
+from workers.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
 
-Key = tuple[str | None, ...]  # what a worker needs to make one row
+FAILED = b"reposer.failed"  # in a status table's footer: its failures by type, as JSON
+
+Rows = dict[str, list[dict[str, Any]]]  # by table
 Tables = dict[str, pa.Table]
-Worker = Callable[[Sequence[Key]], Tables]
+Worker = Callable[[Sequence[Key]], Iterator[Rows]]
+"""Makes keys' rows: yields those of the next keys, in order, as soon as they are made."""
+
+
+class WorkerLost(RuntimeError):  # noqa: N818 - what it says is what happened
+    """The worker's process is of no more use, as after a CUDA error; another may do its rows."""
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
 class Job:
     """What a command does to its rows. Travels to the workers, so it must pickle.
 
-    In every table, column 0 holds the id of the planned row that the table's row belongs to; the
-    last table has exactly one row a planned row, with its status.
+    In every table, the first column holds the id of the planned row that the table's row belongs
+    to; the last table has exactly one row a planned row, with its status.
     """
 
     tables: tuple[str, ...]
     make_worker: Callable[[], Worker]
     row_id: Callable[[Key], str]
-    failed: Callable[[Sequence[Key], str, str], Tables]  # keys, error type, message
+    failed: Callable[[Key, str, str], Rows]  # key, error type, message
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,7 @@ class Shard:
     """An ordered part of the plan."""
 
     name: str
-    keys: tuple[Key, ...]
+    keys: Keys
 
     def file(self, table: str) -> str:
         """The final name of the shard's file in a table."""
@@ -59,98 +75,122 @@ class ShardReport:
     seconds: float = 0.0
 
 
-def pack(keys: Sequence[Key], group: Callable[[Key], Hashable], size: int) -> Iterator[list[Key]]:
-    """Cut keys into parts of at most `size`, splitting only groups that are larger than a part."""
-    part: list[Key] = []
+def pack(keys: Iterable[Key], group: Callable[[Key], Hashable], size: int) -> Iterator[int]:
+    """Cut keys into parts of at most `size`, splitting only groups that are larger than a part.
+
+    Yields the length of each part.
+    """
+    part = 0
     for _, members in groupby(keys, group):
-        rest = list(members)
-        if part and len(part) + len(rest) > size:
+        rest = sum(1 for _ in members)
+        if part and part + rest > size:
             yield part
-            part = []
-        while len(rest) > size:
-            yield rest[:size]
-            rest = rest[size:]
+            part = 0
+        while rest > size:
+            yield size
+            rest -= size
         part += rest
     if part:
         yield part
 
 
 def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool) -> ShardReport:
-    """Make a shard's rows and commit them; with `retry`, only those that failed before."""
+    """Make a shard's rows and commit them; with `retry`, only those that failed before.
+
+    A shard that another driver has committed meanwhile is left as it is.
+    """
     start = time.monotonic()
-    before = read_shard(job, store, shard) if retry else None
-    keys = shard.keys if before is None else _failed_keys(job, shard, before)
-    made = worker(keys)
-    tables = made if before is None else _replace(job, keys, before, made)
-    return commit(job, store, shard, tables, time.monotonic() - start)
+    if not retry:
+        if all(store.exists(shard.file(name)) for name in job.tables):
+            return count(store, shard, job.tables[-1])
+        return commit(job, store, shard, made_tables(job.tables, worker(list(shard.keys))), start)
+    before = {name: read_file(store, shard.file(name)) for name in job.tables}
+    status = before[job.tables[-1]]
+    failed = set(status.filter(pc.field("status") != "ok").column(0).to_pylist())
+    made = made_tables(job.tables, worker([key for key in shard.keys if job.row_id(key) in failed]))
+    return commit(job, store, shard, _replaced(job, shard, failed, before, made), start)
 
 
-def commit(job: Job, store: Store, shard: Shard, tables: Tables, seconds: float) -> ShardReport:
+def commit(job: Job, store: Store, shard: Shard, tables: Tables, start: float) -> ShardReport:
     """Check a shard's tables against its keys, then put each file once, the status table last."""
-    ids = [job.row_id(key) for key in shard.keys]
-    position = {row_id: i for i, row_id in enumerate(ids)}
-    files = {}
-    for name in job.tables:
-        table = tables[name].cast(SCHEMAS[name])  # with its metadata, also after a concat
-        places = [position[row_id] for row_id in table.column(0).to_pylist()]
-        if places != sorted(places):
-            # Slices, for a column of more than 2 GiB cannot be taken from.
-            order = np.argsort(places, kind="stable")
-            table = pa.concat_tables([table.slice(int(i), 1) for i in order])
-        files[shard.file(name)] = parquet_bytes(table)
     status = tables[job.tables[-1]]
-    if sorted(status.column(0).to_pylist()) != sorted(ids):
-        raise RuntimeError(f"shard {shard.name}: {len(status)} rows made of {len(ids)} planned")
+    if status.column(0).to_pylist() != [job.row_id(key) for key in shard.keys]:
+        raise RuntimeError(f"shard {shard.name}: {len(status)} rows of {len(shard.keys)} planned")
+    failed = Counter(status.filter(pc.field("status") != "ok").column("error_type").to_pylist())
+    metadata = {**SCHEMAS[job.tables[-1]].metadata, FAILED: json.dumps(failed)}
+    tables = tables | {job.tables[-1]: status.replace_schema_metadata(metadata)}
+    files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
     for name, data in files.items():
         store.put(name, data)
-    return report(shard.name, status, seconds)
+    return ShardReport(shard.name, len(status), failed, time.monotonic() - start)
 
 
-def report(name: str, status_table: pa.Table, seconds: float = 0.0) -> ShardReport:
-    """Count a table's rows and failures."""
-    failed = status_table.filter(pc.field("status") != "ok").column("error_type").to_pylist()
-    return ShardReport(name, len(status_table), Counter(failed), seconds)
-
-
-def read_shard(job: Job, store: Store, shard: Shard) -> Tables:
-    """A committed shard's tables."""
-    return {name: read_file(store, shard.file(name)) for name in job.tables}
+def count(store: Store, shard: Shard, table: str) -> ShardReport:
+    """Count a committed shard's rows and failures, from the footer of its status file."""
+    with _readable(store, shard.file(table)) as file:
+        footer = pq.read_metadata(file)
+    failed = json.loads((footer.metadata or {}).get(FAILED, b"{}"))
+    return ShardReport(shard.name, footer.num_rows, Counter(failed))
 
 
 def read_file(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
     """A committed file; ValueError, with the remedy, where something has damaged it."""
+    with _readable(store, name) as file:
+        return pq.read_table(file, columns=columns)
+
+
+@contextmanager
+def _readable(store: Store, name: str) -> Iterator[Any]:
     try:
         with store.open(name) as file:
-            return pq.read_table(file, columns=columns)
+            yield file
+    except (FileNotFoundError, StorageUnavailable):
+        raise
     except (pa.ArrowException, OSError) as error:
         raise ValueError(
             f"{store.url}/{name} is damaged ({str(error).splitlines()[0]}): delete it and run again"
         ) from error
 
 
-def concat(pieces: Sequence[Tables]) -> Tables:
-    """The tables of several disjoint sets of keys as one."""
-    return {name: pa.concat_tables([piece[name] for piece in pieces]) for name in pieces[0]}
+def made_tables(names: Sequence[str], made: Iterable[Rows]) -> Tables:
+    """The tables of rows that a worker has made."""
+    tables: dict[str, list[pa.Table]] = {name: [] for name in names}
+    rows: Rows = {name: [] for name in names}
+
+    def build(name: str) -> None:
+        tables[name].append(pa.Table.from_pylist(rows[name], SCHEMAS[name]))
+        rows[name] = []
+
+    for some in made:
+        for name, more in some.items():
+            rows[name] += more
+            if len(rows[name]) >= ROWS_PER_ROW_GROUP:  # or a shard would be in memory twice
+                build(name)
+    for name in names:
+        build(name)
+    return {name: pa.concat_tables(parts) for name, parts in tables.items()}
 
 
-def _failed_keys(job: Job, shard: Shard, tables: Tables) -> list[Key]:
-    status = tables[job.tables[-1]]
-    failed = set(status.filter(pc.field("status") != "ok").column(0).to_pylist())
-    return [key for key in shard.keys if job.row_id(key) in failed]
-
-
-def _replace(job: Job, keys: Sequence[Key], before: Tables, made: Tables) -> Tables:
-    """The shard's tables with the rows of some keys made anew."""
-    again = [job.row_id(key) for key in keys]
+def _replaced(job: Job, shard: Shard, ids: set[str], before: Tables, made: Tables) -> Tables:
+    """The shard's tables with the rows of some ids made anew, in the order of its keys."""
+    position = {job.row_id(key): i for i, key in enumerate(shard.keys)}
     tables = {}
     for name, table in before.items():
-        row_id = table.column_names[0]
-        old, new = pc.field(row_id).isin(again), made[name]
+        old, new = pc.field(table.column_names[0]).isin(list(ids)), made[name]
         if "attempts" in table.column_names:
-            rows = table.filter(old).select([row_id, "attempts"]).to_pylist()
-            earlier = {row[row_id]: row["attempts"] for row in rows}
-            rows = new.to_pylist()
-            rows = [row | {"attempts": row["attempts"] + earlier[row[row_id]]} for row in rows]
-            new = pa.Table.from_pylist(rows, new.schema)
-        tables[name] = pa.concat_tables([table.filter(~old), new])
+            new = _attempted(table.filter(old), new)
+        both = pa.concat_tables([table.filter(~old), new]).cast(SCHEMAS[name])
+        order = np.argsort([position[i] for i in both.column(0).to_pylist()], kind="stable")
+        # Slices, for a column of more than 2 GiB cannot be taken from.
+        rows = [both.slice(int(i), 1) for i in order]
+        tables[name] = pa.concat_tables(rows) if rows else both
     return tables
+
+
+def _attempted(before: pa.Table, made: pa.Table) -> pa.Table:
+    """Rows made anew, with the attempts of before added to theirs."""
+    ids = before.column(0).to_pylist()
+    earlier = dict(zip(ids, before.column("attempts").to_pylist(), strict=True))
+    rows = [r | {"attempts": r["attempts"] + earlier[next(iter(r.values()))]}
+            for r in made.to_pylist()]  # fmt: skip
+    return pa.Table.from_pylist(rows, made.schema)

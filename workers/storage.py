@@ -4,14 +4,17 @@ A file appears under its name whole or not at all. On S3 a put is atomic by itse
 upload shows nothing before it is completed); locally it is a rename of a synced temporary file
 that lived in another folder. A stream to the final name would not do: an exception inside an open
 fsspec or pyarrow S3 stream publishes what was written so far.
+
+A remote storage that does not answer is asked again (`workers.patience`). Every operation may be
+repeated: a put replaces a file whole, and a create that was carried out although its answer got
+lost finds its own file.
 """
 
 import errno
+import io
 import os
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +22,11 @@ from typing import Any, NamedTuple
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from workers.patience import StorageError, asked
+
 WRITING = ".writing-"  # begins the names, in the store's root, of local files not yet whole
 STALE_SECONDS = 3600.0
-
-
-class StorageError(ValueError):
-    """The storage refused; the message is one line that names the URL and what to do."""
+S3_OPTIONS = {"config_kwargs": {"connect_timeout": 10, "retries": {"mode": "standard"}}}
 
 
 class FileInfo(NamedTuple):
@@ -52,26 +54,23 @@ class Store:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file; FileNotFoundError when there is none."""
-        with _named(self.url, name):
-            return self.fs.cat_file(self.path(name))
+        return asked(self._where(name), lambda: self.fs.cat_file(self.path(name)))
 
     def open(self, name: str) -> Any:
         """A seekable reader, for Parquet footers and single row groups."""
-        with _named(self.url, name):
-            return self.fs.open(self.path(name), "rb")
+        if self.local:
+            return asked(self._where(name), lambda: self.fs.open(self.path(name), "rb"))
+        return _Ranges(self, name)
 
     def tail(self, name: str, size: int) -> bytes:
         """The last `size` bytes of a file."""
-        with _named(self.url, name):
-            return self.fs.tail(self.path(name), size)
+        with self.open(name) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read()
 
     def list(self, folder: str = "") -> list[FileInfo]:
         """The files below a folder, by name; a folder that does not exist holds none."""
-        with _named(self.url, folder):
-            try:
-                found = self.fs.find(self.path(folder), detail=True)
-            except FileNotFoundError:
-                return []
+        found = asked(self._where(folder), lambda: self._find(folder))
         start = len(self.root.rstrip("/")) + 1
         files = [
             FileInfo(path[start:], info["size"], _modified(info))
@@ -82,60 +81,121 @@ class Store:
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file whole, replacing one of that name."""
-        with _named(self.url, name):
-            if not self.local:
-                self.fs.pipe_file(self.path(name), data)
-                return
-            temporary = self._write_aside(data)
-            final = Path(self.path(name))
-            final.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(final)
-            _sync_folder(final.parent)
+        if not self.local:
+            return asked(self._where(name), lambda: self.fs.pipe_file(self.path(name), data))
+        return asked(self._where(name), lambda: self._put_local(name, data))
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a file whole, only if there is none of that name; whether it was written."""
-        with _named(self.url, name):
-            try:
-                if not self.local:
-                    self.fs.pipe_file(self.path(name), data, mode="create")
-                    return True
-                temporary = self._write_aside(data)
-                final = Path(self.path(name))
-                final.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    os.link(temporary, final)
-                finally:
-                    temporary.unlink()
-                _sync_folder(final.parent)
-                return True
-            except FileExistsError:
-                return False
-            except OSError as error:
-                # SeaweedFS answers a lost race with a status that s3fs turns into EINVAL.
-                if not self.local and error.errno == errno.EINVAL and self.exists(name):
-                    return False
-                raise
+        """Write a file whole, only if there is none of that name; whether it was written.
+
+        False, too, when it was written and the answer got lost: read it to tell.
+        """
+        create = self._create_local if self.local else self._create_remote
+        return asked(self._where(name), lambda: create(name, data))
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name."""
-        with _named(self.url, name):
-            return self.fs.exists(self.path(name))
+        return asked(self._where(name), lambda: self.fs.exists(self.path(name)))
 
     def sweep(self) -> None:
         """Remove what writers that were killed long ago left in the root."""
         if self.local:
             for left in Path(self.root).glob(f"{WRITING}*"):
                 if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                    left.unlink()
+                    left.unlink(missing_ok=True)  # another driver may sweep, too
+
+    def _where(self, name: str) -> str:
+        return f"{self.url}/{name}" if name else self.url
+
+    def _find(self, folder: str) -> dict[str, dict[str, Any]]:
+        try:
+            return self.fs.find(self.path(folder), detail=True)
+        except FileNotFoundError:
+            return {}
+
+    def _put_local(self, name: str, data: bytes) -> None:
+        final = Path(self.path(name))
+        final.parent.mkdir(parents=True, exist_ok=True)
+        self._write_aside(data).replace(final)
+        _sync_folder(final.parent)
+
+    def _create_local(self, name: str, data: bytes) -> bool:
+        final = Path(self.path(name))
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._write_aside(data)
+        try:
+            os.link(temporary, final)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        _sync_folder(final.parent)
+        return True
+
+    def _create_remote(self, name: str, data: bytes) -> bool:
+        try:
+            self.fs.pipe_file(self.path(name), data, mode="create")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            # SeaweedFS answers a lost race with a status that s3fs turns into EINVAL.
+            if error.errno == errno.EINVAL and self.fs.exists(self.path(name)):
+                return False
+            raise
+        return True
 
     def _write_aside(self, data: bytes) -> Path:
         temporary = Path(self.path(WRITING + uuid.uuid4().hex))
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            temporary.unlink(missing_ok=True)  # half a file would keep a full disk full
+            raise
         return temporary
+
+
+class _Ranges(io.RawIOBase):
+    """A remote file by ranges of bytes: each read is one request, asked again where it fails.
+
+    Unlike fsspec's own reader it neither reads ahead nor believes an answer that is too short.
+    """
+
+    def __init__(self, store: Store, name: str):
+        self.store, self.name, self.position = store, name, 0
+        path = store.path(name)
+        self.length = int(asked(store._where(name), lambda: store.fs.info(path))["size"])
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: self.length}[whence]
+        self.position = base + offset
+        return self.position
+
+    def read(self, size: int | None = -1) -> bytes:
+        end = self.length if size is None or size < 0 else min(self.length, self.position + size)
+        if end <= self.position:
+            return b""
+        data = asked(self.store._where(self.name), lambda: self._range(self.position, end))
+        self.position = end
+        return data
+
+    def _range(self, start: int, end: int) -> bytes:
+        data = self.store.fs.cat_file(self.store.path(self.name), start=start, end=end)
+        if len(data) != end - start:
+            raise ConnectionError(f"{len(data)} bytes came of {end - start}")
+        return data
 
 
 def read_bytes(url: str) -> bytes:
@@ -147,22 +207,27 @@ def read_bytes(url: str) -> bytes:
 def list_files(url: str) -> list[str]:
     """The files of a folder (not below it) or of a glob, as URLs, sorted."""
     fs, path = _filesystem(url)
-    with _named(url, ""):
+
+    def listed() -> list[str]:
         if any(c in path for c in "*?["):
-            found = [p for p, info in fs.glob(path, detail=True).items() if info["type"] == "file"]
-        elif fs.isdir(path):
-            found = [info["name"] for info in fs.ls(path, detail=True) if info["type"] == "file"]
-        else:
-            raise StorageError(f"{url}: no such folder")
+            found = fs.glob(path, detail=True).items()
+            return [p for p, info in found if info["type"] == "file"]
+        if fs.isdir(path):
+            return [info["name"] for info in fs.ls(path, detail=True) if info["type"] == "file"]
+        raise StorageError(f"{url}: no such folder")
+
+    found = asked(url, listed)
     return sorted(p if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(p) for p in found)
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
+    options: dict[str, Any] = S3_OPTIONS if url.startswith("s3://") else {}
     try:
         # Listings are never cached: other workers write to the same folders.
-        fs, path = fsspec.url_to_fs(url, use_listings_cache=False)
+        fs, path = fsspec.url_to_fs(url, use_listings_cache=False, **options)
     except (ValueError, ImportError) as error:
         raise StorageError(f"{url}: {error}; use a path, file:// or s3://") from error
+    fs.retries = 1  # of s3fs: `asked` asks again, and knows for how long
     return fs, path
 
 
@@ -181,45 +246,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _named(url: str, name: str) -> Iterator[None]:
-    """Turn the storage libraries' errors into one line that names the URL and the remedy."""
-    try:
-        yield
-    except (StorageError, FileNotFoundError, FileExistsError):
-        raise
-    except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        for sign, remedy in _REMEDIES.items():
-            if sign in text:
-                where = f"{url}/{name}" if name else url
-                raise StorageError(f"{where}: {remedy}") from error
-        raise
-
-
-_NO_CREDENTIALS = "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-_NO_KEY = "the S3 server does not know AWS_ACCESS_KEY_ID"
-_WRONG_SECRET = "the S3 server rejects AWS_SECRET_ACCESS_KEY"
-_DENIED = "the S3 server denies access with these AWS_* credentials"
-_NO_ANSWER = "the S3 server does not answer; check AWS_ENDPOINT_URL"
-_NO_BUCKET = "the bucket does not exist; create it first"
-_REMEDIES = {
-    "NoCredentials": _NO_CREDENTIALS,
-    "Unable to locate credentials": _NO_CREDENTIALS,
-    "InvalidAccessKeyId": _NO_KEY,
-    "access key ID you provided": _NO_KEY,
-    "SignatureDoesNotMatch": _WRONG_SECRET,
-    "signature we calculated": _WRONG_SECRET,
-    "Access Denied": _DENIED,
-    "Forbidden": _DENIED,
-    "Invalid endpoint": "AWS_ENDPOINT_URL is no URL (http://host:port wanted)",
-    "Could not connect": _NO_ANSWER,
-    "EndpointConnectionError": _NO_ANSWER,
-    "bucket does not exist": _NO_BUCKET,
-    "NoSuchBucket": _NO_BUCKET,
-    "Permission denied": "permission denied",
-    "Read-only file system": "the file system is read-only",
-    "No space left": "no space left on the device",
-}

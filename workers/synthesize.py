@@ -1,16 +1,18 @@
-"""Photographs of the sample world, with what is true about them: keys -> tables."""
+"""Photographs of the sample world, with what is true about them: keys -> rows."""
 
 import io
 import re
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pyarrow as pa
 from PIL import Image
 
 from configs.schema import SynthesizeConfig
 from models.uv_maps import quantise
 from workers.images import encode
-from workers.tables import SCHEMAS
+from workers.keys import Key
+from workers.rows import photo_id
+from workers.shard import Rows
 from workers.world import figures, scene, studio, wardrobe
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
@@ -22,7 +24,7 @@ def image_ids(config: SynthesizeConfig) -> list[str]:
 
 
 class SynthesizeWorker:
-    """Keys are image ids; a row depends on the config's seed, size and format, and on its key.
+    """Keys hold an image id; a row depends on the config's seed, size and format, and on its key.
 
     State is the last item's figure: keys come item by item, and dressing costs as much as a
     photograph.
@@ -32,26 +34,23 @@ class SynthesizeWorker:
         self.config = config
         self._figure: tuple[int, figures.Figure] | None = None
 
-    def __call__(self, keys: list[str]) -> dict[str, pa.Table]:
-        """Make the tables images, uv_maps, annotations and pairs for these keys.
+    def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        """Make rows of images, uv_maps, annotations and pairs.
 
         `pairs` gets the pairs that start at a key: to every other view of its item.
         """
-        rows: dict[str, list[dict]] = {"images": [], "uv_maps": [], "annotations": [], "pairs": []}
-        for key in keys:
+        for key in map(photo_id, keys):
             item, number = _item_and_view(key)
             photograph = scene.render(
                 self._dressed(item), studio.view(self.config.seed, item, number), self.config.size
             )
-            rows["images"].append(self._image_row(key, item, photograph))
-            rows["uv_maps"].append(self._uv_row(key, photograph))
-            rows["annotations"].append(self._annotation_row(key, photograph))
-            rows["pairs"] += [
-                {"from": key, "to": _image_id(item, other)}
-                for other in range(self.config.views)
-                if other != number
-            ]
-        return {name: pa.Table.from_pylist(r, SCHEMAS[name]) for name, r in rows.items()}
+            others = (v for v in range(self.config.views) if v != number)
+            yield {
+                "images": [self._image_row(key, item, photograph)],
+                "uv_maps": [self._uv_row(key, photograph)],
+                "annotations": [self._annotation_row(key, photograph)],
+                "pairs": [{"from": key, "to": _image_id(item, other)} for other in others],
+            }
 
     def _dressed(self, item: int) -> figures.Figure:
         if self._figure is None or self._figure[0] != item:

@@ -1,0 +1,34 @@
+"""A fake model, in a module of its own so that workers can import it."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Makes a model that waits some seconds an image, and answers the source's mean colour."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> "Model":
+        return Model(self.seconds)
+
+
+class Model:
+    """The model: what a GPU's host does while it waits, and nothing else."""
+
+    name, layout, sha256 = "stand-in", "anny", "0" * 64
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.device = seconds, torch.device("cpu")
+
+    def encode(self, photographs: torch.Tensor, source_uv: torch.Tensor) -> torch.Tensor:
+        return photographs.mean(dim=(2, 3), keepdim=True)
+
+    def render(
+        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
+    ) -> torch.Tensor:
+        time.sleep(self.seconds * len(source_index))
+        return state[source_index].expand(-1, -1, *target_uv.shape[-2:])

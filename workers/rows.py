@@ -1,0 +1,58 @@
+"""Ids and failed rows of every command's tables.
+
+Apart from the workers, because a supervisor needs these and none of the models.
+"""
+
+from typing import Any
+
+from workers.keys import Key
+from workers.shard import Rows
+
+
+def photo_id(key: Key) -> str:
+    """The image id of a key of `extract` or `synthesize`."""
+    return str(key[0])
+
+
+def render_id(key: Key) -> str:
+    """A render's id."""
+    return f"{key[0]}__{key[1]}"
+
+
+def render_row(key: Key, **values: object) -> dict[str, Any]:
+    """A row of `renders`."""
+    ids = {"render_id": render_id(key), "source_id": key[0], "pose_id": key[1]}
+    return {**ids, "attempts": 1, **values}
+
+
+def failed_render(key: Key, error_type: str, message: str) -> Rows:
+    """The row of a pair that could not be rendered."""
+    return {"renders": [render_row(key, **_failure(error_type, message))]}
+
+
+def extracted_uv_row(image_id: str, **values: object) -> dict[str, Any]:
+    """A row of `uv_maps`, as `extract` writes them."""
+    return {"image_id": image_id, "layout": "smpl", "extractor": "precomputed", **values}
+
+
+def failed_photograph(key: Key, error_type: str, message: str) -> Rows:
+    """The rows of a photograph that could not be extracted; a key is a `workers.photos.Photo`."""
+    image_id = photo_id(key)
+    return {
+        "images": [{"image_id": image_id, "item_id": key[-1]}],
+        "uv_maps": [extracted_uv_row(image_id, **_failure(error_type, message))],
+    }
+
+
+def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
+    """The rows of a photograph that could not be made."""
+    row = {"image_id": photo_id(key)}
+    return {
+        "images": [row],
+        "annotations": [row],
+        "uv_maps": [row | {"layout": "anny"} | _failure(error_type, message)],
+    }
+
+
+def _failure(error_type: str, message: str) -> dict[str, Any]:
+    return {"status": "failed", "error_type": error_type, "error_message": message}
