@@ -152,8 +152,8 @@ def markdown(table: Table) -> str:
     """The table in GitHub's Markdown, the best in bold."""
     heads = ["Method", *(f"{c.heading} {ARROWS[c.better]}" for c in table.columns)]
     lines = [f"**{table.title}**", "", _row(heads), _row(["---", *("---:" for _ in table.columns)])]
-    for method, cells in _cells(table):
-        bold = [f"**{text}**" if best else text for text, best in cells]
+    for method, row in cells(table):
+        bold = [f"**{text}**" if best else text for text, best in row]
         lines.append(_row([method.replace("|", "\\|"), *bold]))
     return "\n".join([*lines, "", *table.notes]) + "\n"
 
@@ -165,24 +165,24 @@ def latex(table: Table) -> str:
     lines += [rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
     lines += [" & ".join(map(_escaped, heads)) + r" \\", r"\midrule"]
     sources = list(table.frame["source"])
-    for i, (method, cells) in enumerate(_cells(table)):
+    for i, (method, row) in enumerate(cells(table)):
         if i and sources[i] != sources[i - 1]:
             lines.append(r"\midrule")
-        bold = [rf"\textbf{{{_escaped(t)}}}" if best else _escaped(t) for t, best in cells]
+        bold = [rf"\textbf{{{_escaped(t)}}}" if best else _escaped(t) for t, best in row]
         lines.append(" & ".join([_escaped(method), *bold]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [rf"\par\smallskip\footnotesize {_escaped(note)}" for note in table.notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
-def _cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
+def cells(table: Table) -> list[tuple[str, list[tuple[str, bool]]]]:
     """Each row's method as printed, and its cells: text, and whether it is the best."""
     best = {column.name: _best(table.frame, column) for column in table.columns}
     rows = []
     for i, row in enumerate(table.frame.to_dict("records")):
         mark = f" {DAGGER}" if row["source"] == PUBLISHED else ""
-        cells = [(_text(row, c), bool(best[c.name][i])) for c in table.columns]
-        rows.append((f"{row['method']}{mark}", cells))
+        texts = [(_text(row, c), bool(best[c.name][i])) for c in table.columns]
+        rows.append((f"{row['method']}{mark}", texts))
     return rows
 
 

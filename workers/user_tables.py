@@ -38,3 +38,22 @@ def read_user_table(url: str) -> pd.DataFrame:
     except Exception as error:  # pandas and pyarrow raise many types
         raise ValueError(f"{url}: not a readable table: {str(error).splitlines()[0]}") from error
     return frame.rename(columns=str.strip).apply(lambda column: column.str.strip())
+
+
+def read_pairs(url: str) -> pd.DataFrame:
+    """A list of pairs: a frame with the columns from and to, each pair once, or ValueError."""
+    table = read_user_table(url)
+    missing = {"from", "to"} - set(table.columns)
+    if missing:
+        raise ValueError(f"{url}: wants columns from,to, has {', '.join(map(str, table.columns))}")
+    pairs = table[["from", "to"]]
+    empty = pairs.isna().any(axis=1).to_numpy()
+    if empty.any():
+        raise ValueError(f"{url}: pair {empty.argmax() + 1} lacks from or to")
+    if pairs.empty:
+        raise ValueError(f"{url}: the table has no pairs")
+    twice = pairs.duplicated().to_numpy()
+    if twice.any():
+        source, target = pairs.iloc[twice.argmax()]
+        raise ValueError(f"{url}: the pair {source},{target} stands there twice: remove one")
+    return pairs

@@ -91,6 +91,9 @@ class PairScorer:
                 if over_body and masks is None:
                     raise ValueError(f"{over_body[0]} needs masks of the body")
                 on = cropped(masks, crop, False) if over_body and masks is not None else None
-                whole, body = metric(*images, on)
+                try:
+                    whole, body = metric(*images, on)
+                except ValueError as error:
+                    raise ValueError(f"{group[0]}: {error}") from error
                 values |= {v: (body if v.body else whole)[v.metric] for v in group}
         return {v: values[v] for v in self.variants}
