@@ -58,6 +58,7 @@ def evaluation_page(
         timings=manifest["timings"],
         verdicts=verdicts,
         accepted=all(verdict.passed for verdict in verdicts),
+        leading=_ranking(variants[0], summaries) if variants else "",
         notices=notices,
         summary=[
             {"name": str(v), "arrow": _arrow(v), "definition": v.definition,
@@ -100,6 +101,15 @@ def comparison_page(
         arrows={row["metric"]: _arrow(Variant.parse(row["metric"])) for row in rows},
         histograms=histograms, gallery=_gallery(gallery),
     )  # fmt: skip
+
+
+def _ranking(variant: Variant, summaries: Mapping[tuple[str, Variant], Summary]) -> str:
+    """The methods by one variant, best first."""
+    sign = -1 if METRICS[variant.metric].better == "higher" else 1
+    means = sorted(
+        (sign * s.mean, method, s.mean) for (method, v), s in summaries.items() if v == variant
+    )
+    return f"{variant}: " + ", ".join(f"{method} {number(mean)}" for _, method, mean in means)
 
 
 def number(value: float) -> str:

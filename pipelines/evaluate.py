@@ -2,14 +2,16 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+import pyarrow as pa
 
 from configs.schema import EvaluateConfig
 from eval.metrics.registry import Variant
 from eval.metrics.score import available
 from eval.metrics.weights import Weights
 from eval.statistics import Verdict
-from pipelines import compare
+from pipelines import compare, history, lease
 from pipelines.evaluation_report import write_evaluation
 from pipelines.execute import OK, TOO_MANY_FAILED, closing_lines, dry_run, execute
 from pipelines.pairs import Pairs, find_pairs
@@ -27,17 +29,25 @@ PIXELS = 256 * 256  # of a row, for the length of shards: rows of numbers, howev
 SUMMARY = "summary.parquet"
 
 
+class Outcome(NamedTuple):
+    """How an evaluation ended: the table `summary`, and whether every gate was passed."""
+
+    summary: pa.Table
+    accepted: bool
+
+
 def run(config: EvaluateConfig, dry: bool = False) -> int:
     """Score, summarise and judge; returns the exit code."""
     if config.compare:
         if dry:
             raise RunError("compare= has no dry run: it reads what two runs have written")
         return compare.run(config)
-    plan, job, absent = prepare(config)
     if dry:
+        plan, job, _ = prepare(config)
         dry_run(job, plan, config)
         return OK
-    return evaluate(config, plan, job, absent)
+    outcome = _of_a_date(config, config.date.isoformat()) if config.date else evaluate(config)
+    return OK if outcome.accepted else TOO_MANY_FAILED
 
 
 def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[Variant, str]]:
@@ -85,29 +95,44 @@ def _forced(config: EvaluateConfig, pairs: Pairs) -> str | None:
     return said
 
 
-def evaluate(config: EvaluateConfig, plan: Plan, job: Job, absent: dict[Variant, str]) -> int:
-    """Carry out a plan and leave summary, tables and report; returns the exit code."""
+def evaluate(config: EvaluateConfig, earlier: pa.Table | None = None) -> Outcome:
+    """Carry out an evaluation and leave summary, tables and report.
+
+    `earlier` is the summary of the last accepted run of a schedule.
+    """
+    plan, job, absent = prepare(config)
     for variant, reason in absent.items():
         console.print(f"evaluate: {variant} is absent: {reason}")
     for reason, n in plan.identity["excluded"].items():
         console.print(f"evaluate: {n} pairs left out, {reason}")
     manifest = execute(job, plan, config)
-    code = closing_lines(manifest, config)
+    code, totals = closing_lines(manifest, config), manifest["totals"]
     store = Store(config.out)
     plan = read_plan(store)  # its shards may be of other lengths than this call would choose
-    weights: dict[str, Any] = plan.identity["weights"]
-    results = collect(store, plan, [Variant.parse(name) for name in weights], config)
+    results = collect(store, plan, config)
     results.absent |= {str(variant): reason for variant, reason in absent.items()}
-    verdicts = judge(config.gates, results, accepted_summaries(None).get)
+    verdicts = judge(config.gates, results, accepted_summaries(earlier))
     if code:
-        totals = manifest["totals"]
-        verdicts.append(Verdict(False, f"{totals['failed']} of {totals['rows']} pairs failed"))
-    accepted = all(verdict.passed for verdict in verdicts)
-    summary = summary_rows(results, plan, weights, accepted)
+        failed = f"{totals['failed']} of {totals['rows']} pairs failed"
+        verdicts.append(
+            Verdict(False, f"{failed}, more than max_failed_fraction={config.max_failed_fraction}")
+        )
+    summary = summary_rows(results, plan)
     store.put(SUMMARY, parquet_bytes(summary))
-    written = write_evaluation(store, config, plan, manifest, results, verdicts)
+    written = write_evaluation(store, plan, manifest, results, verdicts)
     for kind, url in {"summary": f"{store.url}/{SUMMARY}", **written}.items():
         print(f"{kind:14} {url}")
     for verdict in verdicts:
         print(f"{'passed' if verdict.passed else 'FAILED':14} {verdict.sentence}")
-    return OK if accepted else TOO_MANY_FAILED
+    return Outcome(summary, all(verdict.passed for verdict in verdicts))
+
+
+def _of_a_date(config: EvaluateConfig, date: str) -> Outcome:
+    """One run of a schedule, which lies at `out`: the same date is the same run."""
+    schedule = Store(config.out)
+    config = config.model_copy(update={"out": f"{schedule.url}/runs/{date}"})
+    with lease.held(schedule, f"the evaluation of {date}", config.lease_seconds) as held:
+        outcome = evaluate(config, history.accepted(schedule, date))
+        held.ensure()
+        history.record(schedule, date, outcome.summary, outcome.accepted)
+    return outcome

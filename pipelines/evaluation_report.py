@@ -43,7 +43,6 @@ COMPARABLE = (
 
 def write_evaluation(
     store: Store,
-    config: EvaluateConfig,
     plan: Plan,
     manifest: dict[str, Any],
     results: Results,
@@ -56,6 +55,7 @@ def write_evaluation(
         store.put(f"tables/{name}.md", markdown(table).encode())
         store.put(f"tables/{name}.tex", latex(table).encode())
     written = {"tables": "tables"}
+    config = EvaluateConfig.model_validate({**plan.identity["config"], "out": store.url})
     album, keys = open_album(config, body=False), _shown_keys(plan, results)
     if sheet := _panels(album, plan, results):
         store.put(PANELS, sheet)

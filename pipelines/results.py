@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -56,10 +56,9 @@ class Results:
         return ", ".join(f"{size} ({n})" for size, n in self.sizes.most_common())
 
 
-def collect(
-    store: Store, plan: Plan, variants: Sequence[Variant], config: EvaluateConfig
-) -> Results:
+def collect(store: Store, plan: Plan, config: EvaluateConfig) -> Results:
     """Read a run's tables, shard by shard, and add them up: the order makes no difference."""
+    variants = [Variant.parse(name) for name in plan.identity["weights"]]
     methods = sorted(plan.keys.table.column("method").unique().to_pylist())
     pair_variants = [v for v in variants if METRICS[v.metric].of == "pair"]
     results = Results(methods, pair_variants[0] if pair_variants else None)
@@ -92,11 +91,11 @@ def collect(
 def _frames(store: Store, plan: Plan, table: str) -> Iterator[pd.DataFrame]:
     columns = {"metrics": ["score_id", "method", "item_id", "metric", "value"],
                "scores": ["score_id", "method", "status", "width", "height"]}[table]  # fmt: skip
-    for read in _read(store, plan, table, columns):
+    for read in read_shards(store, plan, table, columns):
         yield read.to_pandas()
 
 
-def _read(store: Store, plan: Plan, table: str, columns: list[str]) -> Iterator[pa.Table]:
+def read_shards(store: Store, plan: Plan, table: str, columns: list[str]) -> Iterator[pa.Table]:
     """A table's files in the order of the shards, a few ahead: on object storage it is waiting."""
     with ThreadPoolExecutor(READERS) as pool:
         names = [shard.file(table) for shard in plan.shards]
@@ -122,7 +121,7 @@ def _add_sets(results: Results, store: Store, plan: Plan, variants: Sequence[Var
     """Metrics of whole sets of images; every pair counts once on either side."""
     for variant in variants:
         column = "logits" if variant.metric == "is_10" else "pool"
-        parts = _read(store, plan, "features", ["score_id", "method", "role", "crop", column])
+        parts = read_shards(store, plan, "features", ["score_id", "method", "role", "crop", column])
         wanted = pc.field("crop") == variant.crop
         features = pa.concat_tables([part.filter(wanted) for part in parts])
         for method in results.methods:
@@ -163,7 +162,7 @@ def check_gates(config: EvaluateConfig) -> None:
 
 
 def judge(
-    gates: Sequence[Gate], results: Results, accepted: Callable[[Row], Summary | None]
+    gates: Sequence[Gate], results: Results, accepted: Mapping[Row, Summary]
 ) -> list[Verdict]:
     """Each gate's verdict, for each method it is about; `accepted` is of the last accepted run."""
     verdicts = []
@@ -174,7 +173,7 @@ def judge(
             name = f"{method}: {variant}" if len(results.methods) > 1 else str(variant)
             current = results.summaries.get((method, variant))
             verdicts.append(
-                NoRegression(name, better).judge(current, accepted((method, variant)))
+                NoRegression(name, better).judge(current, accepted.get((method, variant)))
                 if gate.worst is None
                 else Threshold(name, better, gate.worst).judge(current)
             )
@@ -190,10 +189,8 @@ def accepted_summaries(table: pa.Table | None) -> dict[Row, Summary]:
     }
 
 
-def summary_rows(
-    results: Results, plan: Plan, weights: Mapping[str, str | None], accepted: bool
-) -> pa.Table:
-    """The table `summary`; `weights` are SHA-256 by variant."""
+def summary_rows(results: Results, plan: Plan) -> pa.Table:
+    """The table `summary`."""
     rows = [
         {
             "method": method,
@@ -204,11 +201,10 @@ def summary_rows(
             "definition": variant.definition,
             "resolution": results.resolution,
             "crop": variant.crop,
-            "weights_sha256": weights[str(variant)],
+            "weights_sha256": plan.identity["weights"][str(variant)],
             "inputs": json.dumps(plan.identity["inputs"]),
             "split": plan.identity["split"],
             "forced": plan.identity["forced"] is not None,
-            "accepted": accepted,
         }
         for (method, variant), summary in results.summaries.items()
     ]

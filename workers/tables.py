@@ -145,7 +145,6 @@ SCHEMAS: dict[str, pa.Schema] = {
             pa.field("inputs", pa.string(), metadata={"format": "JSON, fingerprints"}),
             pa.field("split", pa.string()),
             pa.field("forced", pa.bool_(), nullable=False),
-            pa.field("accepted", pa.bool_(), nullable=False),
         ],
         interval="95 %, bootstrap over items",
     ),
