@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import EvaluateConfig, Gate
-from eval.metrics.inception import SET_METRICS, Features, in_id_order
 from eval.metrics.registry import METRICS, Variant
 from eval.statistics import (
     NoRegression,
@@ -28,6 +28,9 @@ from pipelines.runs import READERS, Plan, RunError
 from workers.shard import read_file
 from workers.storage import Store
 from workers.tables import SCHEMAS
+
+if TYPE_CHECKING:
+    from eval.metrics.inception import Features
 
 SHOWN = 24  # pairs on the page: the worst, and a random choice
 
@@ -119,6 +122,10 @@ def _keep_shown(results: Results, metrics: pd.DataFrame) -> None:
 
 def _add_sets(results: Results, store: Store, plan: Plan, variants: Sequence[Variant]) -> None:
     """Metrics of whole sets of images; every pair counts once on either side."""
+    if not variants:
+        return
+    from eval.metrics.inception import SET_METRICS  # seconds, spent where it is asked for
+
     for variant in variants:
         column = "logits" if variant.metric == "is_10" else "pool"
         parts = read_shards(store, plan, "features", ["score_id", "method", "role", "crop", column])
@@ -137,8 +144,10 @@ def _add_sets(results: Results, store: Store, plan: Plan, variants: Sequence[Var
             results.summaries[method, variant] = Summary(n, 0, n, estimate.value, nan, nan)
 
 
-def _side(features: pa.Table, role: str, column: str) -> Features:
+def _side(features: pa.Table, role: str, column: str) -> "Features":
     """One side's features in the order of ids; the column that was not read is empty."""
+    from eval.metrics.inception import Features, in_id_order
+
     rows = features.filter(pc.field("role") == role)
     values = np.frombuffer(b"".join(rows.column(column).to_pylist()), "<f4")
     values = values.reshape(rows.num_rows, -1) if rows.num_rows else np.empty((0, 1), np.float32)

@@ -12,7 +12,6 @@ import torch
 import torch_fidelity
 from scipy.linalg import sqrtm
 from torch.nn import functional as F
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from eval.metrics import inception, microbatch
 from eval.metrics.inception import SET_METRICS, Features, Inception, fid, in_id_order, is_10, kid
@@ -129,22 +128,6 @@ def test_every_metric_can_be_computed():
     assert set(METRICS) - of_pairs == set(SET_METRICS)
     assert of_pairs == set(BY_FORMULA) | set(BY_NETWORK)
     assert all((METRICS[name].weights is None) == (name in BY_FORMULA) for name in of_pairs)
-
-
-@pytest.fixture(scope="session")
-def inception_file(tmp_path_factory) -> Path:
-    """Seeded weights in torch-fidelity's file format."""
-    path = tmp_path_factory.mktemp("inception") / "weights.pth"
-    torch.manual_seed(0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url",
-            lambda *_, **__: {},
-        )
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
-        network = FeatureExtractorInceptionV3("seeded", ["2048"])
-    torch.save(network.state_dict(), path)
-    return path
 
 
 class Listed(torch.utils.data.Dataset):

@@ -4,13 +4,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
 from configs.schema import EvaluateConfig
-from eval.metrics.inception import Features, Inception
 from eval.metrics.registry import METRICS, WIDTH, Crop, Variant, cropped
 from eval.metrics.score import WHITE, PairScorer
 from eval.metrics.weights import Weights
@@ -20,6 +19,9 @@ from workers.patience import StorageUnavailable
 from workers.rows import ScoreKey, failed_score, score_row, scored
 from workers.shard import Rows, WorkerLost
 
+if TYPE_CHECKING:  # torch-fidelity takes seconds, which are spent where it is asked for
+    from eval.metrics.inception import Features, Inception
+
 LOADERS = 4  # threads that read and decode beside the metrics
 AHEAD = 16  # pairs decoded before their turn
 
@@ -28,7 +30,7 @@ class Scores(NamedTuple):
     """What is computed of one pair."""
 
     values: dict[Variant, float]
-    features: dict[tuple[str, Crop], Features]  # by role and crop; one image each
+    features: dict[tuple[str, Crop], "Features"]  # by role and crop; one image each
 
 
 class ScoreWorker:
@@ -45,12 +47,17 @@ class ScoreWorker:
         self.scorer = PairScorer(variants, self.device)
         self.set_crops = needed_features(variants)
         inception = next((w for v, w in variants.items() if METRICS[v.metric].of == "set"), None)
-        self.inception = Inception(inception.path, self.device) if inception else None
+        self.inception = self._load_inception(inception) if inception else None
         body = any(variant.body for variant in variants)
         self.album = open_album(config, body)
         # Compiles the kernels, which in a row's own time might pass for hanging.
         blank = np.zeros((1, WIDTH, WIDTH, 3), np.uint8)
         self.scorer(blank, blank, np.ones((1, WIDTH, WIDTH), bool) if body else None)
+
+    def _load_inception(self, weights: Weights) -> "Inception":
+        from eval.metrics.inception import Inception
+
+        return Inception(weights.path, self.device)
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Score pairs, microbatch by microbatch, while the next ones are read and decoded."""
@@ -106,7 +113,7 @@ class ScoreWorker:
             return [
                 Scores(
                     {variant: float(column[n]) for variant, column in values.items()},
-                    {at: Features(f.pool[n], f.logits[n]) for at, f in features.items()},
+                    {at: f._make(column[n] for column in f) for at, f in features.items()},
                 )
                 for n in range(len(pairs))
             ]
@@ -121,7 +128,7 @@ class ScoreWorker:
                 torch.cuda.empty_cache()
             return [*self._score(pairs[:half]), *self._score(pairs[half:])]
 
-    def _features(self, images: dict[str, np.ndarray]) -> dict[tuple[str, Crop], Features]:
+    def _features(self, images: dict[str, np.ndarray]) -> dict[tuple[str, Crop], "Features"]:
         if self.inception is None:
             return {}
         return {

@@ -8,7 +8,6 @@ import torch
 
 from eval.metrics.differences import differences
 from eval.metrics.images import Values
-from eval.metrics.perceptual import Lpips
 from eval.metrics.registry import METRICS, Crop, Variant, cropped
 from eval.metrics.ssim import ms_ssim, ssim, ssim_win51
 from eval.metrics.weights import MissingWeightsError, Weights, find_weights
@@ -69,6 +68,8 @@ class PairScorer:
             if name not in self.metrics:
                 if weights is None:
                     raise ValueError(f"{name} needs weights")
+                from eval.metrics.perceptual import Lpips  # seconds, spent where it is asked for
+
                 self.metrics[name] = Lpips(name, BY_NETWORK[name], weights.path, device)
 
     def __call__(
