@@ -26,7 +26,7 @@ SECONDS = 0.05
 def bare_loop(pairs: int) -> float:
     """Images per second of the model alone, its inputs already decoded."""
     catalog, model = Catalog(str(SAMPLE)), StandIn(SECONDS)()
-    ids = list(catalog.images.places)
+    ids = catalog.images.ids.to_pylist()
     photograph = torch.tensor(catalog.photograph(ids[0])).permute(2, 0, 1)[None].float() / 255
     uv = torch.tensor(catalog.uv_map(ids[0], "anny"))[None]
     state = model.encode(photograph, uv)
@@ -39,7 +39,7 @@ def bare_loop(pairs: int) -> float:
 def whole_run(pairs: int, engine: str) -> float:
     """Images per second of a run, from its plan to its manifest, one worker."""
     catalog = Catalog(str(SAMPLE))
-    ids = list(catalog.images.places)
+    ids = catalog.images.ids.to_pylist()
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder, "pairs.csv")
         rows = [f"{s},{t}\n" for s in ids for t in ids][:pairs]

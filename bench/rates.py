@@ -23,7 +23,7 @@ from workers.tables import parquet_bytes
 def main() -> None:
     """Print images per second of each kind of work."""
     catalog = Catalog(str(SAMPLE))
-    ids = list(catalog.images.places)
+    ids = catalog.images.ids.to_pylist()
     photographs = [catalog.photograph(image_id) for image_id in ids]
     uv_maps = [catalog.uv_map(image_id, "anny") for image_id in ids]
     jpegs = [encode(p, ImageFormat()) for p in photographs]

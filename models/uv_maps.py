@@ -27,6 +27,9 @@ def quantise(uv: np.ndarray) -> np.ndarray:
 
 
 def dequantise(stored: np.ndarray) -> np.ndarray:
-    """(2, H, W) uint16 as `quantise` made it -> (2, H, W) float32 in [-1, 1], NaN undefined."""
+    """(2, H, W) uint16 as `quantise` made it -> (2, H, W) float32 in [-1, 1], NaN undefined.
+
+    A pixel with one undefined channel is undefined, as in `quantise`.
+    """
     uv = (stored.astype(np.float64) - 1) / LEVELS * 2 - 1
-    return np.where(stored == 0, np.nan, uv).astype(np.float32)
+    return np.where((stored == 0).any(axis=0), np.nan, uv).astype(np.float32)

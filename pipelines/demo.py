@@ -22,12 +22,12 @@ Next, your own photographs, with DensePose's NAME_IUV.png beside each NAME.jpg:
 def run(config: DemoConfig) -> int:
     """Render each item of the sample in a few other items' poses; returns the exit code."""
     catalog = Catalog(str(SAMPLE))
+    everyone = catalog.images.ids.to_pylist()
     first_views: dict[str, str] = {}
-    for item, image_id in zip(catalog.images.column("item_id"), catalog.images.places, strict=True):
+    for item, image_id in zip(catalog.images.column("item_id").to_pylist(), everyone, strict=True):
         first_views.setdefault(item, image_id)
     sources = list(first_views.values())
     # Poses spread over the sample, so that they differ in person, view and crop.
-    everyone = list(catalog.images.places)
     poses = [everyone[(2 * i + 1) * len(everyone) // (2 * POSES) + i % 4] for i in range(POSES)]
     pairs = pd.DataFrame([(s, p) for s in sources for p in poses], columns=["from", "to"])
     Store(config.out).put("pairs.csv", pairs.to_csv(index=False).encode())

@@ -155,6 +155,7 @@ class _Pool:
         try:
             report: Any = ray.get(call)
         except RayActorError as death:
+            ray.kill(actor)  # should it be cut off only, and hold its GPU
             self.deaths += 1
             said = str(death).splitlines()[0]
             if self.deaths >= DEATHS:

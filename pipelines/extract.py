@@ -15,6 +15,7 @@ from pipelines.report import CATALOG_TITLES, catalog_samples
 from pipelines.runs import Plan, make_plan
 from workers.extract import ExtractWorker, read_lookup
 from workers.keys import Keys
+from workers.names import utf8
 from workers.patience import StorageError
 from workers.photos import Photo, find_photos
 from workers.rows import failed_photograph, photo_id
@@ -53,8 +54,8 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
 def _warn_of_ignored(folder: str, photos: Sequence[Photo]) -> None:
     """Name what in the input folder will not be read."""
     used = {url for photo in photos for url in photo}
-    ignored = [Path(url).name for url in list_files(folder) if url not in used]
-    ignored += [f"{path.name}/" for path in Path(folder).iterdir() if path.is_dir()]
+    ignored = [Path(url).name for url in map(utf8, list_files(folder)) if url not in used]
+    ignored += [utf8(f"{path.name}/") for path in Path(folder).iterdir() if path.is_dir()]
     if ignored:
         console.print(f"extract: ignored in {folder}: {', '.join(sorted(ignored)[:5])}"
                       + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""))  # fmt: skip

@@ -62,7 +62,8 @@ def _of_renders(config: EvaluateConfig, url: str, catalog_url: str, split: Split
     """Renders whose pose is a photograph of their source's item."""
     plan, catalog = _finished_renders(url), Catalog(catalog_url)
     method = config.method or plan.identity["model"]["name"]
-    items = dict(zip(catalog.images.places, catalog.images.column("item_id"), strict=True))
+    ids, of = catalog.images.ids.to_pylist(), catalog.images.column("item_id").to_pylist()
+    items = dict(zip(ids, of, strict=True))
     one_catalog = plan.identity["inputs"]["catalog"].endswith(plan.identity["inputs"]["poses"])
     keys, excluded = [], Counter[str]()
     for source, pose in plan.keys:

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from configs.schema import RenderConfig
 from eval.pictures import uv_picture
@@ -14,10 +15,11 @@ from pipelines.execute import carry_out
 from pipelines.report import Sample, sample_rows
 from pipelines.runs import Plan, RunError, fingerprint, make_plan
 from workers.catalog import MAX_PIXELS, Catalog
+from workers.columns import pc
 from workers.images import decode
 from workers.keys import Keys
 from workers.model import ModelSpec
-from workers.names import canonical_key, item_id
+from workers.names import canonical_key, elided, item_id
 from workers.render import RenderWorker
 from workers.rows import failed_render, render_id
 from workers.shard import Job
@@ -41,6 +43,7 @@ def prepare(
     """The plan of a render run, and what its workers do."""
     catalog = Catalog(config.catalog)
     poses = Catalog(config.poses) if config.poses else catalog
+    _ = catalog.images.ids  # refuses a damaged table, which pairs alone would not touch
     layout = catalog.layout()
     if poses.layout() != layout:
         raise RunError(
@@ -62,9 +65,7 @@ def prepare(
     }
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
-    first = poses.uv_maps.row(next(iter(poses.uv_maps.places)))
-    pixels = (first["width"] or 256) * (first["height"] or 256)  # none in a failed row
-    return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts), job
+    return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job
 
 
 def _trained_on(config: RenderConfig) -> dict[str, str]:
@@ -78,6 +79,8 @@ def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> Keys:
     """The (source, pose) keys of a run: listed pairs, or every source in every pose."""
     if config.poses and not config.pairs:
         sources, targets = catalog.usable(photographs=True), poses.usable(photographs=False)
+        if not sources:
+            raise RunError(f"{config.catalog}: no row has both a photograph and a good UV map")
         rows = np.indices((len(sources), len(targets)), np.int32).reshape(2, -1)
         return _keys((rows[0], sources), (rows[1], targets))
     if not config.pairs:
@@ -101,9 +104,12 @@ def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.n
 
     Codes index names, and come back for the ids: in order of appearance, as they were.
     """
-    known = catalog.uv_maps.places
-    by_key = {canonical_key(i): i for i in known if item_id(i)}
-    ids = [n if n in known else by_key.get(canonical_key(n), n) for n in names]
+    known, ids = catalog.uv_maps.ids, list(names)
+    strange = pc.invert(pc.is_in(pa.array(ids, known.type), value_set=known))
+    if pc.any(strange).as_py():
+        by_key = {canonical_key(i): i for i in known.to_pylist() if item_id(i)}
+        for at in np.flatnonzero(strange):
+            ids[at] = by_key.get(canonical_key(ids[at]), ids[at])
     renumbered, unique = pd.factorize(pd.Series(ids))
     return renumbered[codes], list(unique)
 
@@ -114,8 +120,9 @@ def _samples(config: RenderConfig) -> Iterator[Sample]:
     columns = ["source_id", "pose_id", "image"]
     for row in sample_rows(Store(config.out), "renders", columns):
         layout = poses.uv_maps.row(row["pose_id"])["layout"]
+        ids = elided(row["source_id"]), elided(row["pose_id"])
         yield (
-            f"{row['source_id']} → {row['pose_id']}",
+            " → ".join(f"\u2068{i}\u2069" for i in ids),  # isolated, for they may run right to left
             [
                 catalog.photograph(row["source_id"]),
                 uv_picture(poses.uv_map(row["pose_id"], layout)),

@@ -11,7 +11,9 @@ from PIL import Image
 
 from eval.page import run_page
 from eval.pictures import contact_sheet, fit, uv_picture
-from workers.catalog import Catalog, MissingRow
+from workers.catalog import Catalog
+from workers.errors import MissingRow
+from workers.names import elided
 from workers.shard import read_file
 from workers.storage import Store
 
@@ -51,7 +53,7 @@ def catalog_samples(url: str) -> Iterator[Sample]:
             photograph = catalog.photograph(row["image_id"])
         except MissingRow:  # a pose
             photograph = np.full_like(uv, 255)
-        yield row["image_id"], [photograph, uv]
+        yield elided(row["image_id"]), [photograph, uv]
 
 
 def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:

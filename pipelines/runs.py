@@ -8,7 +8,7 @@ lies in the tables' folders: there is no other record of progress to disagree wi
 import hashlib
 import json
 import platform
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from configs.schema import Run
 from workers.keys import CHUNK, Key, Keys
+from workers.names import short
 from workers.shard import Job, Shard, ShardReport, count, pack
 from workers.storage import Store
 
@@ -149,11 +150,17 @@ def _fingerprint_of_ids(command: str, job: Job, keys: Keys) -> str:
     values, counts = np.unique(np.concatenate(hashes), return_counts=True)
     if (counts > 1).any():
         suspects = set(values[counts > 1].tolist())
-        seen = Counter(row for row in map(job.row_id, keys) if hash(row) in suspects)
-        if twice := [row for row, n in seen.items() if n > 1]:
-            raise RunError(
-                f"{command}: {len(twice)} row ids occur twice, the first is {twice[0]!r}"
-            )
+        rows = defaultdict(list)
+        for key in keys:
+            if hash(row := job.row_id(key)) in suspects:
+                rows[row].append(key)
+        for row, (first, *others) in rows.items():
+            if others:
+                named = [" and ".join(map(short, filter(None, k))) for k in (first, others[0])]
+                raise RunError(
+                    f"{command}: two rows would have the id {short(row)}, that of {named[0]} and "
+                    f"that of {named[1]}: rename one"
+                )
     return digest.hexdigest()
 
 

@@ -103,9 +103,10 @@ def test_damaged_catalogs_name_the_file(tmp_path: Path, capsys: pytest.CaptureFi
     pq.write_table(whole.drop_columns("layout"), table)
     assert f"{table}: lacks the columns layout" in wrong(capsys, *call)
     pq.write_table(pa.concat_tables([whole, whole]), table)
-    assert f"{catalog}: image_id 'p000' twice" in wrong(capsys, *call)
+    said = wrong(capsys, *call)
+    assert f"{catalog}: image_id 'p000' stands twice, in row 1 of uv_maps/" in said
     table.write_bytes(b"no table")
-    assert f"{table}: not a Parquet file" in wrong(capsys, *call)
+    assert f"{table}: not a readable Parquet file" in wrong(capsys, *call)
 
 
 @pytest.mark.parametrize(

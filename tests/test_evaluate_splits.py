@@ -31,7 +31,8 @@ def test_a_list_is_scored_each_and_no_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generated, reference = write_folders(str(tmp_path))
-    absent = ("fashionWOMENTees_Tanksid0000000901_1front.jpg",) * 2
+    image = "fashionWOMENTees_Tanksid0000000901_1front.jpg"
+    absent = (image, image)
     split = write_pairs(tmp_path / "split.csv", [*names(5), absent])
     call = [f"generated={generated}", f"reference={reference}", CHEAP, f"out={tmp_path}/out"]
     assert evaluate(*call, f"split={split}", "max_failed_fraction=0.5") == 0

@@ -198,9 +198,12 @@ def test_a_table_is_read_in_its_order_relative_to_its_folder(tmp_path, kind):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image_id,photo,uv\na,a.jpg,a.npy\n", "wants columns image_id, image, and iuv or uv"),
-        ("image_id,image\na,a.jpg\n", "wants columns"),
-        ("image_id,image,uv\na,a.jpg,a.npy\na,b.jpg,b.npy\n", "rows 1 and 2 are both a"),
+        (
+            "image_id,photo,uv\na,a.jpg,a.npy\n",
+            "wants columns image_id,image, has image_id,photo,uv",
+        ),
+        ("image_id,image\na,a.jpg\n", "wants a column iuv or uv"),
+        ("image_id,image,uv\na,a.jpg,a.npy\na,b.jpg,b.npy\n", "rows 1 and 2 are both 'a'"),
         ("image_id,image,uv\n,a.jpg,a.npy\n", "row 1 lacks image_id"),
         ("image_id,image,uv,iuv\na,a.jpg,a.npy,a.png\n", "has both iuv and uv"),
         ("image_id,image,uv\n", "no rows"),

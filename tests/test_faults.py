@@ -136,19 +136,6 @@ def test_rows_that_end_or_hold_up_their_worker_fail_alone(
     assert "3 s" in rows[ids[4]]["error_message"]
 
 
-@pytest.mark.ray
-def test_results_do_not_depend_on_the_number_of_workers(ray_session: None, tmp_path: Path) -> None:
-    write_catalog(f"{tmp_path}/catalog", 6)
-    share = {"gpus_per_worker": 0.25}
-    tables = []
-    for workers in (1, 2, 4):
-        out = f"{tmp_path}/out{workers}"
-        run(config(tmp_path, out=out, execution={"workers": workers, **share}))
-        tables.append(rows_of(out))
-    assert tables[0] == tables[1] == tables[2]
-    assert len(tables[0]) == 36
-
-
 def test_a_sigterm_stops_a_run_in_order(tmp_path: Path) -> None:
     assert processes.driver_stopped(str(tmp_path), "local", 0).whole
 

@@ -69,7 +69,7 @@ def test_every_pair_becomes_one_row(engine: str, store_url: str) -> None:
     }  # fmt: skip
 
 
-def test_results_do_not_depend_on_engine_shards_or_microbatches(
+def test_results_do_not_depend_on_engine_workers_shards_or_microbatches(
     ray_session: None, tmp_path: Path
 ) -> None:
     write_catalog(f"{tmp_path}/catalog", 5)
@@ -81,8 +81,9 @@ def test_results_do_not_depend_on_engine_shards_or_microbatches(
                 [
                     (5, {"engine": "local"}),
                     (25, {"engine": "local", "microbatch": 4}),
-                    (3, {"engine": "ray", "workers": 2}),
                     (7, {"engine": "ray", "workers": 1, "microbatch": 16}),
+                    (3, {"engine": "ray", "workers": 2}),
+                    (4, {"engine": "ray", "workers": 4, "gpus_per_worker": 0.25}),
                 ]
             )
         )
@@ -115,11 +116,18 @@ def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
     assert [f.modified for f in Store(settings.out).list()] == times
 
 
+class OtherWeights(StandIn):
+    sha256 = "1" * 64
+
+
 def test_another_run_in_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
     write_catalog(f"{tmp_path}/catalog", 3)
     run(config(tmp_path, execution={"engine": "local"}))
     with pytest.raises(RunError, match=r"config\.image\.format: jpeg there, png now"):
         run(config(tmp_path, image={"format": "png"}))
+    plan, job = render.prepare(config(tmp_path), OtherWeights)
+    with pytest.raises(RunError, match=r"model\.sha256: 0+ there, 1+ now"):
+        execute(job, plan, config(tmp_path))
     write_catalog(f"{tmp_path}/catalog", 4)
     with pytest.raises(RunError, match=r"inputs\.catalog"):
         run(config(tmp_path))
@@ -140,18 +148,6 @@ def test_failed_rows_are_redone_on_request_and_only_they(tmp_path: Path) -> None
     assert manifest["totals"]["ok"] == 16
     attempts = {r["render_id"]: r["attempts"] for r in rows_of(settings.out)}
     assert {i for i, n in attempts.items() if n == 2} == set(broken)
-
-
-@pytest.mark.ray
-def test_rows_that_kill_their_worker_fail_alone(ray_session: None, tmp_path: Path) -> None:
-    ids = write_catalog(f"{tmp_path}/catalog", 4, poison={3: "exit"})
-    pairs = write_pairs(tmp_path / "pairs.csv", [(ids[0], t) for t in ids])
-    settings = config(tmp_path, poses=None, pairs=pairs, execution={"workers": 2})
-    manifest = run(settings)
-    rows = rows_of(settings.out)
-    assert manifest["totals"]["failures"] == {"WorkerExited": 1}
-    assert [r["status"] for r in rows] == ["ok", "ok", "ok", "failed"]
-    assert rows[3]["render_id"] == "p000__p003"
 
 
 def test_pairs_that_name_no_image_fail_alone(tmp_path: Path) -> None:

@@ -1,103 +1,194 @@
 """Reading a catalog: rows by image id, out of Parquet tables that may hold millions."""
 
+import math
+from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.uv_maps import dequantise
+from workers.columns import BINARY, ID, IMAGE, SIZE, TEXT, as_text, check_types, lacking, pc
+from workers.errors import (
+    BadImage,
+    BadUvMap,
+    DamagedTable,
+    EmptyUvMap,
+    MissingRow,
+    WrongLayout,
+)
 from workers.images import decode
+from workers.names import short
+from workers.patience import StorageError, StorageUnavailable
 from workers.storage import Store
+from workers.tables import is_part
 
-ROW_GROUPS_KEPT = 8  # of about 100 rows: 20 MB each with UV maps of 256x256
 MAX_PIXELS = 50_000_000
-REQUIRED = {
-    "images": {"image_id", "image", "width", "height"},
-    "uv_maps": {"image_id", "layout", "uv", "width", "height", "status"},
-    "renders": {"render_id", "image", "status", "error_type", "error_message"},
-}
+USUAL_PIXELS = 256 * 256
+CACHE_BYTES = 2**28  # of row groups a table keeps; 100 rows with UV maps of 256x256 are 26 MB
+BATCH = 100  # rows
+ROW_GROUP_BYTES = 2**30  # the largest row group that is read: a worker must hold it whole
+COLUMNS = {
+    "images": {
+        "image_id": ID, "item_id": ID, "image": IMAGE, "width": SIZE, "height": SIZE,
+    },
+    "uv_maps": {
+        "image_id": ID, "layout": TEXT, "uv": BINARY, "width": SIZE, "height": SIZE,
+        "status": TEXT, "error_message": TEXT,
+    },
+    "renders": {
+        "render_id": ID, "status": TEXT, "error_type": TEXT, "error_message": TEXT, "image": IMAGE,
+    },
+}  # fmt: skip
+OPTIONAL = {"item_id", "error_message"}
 
 
 class CatalogError(ValueError):
     """The URL holds no such table; the message is one line."""
 
 
-class MissingRow(LookupError):  # noqa: N818 - its name is an error_type in the tables
-    """The catalog has no such row, or the row failed when it was made."""
-
-
-class _Place(NamedTuple):
-    file: str
-    row_group: int
-    row: int
-
-
 class Table:
-    """One table of a catalog, indexed by image_id, or the renders of a run, by render_id."""
+    """One table of a catalog, indexed by image_id, or a run's renders, by render_id.
+
+    The index is columnar, 8 bytes a row beside the ids: every worker holds it.
+    """
 
     def __init__(self, store: Store, name: str):
         self.store, self.name = store, name
         self.id = "render_id" if name == "renders" else "image_id"
-        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._groups: OrderedDict[int, pa.Table] = OrderedDict()
+        self._kept = 0  # bytes
+        self._footer: tuple[str, pq.FileMetaData | None] = ("", None)
 
     @cached_property
-    def places(self) -> dict[str, _Place]:
-        """Where each id lies, in the order of the files; refuses an id that stands twice."""
-        files = [f.name for f in self.store.list(self.name) if f.name.endswith(".parquet")]
+    def files(self) -> list[str]:
+        """The names of the table's files; refuses a catalog without them."""
+        files = [f.name for f in self.store.list(self.name) if is_part(f.name)]
         if not files:
             kind = "run of render" if self.name == "renders" else "catalog"
             raise CatalogError(f"{self.store.url}: no {kind} there (no {self.name}/*.parquet)")
-        places: dict[str, _Place] = {}
-        for file in files:
-            with self.store.open(file) as stream:
-                parquet = _open_parquet(f"{self.store.url}/{file}", stream)
-                columns = parquet.schema_arrow.names
-                if missing := REQUIRED[self.name] - set(columns):
-                    lacks = ", ".join(sorted(missing))
-                    raise CatalogError(f"{self.store.url}/{file}: lacks the columns {lacks}")
-                for group in range(parquet.num_row_groups):
-                    ids = parquet.read_row_group(group, columns=[self.id]).column(0).to_pylist()
-                    for row, row_id in enumerate(ids):
-                        if row_id in places:
-                            raise CatalogError(f"{self.store.url}: {self.id} {row_id!r} twice")
-                        places[row_id] = _Place(file, group, row)
-        return places
+        return files
 
-    def column(self, name: str) -> list[Any]:
-        """One column in the order of `places`; None where a file has no such column."""
-        values: list[Any] = []
-        for file in dict.fromkeys(place.file for place in self.places.values()):
-            with self.store.open(file) as stream:
-                parquet = _open_parquet(f"{self.store.url}/{file}", stream)
-                if name in parquet.schema_arrow.names:
-                    values += parquet.read(columns=[name]).column(0).to_pylist()
-                else:
-                    values += [None] * parquet.metadata.num_rows
-        return values
+    @property
+    def ids(self) -> pa.LargeStringArray:
+        """All ids, in the order of the files; refuses an id that stands twice."""
+        return self._index[0]
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A column of text, or of sizes as float64, in the order of `ids`.
+
+        Null in files that lack it, where it is optional.
+        """
+        sizes = COLUMNS[self.name].get(name) is SIZE
+        chunks: list[pa.Array] = []
+        for file in self.files:
+            with self._opened(file) as parquet:
+                if name not in parquet.schema_arrow.names:
+                    chunks.append(pa.nulls(parquet.metadata.num_rows, pa.large_string()))
+                    continue
+                column = parquet.read(columns=[name]).column(0)
+                chunks += column.cast(pa.float64()).chunks if sizes else [as_text(column)]
+        return pa.chunked_array(chunks, pa.float64() if sizes else pa.large_string())
+
+    def head(self, names: list[str]) -> pa.Table:
+        """Columns of the first row group."""
+        *_, groups = self._index
+        return self._row_group(*groups[0], names) if groups else pa.table({})
 
     def row(self, row_id: str) -> dict[str, Any]:
-        """One row; MissingRow when there is none."""
-        place = self.places.get(row_id)
-        if place is None:
-            raise MissingRow(f"{self.store.url}: no row {row_id!r} in {self.name}")
-        key = (place.file, place.row_group)
-        if key not in self._groups:
-            with self.store.open(place.file) as stream:
-                self._groups[key] = pq.ParquetFile(stream).read_row_group(place.row_group)
-            while len(self._groups) > ROW_GROUPS_KEPT:
-                self._groups.popitem(last=False)
-        self._groups.move_to_end(key)
-        return self._groups[key].slice(place.row, 1).to_pylist()[0]
+        """One row; MissingRow when there is none, DamagedTable when it cannot be read."""
+        ids, order, starts, groups = self._index
+        at = bisect_left(order, row_id, key=lambda position: ids[position].as_py())
+        if at == len(order) or ids[order[at]].as_py() != row_id:
+            raise MissingRow(f"{self.store.url}: no row {short(row_id)} in {self.name}")
+        group = int(np.searchsorted(starts, order[at], "right")) - 1
+        if group not in self._groups:
+            self._keep(group, self._row_group(*groups[group], list(COLUMNS[self.name])))
+        self._groups.move_to_end(group)
+        return self._groups[group].slice(int(order[at] - starts[group]), 1).to_pylist()[0]
+
+    @cached_property
+    def _index(self) -> tuple[pa.LargeStringArray, np.ndarray, np.ndarray, list[tuple[str, int]]]:
+        """The ids, their positions in the ids' own order, and the row groups with their starts."""
+        chunks, groups, lengths = [], [], []
+        for file in self.files:
+            with self._opened(file) as parquet:
+                chunks.append(as_text(parquet.read(columns=[self.id]).column(0)))
+                for group in range(parquet.num_row_groups):
+                    about = parquet.metadata.row_group(group)
+                    _refuse_large(group, about)
+                    if about.num_rows:
+                        groups.append((file, group))
+                        lengths.append(about.num_rows)
+        ids = pa.concat_arrays(chunks)
+        starts = np.cumsum([0, *lengths[:-1]])
+        if ids.null_count:
+            row, file = self._place(pc.index(ids.is_null(), True).as_py(), chunks)
+            raise CatalogError(f"{self.store.url}/{file}: row {row} has no {self.id}")
+        order = pc.sort_indices(ids)
+        ranked = ids.take(order)
+        first = pc.index(pc.equal(ranked[1:], ranked[:-1]), True).as_py()
+        if first >= 0:
+            places = sorted(self._place(order[i].as_py(), chunks) for i in (first, first + 1))
+            where = " and ".join(f"row {row} of {file}" for row, file in places)
+            twice = short(ranked[first].as_py())
+            raise CatalogError(f"{self.store.url}: {self.id} {twice} stands twice, in {where}")
+        return ids, order.to_numpy(), starts, groups
+
+    def _place(self, position: int, chunks: list[pa.Array]) -> tuple[int, str]:
+        """Row, from 1, and file of a position among the ids."""
+        ends = np.cumsum([len(chunk) for chunk in chunks])
+        file = int(np.searchsorted(ends, position, "right"))
+        return position - int(ends[file]) + len(chunks[file]) + 1, self.files[file]
+
+    def _row_group(self, file: str, group: int, names: list[str]) -> pa.Table:
+        try:
+            with self._opened(file) as parquet:
+                # In batches: Arrow would double its buffers until the whole row group fits.
+                batches = parquet.iter_batches(BATCH, row_groups=[group], columns=names)
+                return pa.Table.from_batches(batches)
+        except CatalogError as error:  # met while rendering, so it is the fault of this row
+            raise DamagedTable(str(error)) from error
+
+    def _keep(self, group: int, table: pa.Table) -> None:
+        self._groups[group] = table
+        self._kept += table.nbytes
+        while len(self._groups) > 1 and self._kept > CACHE_BYTES:
+            self._kept -= self._groups.popitem(last=False)[1].nbytes
+
+    @contextmanager
+    def _opened(self, file: str) -> Iterator[pq.ParquetFile]:
+        """A file of the table, its columns checked; a damaged one is a CatalogError."""
+        kinds = COLUMNS[self.name]
+        try:
+            with self.store.open(file) as stream:
+                if self._footer[0] != file:  # a footer of thousands of row groups takes its time
+                    self._footer = (file, pq.read_metadata(stream))
+                parquet = pq.ParquetFile(stream, metadata=self._footer[1])
+                if names := lacking(parquet.schema_arrow, kinds.keys() - OPTIONAL):
+                    raise ValueError(f"lacks the columns {names}")
+                check_types(parquet.schema_arrow, kinds)
+                yield parquet
+        except (StorageError, StorageUnavailable, FileNotFoundError):
+            raise
+        except (pa.ArrowException, ValueError, OSError) as error:
+            said = " ".join(str(error).split())
+            about = "not a readable Parquet file: " if isinstance(error, pa.ArrowException) else ""
+            raise CatalogError(f"{self.store.url}/{file}: {about}{said}") from error
 
 
-def _open_parquet(url: str, stream: Any) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(stream)
-    except pa.ArrowInvalid as error:
-        raise CatalogError(f"{url}: not a Parquet file: {error}") from error
+def _refuse_large(group: int, about: pq.RowGroupMetaData) -> None:
+    if about.total_byte_size > ROW_GROUP_BYTES:
+        raise ValueError(
+            f"row group {group} holds {about.num_rows} rows, {about.total_byte_size / 1e9:.1f} GB: "
+            "write about 100 rows a row group (pyarrow and pandas: row_group_size=100, DuckDB: "
+            "ROW_GROUP_SIZE 2048)"
+        )
 
 
 class Catalog:
@@ -108,58 +199,96 @@ class Catalog:
         self.images, self.uv_maps = Table(self.store, "images"), Table(self.store, "uv_maps")
 
     def photograph(self, image_id: str) -> np.ndarray:
-        """A photograph, uint8 (H, W, 3) RGB; MissingRow or ValueError when there is none."""
-        return decode(self.photograph_file(image_id), MAX_PIXELS)
+        """A photograph, uint8 (H, W, 3) RGB; MissingRow or BadImage when there is none."""
+        try:
+            return decode(self.photograph_file(image_id), MAX_PIXELS)
+        except BadImage as error:
+            raise BadImage(f"{short(image_id)}: {error}") from error
 
     def photograph_file(self, image_id: str) -> bytes:
-        """A photograph as it is stored: the bytes of an image file; MissingRow without one."""
-        image = self.images.row(image_id)["image"]
-        if image is None or image["bytes"] is None:
-            raise MissingRow(f"{self.store.url}: {image_id!r} has no photograph")
-        return image["bytes"]
+        """A photograph as it is stored, the bytes of an image file; MissingRow without one."""
+        data = image_bytes(self.images.row(image_id))
+        if data is None:
+            raise MissingRow(f"{self.store.url}: {short(image_id)} has no photograph")
+        return data
 
     def uv_map(self, image_id: str, layout: str) -> np.ndarray:
         """A UV map, float32 (2, H, W) in [-1, 1], NaN off the body.
 
-        Raises MissingRow when there is none, ValueError when it is in another layout or damaged.
+        Raises MissingRow when there is none, WrongLayout, BadUvMap when its bytes do not suit its
+        size, EmptyUvMap when nobody is on it.
         """
-        row = self._uv_row(image_id)
+        row, name = self._good_uv_row(image_id), short(image_id)
         if row["layout"] != layout:
-            raise ValueError(
-                f"{image_id!r} has a UV map of layout {row['layout']}, the model needs {layout}"
+            raise WrongLayout(
+                f"{name} has a UV map of layout {row['layout']}, the model needs {layout}"
             )
-        return dequantise(_stored_uv(row))
+        uv = dequantise(_stored_uv(row, name))
+        if np.isnan(uv).all():
+            raise EmptyUvMap(f"{name}: nobody is on the UV map")
+        return uv
 
     def body(self, image_id: str) -> np.ndarray:
-        """Where the UV map is defined, bool (H, W); MissingRow when there is none."""
-        return np.all(_stored_uv(self._uv_row(image_id)) > 0, axis=0)
+        """Where the UV map is defined, bool (H, W); MissingRow or BadUvMap when there is none."""
+        stored = _stored_uv(self._good_uv_row(image_id), short(image_id))
+        return np.all(stored > 0, axis=0)
 
-    def _uv_row(self, image_id: str) -> dict[str, Any]:
+    def _good_uv_row(self, image_id: str) -> dict[str, Any]:
         row = self.uv_maps.row(image_id)
         if row["status"] != "ok":
-            raise MissingRow(
-                f"{self.store.url}: {image_id!r} has no UV map: {row['error_message']}"
-            )
+            reason = row.get("error_message") or f"its status is {row['status']}"
+            raise MissingRow(f"{self.store.url}: {short(image_id)} has no UV map: {reason}")
         return row
 
     def layout(self) -> str:
-        """The layout of the catalog's first good UV map; refuses a catalog without one."""
-        rows = zip(self.uv_maps.column("layout"), self.uv_maps.column("status"), strict=True)
-        for layout, status in rows:
-            if status == "ok":
-                return layout
-        raise CatalogError(f"{self.store.url}: no row of uv_maps is ok")
+        """The layout of most of the catalog's good UV maps; refuses a catalog without one."""
+        layouts = self.uv_maps.column("layout").filter(self._ok())
+        counts = pc.value_counts(layouts.drop_null()).to_pylist()
+        if not counts:
+            raise CatalogError(f"{self.store.url}: no row of uv_maps is ok and has a layout")
+        return max(counts, key=lambda count: count["counts"])["values"]
+
+    def pixels(self) -> int:
+        """About the size of a UV map, for estimates: the median of the first row group."""
+        rows = self.uv_maps.head(["width", "height"]).to_pylist()
+        sizes = [_whole(row["width"]) * _whole(row["height"]) for row in rows]
+        return int(np.median([size for size in sizes if size] or [USUAL_PIXELS]))
 
     def usable(self, photographs: bool) -> list[str]:
-        """The ids with a UV map (and, if asked, a photograph), in the catalog's order."""
-        ids = list(self.uv_maps.places)
-        ok = [status == "ok" for status in self.uv_maps.column("status")]
+        """The ids with a UV map (and, if asked, a photograph), in the catalog's order.
+
+        A photograph is there where its width is.
+        """
+        ok = self._ok()
         if photographs:
-            widths = dict(zip(self.images.places, self.images.column("width"), strict=True))
-            ok = [good and widths.get(i) is not None for i, good in zip(ids, ok, strict=True)]
-        return [image_id for image_id, good in zip(ids, ok, strict=True) if good]
+            there = pc.invert(pc.is_null(self.images.column("width"), nan_is_null=True))
+            pictured = self.images.ids.filter(there.combine_chunks())
+            ok = pc.and_(ok, pc.is_in(self.uv_maps.ids, value_set=pictured))
+        return self.uv_maps.ids.filter(ok).to_pylist()
+
+    def _ok(self) -> pa.Array:
+        ok = pc.equal(self.uv_maps.column("status"), "ok")
+        return pc.fill_null(ok, False).combine_chunks()
 
 
-def _stored_uv(row: dict[str, Any]) -> np.ndarray:
-    """(2, H, W) uint16."""
-    return np.frombuffer(row["uv"], "<u2").reshape(2, row["height"], row["width"])
+def _whole(side: float | None) -> int:
+    """A width or height as the number that it is; 0 for none, NaN, fractions and less than 0."""
+    return int(side) if side is not None and side > 0 and side % 1 == 0 else 0
+
+
+def image_bytes(row: dict[str, Any]) -> bytes | None:
+    """The encoded image of a row, however its writer stored it."""
+    image = row["image"]
+    return image["bytes"] if isinstance(image, dict) else image
+
+
+def _stored_uv(row: dict[str, Any], name: str) -> np.ndarray:
+    """(2, H, W) uint16; BadUvMap where the bytes do not suit the size."""
+    width, height, data = row["width"], row["height"], row["uv"] or b""
+    shape = (2, _whole(height), _whole(width))
+    if not 0 < 2 * math.prod(shape) == len(data):
+        raise BadUvMap(
+            f"{name}: a UV map of {width}x{height} pixels has {width}x{height}x4 bytes, "
+            f"this one {len(data)}"
+        )
+    return np.frombuffer(data, "<u2").reshape(shape)

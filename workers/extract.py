@@ -11,7 +11,8 @@ from configs.schema import ExtractConfig, ImageFormat
 from models.iuv import iuv_from_image, uv_from_iuv
 from models.lookup import load_lookup, rebuild_lookup
 from models.uv_maps import SLACK, quantise
-from workers.framing import frame, person_box
+from workers.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap, SizeMismatch
+from workers.framing import Box, frame, person_box
 from workers.images import decode, encode, is_plain
 from workers.keys import Key
 from workers.patience import StorageUnavailable
@@ -22,22 +23,6 @@ from workers.storage import read_bytes
 
 READERS = 4  # threads: one decodes while others wait for storage
 OFF_BODY = -10  # how some UV arrays mark undefined pixels
-
-
-class MissingUvMap(ValueError):  # noqa: N818 - these names are error_types in the tables
-    """No UV map was found for the photograph."""
-
-
-class BadUvMap(ValueError):  # noqa: N818
-    """The UV map's file holds no UV map."""
-
-
-class EmptyUvMap(ValueError):  # noqa: N818
-    """There is nobody on the UV map."""
-
-
-class SizeMismatch(ValueError):  # noqa: N818
-    """Files that belong together differ in size."""
 
 
 class ExtractWorker:
@@ -75,8 +60,7 @@ class ExtractWorker:
             return failed_photograph(photo, type(error).__name__, _about(photo, error))
 
     def _pose(self, photo: Photo, uv: np.ndarray) -> tuple[dict, dict]:
-        box = person_box(uv, self.config)
-        return _image_row(photo), _uv_row(photo, frame(uv, box, self.config.size))
+        return _image_row(photo), self._uv_row(photo, uv, person_box(uv, self.config))
 
     def _photograph(self, photo: Photo, url: str, uv: np.ndarray) -> tuple[dict, dict]:
         data = read_bytes(url)
@@ -89,10 +73,22 @@ class ExtractWorker:
             data = encode(framed, ImageFormat(format="png"))
         height, width = framed.shape[:2]
         image = {"image": {"bytes": data, "path": None}, "width": width, "height": height}
-        return _image_row(photo, **image), _uv_row(photo, frame(uv, box, self.config.size))
+        return _image_row(photo, **image), self._uv_row(photo, uv, box)
+
+    def _uv_row(self, photo: Photo, uv: np.ndarray, box: Box) -> dict:
+        framed = frame(uv, box, self.config.size)
+        if _empty(framed):
+            raise EmptyUvMap(f"nobody is left on the UV map at size={self.config.size}: "
+                             "too small on the photograph; crop=person may help")  # fmt: skip
+        height, width = framed.shape[:2]
+        return extracted_uv_row(
+            photo.image_id, uv=quantise(framed).tobytes(), width=width, height=height, status="ok"
+        )
 
     def _uv_map(self, photo: Photo) -> np.ndarray:
         """The photograph's UV map, (H, W, 2) float32, NaN off the body."""
+        if photo.fault is not None:
+            raise BadFileName(photo.fault)
         if photo.iuv is not None:
             uv = self._from_iuv(photo.iuv, photo.instances)
         elif photo.uv is not None:
@@ -101,8 +97,8 @@ class ExtractWorker:
                 uv = uv * np.array([1, -1], uv.dtype)
         else:
             raise MissingUvMap(f"no {photo.image_id}_IUV.png and no {photo.image_id}.npy")
-        if np.isnan(uv).any(axis=-1).all():
-            raise EmptyUvMap("nobody is on the map")
+        if _empty(uv):
+            raise EmptyUvMap("nobody is on the UV map")
         return uv
 
     def _from_iuv(self, url: str, instances: str | None) -> np.ndarray:
@@ -131,7 +127,7 @@ def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
     """The bytes of a .npy file -> UV map (H, W, 2) float32; BadUvMap if they hold none."""
     try:
         uv = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise BadUvMap(f"no .npy file of numbers: {error}") from error
     if not isinstance(uv, np.ndarray) or uv.ndim != 3 or uv.shape[2] != 2 or uv.dtype.kind != "f":
         found = f"{getattr(uv, 'shape', type(uv))} {getattr(uv, 'dtype', '')}"
@@ -155,8 +151,5 @@ def _image_row(photo: Photo, **values: object) -> dict:
     return {"image_id": photo.image_id, "item_id": photo.item_id, **values}
 
 
-def _uv_row(photo: Photo, uv: np.ndarray) -> dict:
-    height, width = uv.shape[:2]
-    return extracted_uv_row(
-        photo.image_id, uv=quantise(uv).tobytes(), width=width, height=height, status="ok"
-    )
+def _empty(uv: np.ndarray) -> bool:
+    return bool(np.isnan(uv).any(axis=-1).all())

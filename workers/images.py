@@ -6,16 +6,13 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from configs.schema import ImageFormat
+from workers.errors import BadImage
 
 # A closed list: Pillow would hand PostScript to an interpreter.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 # `decode` checks its own limit, from the header; Pillow's is one number for the whole process.
 Image.MAX_IMAGE_PIXELS = None
-
-
-class BadImage(ValueError):  # noqa: N818 - its name is an error_type in the tables
-    """Not an image, or not one to be decoded; the message is one line."""
 
 
 def decode(data: bytes, max_pixels: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""DeepFashion's file names, which every later work spells in its own way."""
+"""Names of photographs: DeepFashion's, which every later work spells in its own way; long ones."""
 
 import re
 
@@ -6,6 +6,22 @@ _EXTENSION = re.compile(r"\.(jpe?g|png|webp|npy)$")
 _PREFIX = re.compile(r"^fash?ion")  # "fasion", sic
 _SEPARATORS = re.compile(r"[_#/-]")
 _DEEPFASHION = re.compile(r"^((?:wo)?men[a-z]+)id(\d{8})(\d{2})\d[a-z]+$")
+
+
+def elided(text: str, most: int = 80) -> str:
+    """A text of at most `most` characters and an ellipsis: the middle of a longer one left out."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+
+
+def short(name: str) -> str:
+    """A name in quotes, for messages: one line, and not a long one."""
+    return elided(repr(name))
+
+
+def utf8(name: str) -> str:
+    r"""A file name as text: bytes that are not UTF-8, which some names have, become \xNN."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def canonical_key(name: str) -> str:

@@ -8,20 +8,13 @@ import numpy as np
 
 from configs.schema import EvaluateConfig
 from eval.naming import split_strip
-from workers.catalog import MAX_PIXELS, Catalog, Table
+from workers.catalog import MAX_PIXELS, Catalog, Table, image_bytes
+from workers.errors import MissingImage, MissingRow, RenderFailed
 from workers.images import decode
 from workers.rows import ScoreKey
 from workers.storage import Store
 
 T = TypeVar("T")
-
-
-class MissingImage(LookupError):  # noqa: N818 - its name is an error_type in the tables
-    """Nobody generated the image of a pair that is to be scored."""
-
-
-class RenderFailed(LookupError):  # noqa: N818
-    """The pair's render is a failed row; the message says why."""
 
 
 class Pictures(NamedTuple):
@@ -103,16 +96,16 @@ class RenderAlbum:
             raise RenderFailed(f"{row['error_type']}: {row['error_message']}")
         reference = self._read(lambda: self.catalog.photograph_file(key.reference))
         body = self._read(lambda: self.catalog.body(key.reference)) if self.body else None
-        return Pictures(
-            decode(row["image"]["bytes"], MAX_PIXELS), decode(reference, MAX_PIXELS), body
-        )
+        generated = decode(image_bytes(row) or b"", MAX_PIXELS)
+        return Pictures(generated, decode(reference, MAX_PIXELS), body)
 
     def source(self, key: ScoreKey) -> np.ndarray | None:
         """The catalog's photograph, where the source is in this catalog."""
-        if key.source is None or key.source not in self.catalog.images.places:
+        try:
+            file = self._read(lambda: self.catalog.photograph_file(str(key.source)))
+        except MissingRow:
             return None
-        source = key.source
-        return decode(self._read(lambda: self.catalog.photograph_file(source)), MAX_PIXELS)
+        return decode(file, MAX_PIXELS)
 
     def _read(self, read: Callable[[], T]) -> T:
         with self.lock:

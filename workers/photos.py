@@ -6,7 +6,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from configs.schema import ExtractConfig
-from workers.names import canonical_key, item_id
+from workers.columns import ID, TEXT
+from workers.names import canonical_key, item_id, short, utf8
 from workers.storage import Store, list_files
 from workers.user_tables import SUFFIXES, read_user_table
 
@@ -23,6 +24,7 @@ class Photo(NamedTuple):
     iuv: str | None = None  # an IUV PNG, or
     uv: str | None = None  # a UV array
     instances: str | None = None  # beside the IUV PNG: whose each pixel is
+    fault: str | None = None  # why its files, which were found, cannot be read
     item_id: str | None = None
 
 
@@ -31,7 +33,7 @@ class _Files(NamedTuple):
 
     photographs: dict[str, str]
     maps: dict[str, str]
-    instances: dict[str, str]
+    instances: dict[str, str]  # by the URL up to its suffix, which it shares with its map
 
 
 def find_photos(config: ExtractConfig) -> list[Photo]:
@@ -43,7 +45,7 @@ def find_photos(config: ExtractConfig) -> list[Photo]:
     photograph. A map of the input without a photograph is a pose. A photograph without a map
     is listed too: it will be a failed row.
     Raises ValueError when nothing is found, when one name stands for two files, and for tables
-    that lack columns or values.
+    that lack columns or values. A name that is not UTF-8 is a fault of its row.
     """
     glob = any(c in config.input for c in WILDCARDS)
     if config.input.lower().endswith(SUFFIXES) and not glob:
@@ -80,7 +82,7 @@ def _by_role(root: str, urls: Iterable[str]) -> _Files:
         if role == "iuv":
             _add(files.maps, stem, url)
         elif role == "inds":
-            _add(files.instances, stem, url)
+            _add(files.instances, url.rpartition("_")[0], url)
         elif extension == "npy":
             _add(files.maps, name, url)
         elif extension in PHOTOGRAPHS + UNREADABLE and role != "sil":
@@ -115,20 +117,24 @@ def _join(found: _Files, maps: _Files) -> list[Photo]:
 
 def _photo(name: str, image: str | None, uv: str | None, maps: _Files) -> Photo:
     if uv is None or uv.lower().endswith(".npy"):
-        return Photo(name, image, uv=uv, item_id=item_id(name))
-    instances = maps.instances.get(next(n for n, url in maps.maps.items() if url == uv))
-    return Photo(name, image, iuv=uv, instances=instances, item_id=item_id(name))
+        photo = Photo(name, image, uv=uv, item_id=item_id(name))
+    else:
+        instances = maps.instances.get(uv.rpartition("_")[0])
+        photo = Photo(name, image, iuv=uv, instances=instances, item_id=item_id(name))
+    text = {field: value and utf8(value) for field, value in photo._asdict().items()}
+    if text == photo._asdict():
+        return photo
+    # Names that are no text can stand in no table, and no worker could find the files.
+    return photo._replace(**text)._replace(fault="the file's name is not UTF-8: rename it")
 
 
 def _from_table(url: str) -> list[Photo]:
     """Rows of a CSV or Parquet table; its paths are relative to its folder."""
-    table = read_user_table(url)
-    columns = {"image_id", "image", "iuv", "uv", "item_id"} & set(table.columns)
-    if not columns >= {"image_id", "image"} or not columns & {"iuv", "uv"}:
-        raise ValueError(
-            f"{url}: wants columns image_id, image, and iuv or uv; has "
-            f"{', '.join(map(str, table.columns))}"
-        )
+    optional = {"iuv": TEXT, "uv": TEXT, "item_id": ID}
+    table = read_user_table(url, {"image_id": ID, "image": TEXT}, optional)
+    columns = set(table.columns)
+    if not columns & {"iuv", "uv"}:
+        raise ValueError(f"{url}: wants a column iuv or uv beside image_id,image")
     folder = url.rpartition("/")[0]
     rows: dict[str, int] = {}
     photos = []
@@ -138,9 +144,11 @@ def _from_table(url: str) -> list[Photo]:
         if image_id is None:
             raise ValueError(f"{url}: row {number} lacks image_id")
         if rows.setdefault(image_id, number) != number:
-            raise ValueError(f"{url}: rows {rows[image_id]} and {number} are both {image_id}")
+            both = f"rows {rows[image_id]} and {number}"
+            raise ValueError(f"{url}: {both} are both {short(image_id)}: rename one")
         if "iuv" in values and "uv" in values:
-            raise ValueError(f"{url}: row {number} ({image_id}) has both iuv and uv: give one")
+            named = f"row {number} ({short(image_id)})"
+            raise ValueError(f"{url}: {named} has both iuv and uv: give one")
         for column in {"image", "iuv", "uv"} & values.keys():
             values[column] = _below(folder, values[column])
         photos.append(Photo(**{"item_id": item_id(image_id), **values}))

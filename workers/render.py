@@ -13,8 +13,10 @@ import torch
 from configs.schema import RenderConfig
 from models.reposer import Reposer
 from workers.catalog import Catalog
+from workers.errors import SizeMismatch
 from workers.images import encode
 from workers.keys import Key
+from workers.names import short
 from workers.patience import StorageUnavailable
 from workers.rows import failed_render, render_row
 from workers.shard import Rows, WorkerLost, pack
@@ -87,9 +89,9 @@ class RenderWorker:
             photograph = self._sources.photograph(source_id)
             uv = self._sources.uv_map(source_id, self.model.layout)
             if photograph.shape[:2] != uv.shape[1:]:
-                raise ValueError(
-                    f"{source_id!r}: photograph {photograph.shape[:2]} and UV map {uv.shape[1:]} "
-                    "differ in (height, width)"
+                (h, w), (h2, w2) = photograph.shape[:2], uv.shape[1:]
+                raise SizeMismatch(
+                    f"{short(source_id)}: the photograph has {w}x{h} pixels, its UV map {w2}x{h2}"
                 )
             self._source = (source_id, (photograph, uv))
         assert self._source[1] is not None

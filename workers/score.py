@@ -13,6 +13,7 @@ from configs.schema import EvaluateConfig
 from eval.metrics.registry import METRICS, WIDTH, Crop, Variant, cropped
 from eval.metrics.score import WHITE, PairScorer
 from eval.metrics.weights import Weights
+from workers.errors import SizeMismatch
 from workers.keys import Key
 from workers.pairs import Pictures, open_album
 from workers.patience import StorageUnavailable
@@ -49,6 +50,7 @@ class ScoreWorker:
         inception = next((w for v, w in variants.items() if METRICS[v.metric].of == "set"), None)
         self.inception = self._load_inception(inception) if inception else None
         body = any(variant.body for variant in variants)
+        self.cropped = all(variant.crop != "full" for variant in variants)
         self.album = open_album(config, body)
         # Compiles the kernels, which in a row's own time might pass for hanging.
         blank = np.zeros((1, WIDTH, WIDTH, 3), np.uint8)
@@ -84,7 +86,8 @@ class ScoreWorker:
 
     def _load(self, key: ScoreKey) -> Pictures | Exception:
         try:
-            return self.album.pair(key)
+            pictures = self.album.pair(key)
+            return pictures if self.cropped else _of_one_size(pictures)
         except StorageUnavailable:
             raise  # that is no fault of the row's
         except Exception as error:  # whatever a damaged input raises, it is this row's
@@ -159,6 +162,16 @@ class ScoreWorker:
                 for (role, crop), f in result.features.items()
             ]  # fmt: skip
         return rows
+
+
+def _of_one_size(pictures: Pictures) -> Pictures:
+    """The pictures, or SizeMismatch."""
+    sides = [f"{p.shape[1]}x{p.shape[0]}" for p in pictures if p is not None]
+    if len(set(sides)) > 1:
+        names = ("generated image", "photograph", "UV map")
+        said = ", ".join(f"{name} {side}" for name, side in zip(names, sides, strict=False))
+        raise SizeMismatch(f"the pictures differ in size: {said}")
+    return pictures
 
 
 def needed_features(variants: dict[Variant, Weights | None]) -> list[tuple[str, Crop]]:

@@ -151,6 +151,15 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 
 
+def is_part(name: str) -> bool:
+    """Whether a file's name, below its table's root, is that of a part of a Parquet table.
+
+    Names that begin with _ or . are what writers leave for themselves, as readers agree.
+    """
+    hidden = any(part[:1] in ("_", ".") for part in name.split("/"))
+    return name.endswith(".parquet") and not hidden
+
+
 def parquet_bytes(table: pa.Table) -> bytes:
     """One Parquet file: zstd for everything but encoded image bytes, no dictionaries."""
     columns = [path for field in table.schema for path in _leaves(field)]
