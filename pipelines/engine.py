@@ -18,7 +18,7 @@ from ray.util.metrics import Counter
 
 from configs.schema import Execution
 from pipelines.stopping import Stop
-from workers.patience import WAIT_SECONDS, patience
+from workers.patience import patience
 from workers.shard import Job, Rows, Shard, ShardReport, Worker, run_shard
 from workers.storage import Store
 from workers.supervise import Limits, Sealed, Supervisor
@@ -80,8 +80,8 @@ def start_ray(execution: Execution) -> None:
 class _Actor:
     """Holds a place on a node, and with it a GPU share, for a supervised worker."""
 
-    def __init__(self, job: Job, store: Store, limits: Limits):
-        patience.seconds, patience.waiting = WAIT_SECONDS, print  # Ray shows it to the driver
+    def __init__(self, job: Job, store: Store, limits: Limits, wait_seconds: float):
+        patience.seconds, patience.waiting = wait_seconds, print  # Ray shows it to the driver
         self.job, self.store, self.worker = job, store, Supervisor(job, limits, print)
         self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
 
@@ -113,7 +113,7 @@ class _Pool:
         remote: Any = ray.remote  # its overloads do not fit unpacked options
         actor = remote(**resources(execution))(_Actor)
         sealed = replace(job, make_worker=Sealed(job.make_worker))
-        self.new_actor = lambda: actor.remote(sealed, store, limits(execution))
+        self.new_actor = lambda: actor.remote(sealed, store, limits(execution), patience.seconds)
 
     def run(self) -> Iterator[ShardReport]:
         try:

@@ -23,6 +23,7 @@ import pyarrow as pa
 from configs.schema import Run
 from workers.keys import CHUNK, Key, Keys
 from workers.names import short
+from workers.patience import StorageError
 from workers.shard import Job, Shard, ShardReport, count, pack
 from workers.storage import Store
 
@@ -108,7 +109,7 @@ def read_plan(store: Store) -> Plan:
             raise ValueError(f"{len(keys)} keys, {sum(plan.lengths)} rows planned")
     except FileNotFoundError:
         raise RunError(f"{store.url} holds no run (no {PLAN})") from None
-    except RunError:
+    except (RunError, StorageError):
         raise
     except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(f"{store.url}: the plan is damaged ({error}): use another out=") from error
@@ -217,6 +218,8 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
     """The manifest of a finished run, None where there is none or it is damaged."""
     try:
         return json.loads(store.read(MANIFEST))
+    except StorageError:
+        raise
     except (FileNotFoundError, ValueError):
         return None
 

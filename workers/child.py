@@ -9,14 +9,17 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from workers.patience import WAIT_SECONDS, patience
+from workers.patience import patience
 from workers.shard import WorkerLost
 
 PR_SET_PDEATHSIG = 1
+PULSE_SECONDS = 0.25
 
 
 def main(descriptor: int, parent: int) -> None:
@@ -29,10 +32,11 @@ def main(descriptor: int, parent: int) -> None:
         with sending:  # a loader's thread may be waiting for the storage
             connection.send((kind, value))
 
-    patience.seconds = WAIT_SECONDS
     patience.waiting = lambda said: send("waiting", said)
+    threading.Thread(target=_pulse, args=[send], daemon=True).start()
     try:
-        worker = connection.recv()()
+        make_worker, patience.seconds = connection.recv()
+        worker = make_worker()
         send("ready", None)
         while True:
             for rows in worker(connection.recv()):
@@ -46,6 +50,14 @@ def main(descriptor: int, parent: int) -> None:
         if not isinstance(error, ValueError | OSError):
             traceback.print_exc()
         send("raised", _portable(error))
+
+
+def _pulse(send: Callable[[str, Any], None]) -> None:
+    """Say, as long as a request is under way, that it is the storage which takes its time."""
+    while True:
+        time.sleep(PULSE_SECONDS)
+        if patience.requests:
+            send("waiting", None)
 
 
 def _end_with(parent: int) -> None:

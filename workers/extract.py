@@ -15,7 +15,7 @@ from workers.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap, Size
 from workers.framing import Box, frame, person_box
 from workers.images import decode, encode, is_plain
 from workers.keys import Key
-from workers.patience import StorageUnavailable
+from workers.patience import CredentialsError, StorageUnavailable
 from workers.photos import Photo
 from workers.rows import extracted_uv_row, failed_photograph
 from workers.shard import Rows
@@ -54,7 +54,7 @@ class ExtractWorker:
             else:
                 image, uv = self._photograph(photo, photo.image, uv)
             return {"images": [image], "uv_maps": [uv]}
-        except StorageUnavailable:
+        except (StorageUnavailable, CredentialsError):
             raise  # that is no fault of the photograph's
         except Exception as error:  # whatever a stranger's file raises, it is this row's
             return failed_photograph(photo, type(error).__name__, _about(photo, error))

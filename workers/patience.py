@@ -2,22 +2,38 @@
 
 import errno
 import random
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from botocore.exceptions import BotoCoreError, NoCredentialsError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
 
 T = TypeVar("T")
 
 ATTEMPTS = 4  # at least, for a request that may succeed when it is repeated
+SILENT_SECONDS = 20.0  # without an answer that are as good as those attempts
 WAIT_SECONDS = 300.0  # that a run under way waits for its storage
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
+TELL_SECONDS = 10.0  # between two lines that say that the storage is waited for
 
 
 class StorageError(ValueError):
     """The storage refused; the message is one line that names the URL and what to do."""
+
+
+class CredentialsError(StorageError):
+    """The storage does not know who asks, so that no request of this run will succeed."""
 
 
 class StorageUnavailable(OSError):  # noqa: N818 - not what a row did wrong, but a run's end
@@ -29,11 +45,33 @@ class Patience:
     """How long this process waits for a storage that does not answer.
 
     None at first, so that a mistake in an address is told at once; workers, and a driver whose
-    run is under way, wait out an outage. `waiting` is told of each wait.
+    run is under way, wait out an outage. `waiting` is told of it, `requests` are under way.
     """
 
     seconds: float = 0.0
     waiting: Callable[[str], None] = lambda said: None
+    requests: int = 0
+    told: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request, with all its repetitions, as under way."""
+        with self.lock:
+            self.requests += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.requests -= 1
+
+    def tell(self, said: str) -> None:
+        """Say that the storage is waited for; threads that wait together say it once."""
+        with self.lock:
+            if self.told and time.monotonic() - self.told < TELL_SECONDS:
+                return
+            self.told = time.monotonic()
+        self.waiting(said)
 
 
 patience = Patience()
@@ -46,51 +84,78 @@ def asked(where: str, request: Callable[[], T]) -> T:
     stayed away, and FileNotFoundError or FileExistsError as they come.
     """
     started, attempt = time.monotonic(), 1
-    while True:
-        try:
-            return request()
-        except (StorageError, FileNotFoundError, FileExistsError):
-            raise
-        except Exception as error:
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            if not _may_pass(error):
-                raise _explained(where, text, error) from error
-            if attempt >= ATTEMPTS and time.monotonic() - started >= patience.seconds:
-                raise StorageUnavailable(
-                    f"{where}: {_remedy(text) or 'the storage does not answer'} ({text})"
-                ) from error
-            if attempt >= ATTEMPTS:
-                patience.waiting(f"{where}: waiting for the storage ({text})")
-        pause = min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
-        time.sleep(pause * random.uniform(0.5, 1))  # or all workers would come back at once
-        attempt += 1
+    with patience.request():
+        while True:
+            try:
+                return request()
+            except StorageError:
+                raise
+            except Exception as error:
+                if not _may_pass(error):
+                    raise _explained(where, error) from error
+                waited = time.monotonic() - started
+                if attempt >= ATTEMPTS or waited >= SILENT_SECONDS:
+                    text = _text(error)
+                    if waited >= patience.seconds:
+                        remedy = _remedy(text) or "the storage does not answer"
+                        raise StorageUnavailable(f"{where}: {remedy} ({text})") from error
+                    patience.tell(f"{where}: waiting for the storage ({text})")
+            pause = min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
+            time.sleep(pause * random.uniform(0.5, 1))  # or all workers would come back at once
+            attempt += 1
 
 
 def _may_pass(error: Exception) -> bool:
     """Whether the same request may succeed later: no answer, half an answer, 429 or 5xx."""
-    answer = getattr(error.__cause__ or error, "response", None)
-    if isinstance(answer, dict):
-        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code = str(answer.get("Error", {}).get("Code"))
+    cause = _cause(error)
+    if isinstance(cause, ClientError):
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = str(cause.response.get("Error", {}).get("Code"))
         return status >= 500 or status in (408, 429) or code in _PASSING_CODES
-    if isinstance(error, NoCredentialsError | ParamValidationError):
-        return False
-    if isinstance(error, BotoCoreError):
-        return "Invalid endpoint" not in str(error)
-    if isinstance(error, TimeoutError | ConnectionError) or "Payload" in type(error).__name__:
+    if isinstance(error, _PASSING) or "Payload" in type(error).__name__:
         return True
     return isinstance(error, OSError) and error.errno in (errno.EBUSY, errno.EREMOTEIO, errno.EIO)
 
 
-# Answers below 500 that mean a broken connection or a server out of breath.
-_PASSING_CODES = {"IncompleteBody", "RequestTimeout", "SlowDown", "Throttling", "BadDigest"}
+_PASSING = (
+    TimeoutError, ConnectionError, BotoConnectionError, HTTPClientError, IncompleteReadError,
+    ResponseParserError, CredentialRetrievalError,
+)  # fmt: skip
+
+# Answers below 500 that mean a broken connection, a server out of breath, two writers at one moment
+# or, of an upload in parts, that it was completed, though the answer got lost.
+_PASSING_CODES = {
+    "IncompleteBody", "RequestTimeout", "SlowDown", "Throttling", "BadDigest",
+    "ConditionalRequestConflict", "OperationAborted", "NoSuchUpload",
+}  # fmt: skip
 
 
-def _explained(where: str, text: str, error: Exception) -> Exception:
-    if "No space left" in text:
+def _cause(error: Exception) -> BaseException:
+    """What botocore said, where s3fs has made a Python error of it."""
+    return error.__cause__ if isinstance(error.__cause__, ClientError) else error
+
+
+def _text(error: Exception) -> str:
+    cause = _cause(error)
+    return " ".join(f"{type(cause).__name__}: {cause}".split())
+
+
+def _explained(where: str, error: Exception) -> Exception:
+    cause = _cause(error)
+    if isinstance(cause, ClientError | BotoCoreError) or "Invalid endpoint" in str(error):
+        text = _text(error)
+        if remedy := _remedy(text):
+            kind = CredentialsError if remedy in _WHO_ASKS else StorageError
+            return kind(f"{where}: {remedy}")
+        if isinstance(error, FileNotFoundError | FileExistsError):
+            return error
+        return StorageError(f"{where}: the storage refuses ({text})")
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT):
         return StorageUnavailable(f"{where}: no space left on the device; free some and run again")
-    remedy = _remedy(text)
-    return StorageError(f"{where}: {remedy}") if remedy else error
+    if number in _LOCAL_REMEDIES:
+        return StorageError(f"{where}: {_LOCAL_REMEDIES[number]}")
+    return error
 
 
 def _remedy(text: str) -> str | None:
@@ -100,23 +165,27 @@ def _remedy(text: str) -> str | None:
 _NO_CREDENTIALS = "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _NO_KEY = "the S3 server does not know AWS_ACCESS_KEY_ID"
 _WRONG_SECRET = "the S3 server rejects AWS_SECRET_ACCESS_KEY"
-_DENIED = "the S3 server denies access with these AWS_* credentials"
+_EXPIRED = "the S3 credentials have expired; renew AWS_SESSION_TOKEN and its keys"
+_CLOCK = "the S3 server rejects the time of this machine's clock; set it"
+_WHO_ASKS = {_NO_CREDENTIALS, _NO_KEY, _WRONG_SECRET, _EXPIRED, _CLOCK}
+_DENIED = "the S3 server denies access; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _NO_ANSWER = "the S3 server does not answer; check AWS_ENDPOINT_URL"
 _NO_BUCKET = "the bucket does not exist; create it first"
 _REMEDIES = {
     "NoCredentials": _NO_CREDENTIALS,
-    "Unable to locate credentials": _NO_CREDENTIALS,
+    "PartialCredentials": _NO_CREDENTIALS,
     "InvalidAccessKeyId": _NO_KEY,
-    "access key ID you provided": _NO_KEY,
     "SignatureDoesNotMatch": _WRONG_SECRET,
-    "signature we calculated": _WRONG_SECRET,
-    "Access Denied": _DENIED,
-    "Forbidden": _DENIED,
+    "ExpiredToken": _EXPIRED,
+    "RequestTimeTooSkewed": _CLOCK,
+    "AccessDenied": _DENIED,
+    "(403)": _DENIED,
     "Invalid endpoint": "AWS_ENDPOINT_URL is no URL (http://host:port wanted)",
     "Could not connect": _NO_ANSWER,
-    "EndpointConnectionError": _NO_ANSWER,
-    "bucket does not exist": _NO_BUCKET,
     "NoSuchBucket": _NO_BUCKET,
-    "Permission denied": "permission denied",
-    "Read-only file system": "the file system is read-only",
+}
+_LOCAL_REMEDIES = {
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
 }

@@ -17,7 +17,7 @@ from workers.errors import SizeMismatch
 from workers.images import encode
 from workers.keys import Key
 from workers.names import short
-from workers.patience import StorageUnavailable
+from workers.patience import StorageError, StorageUnavailable
 from workers.rows import failed_render, render_row
 from workers.shard import Rows, WorkerLost, pack
 
@@ -78,7 +78,7 @@ class RenderWorker:
                 loaded.append(
                     Pair(key, *self._load_source(str(key[0])), self._load_pose(str(key[1])))
                 )
-            except StorageUnavailable:
+            except (StorageUnavailable, StorageError):
                 raise  # that is no fault of the row's
             except Exception as error:  # whatever a damaged catalog raises, it is this row's
                 loaded.append((key, error))

@@ -16,6 +16,7 @@ import os
 import time
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from workers.patience import StorageError, asked
 
 WRITING = ".writing-"  # begins the names, in the store's root, of local files not yet whole
 STALE_SECONDS = 3600.0
-S3_OPTIONS = {"config_kwargs": {"connect_timeout": 10, "retries": {"mode": "standard"}}}
+S3_OPTIONS = {"config_kwargs": {"connect_timeout": 5, "retries": {"mode": "standard"}}}
 
 
 class FileInfo(NamedTuple):
@@ -54,7 +55,9 @@ class Store:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file; FileNotFoundError when there is none."""
-        return asked(self._where(name), lambda: self.fs.cat_file(self.path(name)))
+        # One GET: s3fs would send a HEAD before it, whose refusals have no reason.
+        options = {} if self.local else {"max_concurrency": 1}
+        return asked(self._where(name), lambda: self.fs.cat_file(self.path(name), **options))
 
     def open(self, name: str) -> Any:
         """A seekable reader, for Parquet footers and single row groups."""
@@ -116,7 +119,12 @@ class Store:
     def _put_local(self, name: str, data: bytes) -> None:
         final = Path(self.path(name))
         final.parent.mkdir(parents=True, exist_ok=True)
-        self._write_aside(data).replace(final)
+        temporary = self._write_aside(data)
+        try:
+            temporary.replace(final)
+        except OSError:
+            temporary.unlink()  # its space may be what the disk lacks
+            raise
         _sync_folder(final.parent)
 
     def _create_local(self, name: str, data: bytes) -> bool:
@@ -227,8 +235,16 @@ def _filesystem(url: str) -> tuple[Any, str]:
         fs, path = fsspec.url_to_fs(url, use_listings_cache=False, **options)
     except (ValueError, ImportError) as error:
         raise StorageError(f"{url}: {error}; use a path, file:// or s3://") from error
-    fs.retries = 1  # of s3fs: `asked` asks again, and knows for how long
+    if not isinstance(fs, LocalFileSystem):
+        fs.retries = 1  # of s3fs: `asked` asks again, and knows for how long
+        # Or a glob would leave out the folders whose listing fails.
+        fs._walk = partial(type(fs)._walk, fs, on_error=_unless_absent)
     return fs, path
+
+
+def _unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _modified(info: dict[str, Any]) -> float:

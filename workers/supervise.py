@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from workers.keys import Key
+from workers.patience import patience
 from workers.shard import Job, Rows
 
 IN_HAND = (
@@ -117,7 +118,7 @@ class Supervisor:
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
         theirs.close()
         self.memory, self.looked = psutil.Process(self.process.pid), 0.0
-        self.connection.send(self.job.make_worker)
+        self.connection.send((self.job.make_worker, patience.seconds))
         self._receive(START_SECONDS)
 
     def _asked(self, keys: Sequence[Key]) -> Iterator[Rows]:
@@ -138,7 +139,8 @@ class Supervisor:
                 if self.connection.poll(LOOK_SECONDS):
                     kind, value = self.connection.recv()
                     if kind == "waiting":  # for the storage, which is no fault of a row's
-                        self.tell(value)
+                        if value:
+                            self.tell(value)
                         deadline = time.monotonic() + seconds
                         continue
                     if kind == "lost":

@@ -2,9 +2,10 @@
 
 CONFIG is a render config as JSON, MODEL an expression over `tests.faults.models`. POINT is where
 the process kills itself, once: `after plan`, `before put` or `after put`; WHOSE is `driver`, or
-`worker` for the actor that commits.
+`worker` for the actor that commits. WAIT_SECONDS in the environment replaces the patience.
 """
 
+import os
 import sys
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ def main(config: RenderConfig, model: str, point: str, marker: str, whose: str) 
         models.arm(point, marker)
     elif point:
         job = replace(job, row_id=models.Armed(job.row_id, point, marker))
+    execute.WAIT_SECONDS = float(os.environ.get("WAIT_SECONDS", execute.WAIT_SECONDS))
     execute.execute(job, plan, config)
     return 0
 
