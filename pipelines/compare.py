@@ -211,7 +211,7 @@ def _pictures(a: Evaluation, b: Evaluation, row: pd.Series) -> list[tuple[str, b
     try:
         pairs = a.album.pair(keys[0]), b.album.pair(keys[1])
         source = b.album.source(keys[1])
-    except Exception:  # the runs' numbers stand, though their pictures may have gone
+    except ValueError:  # the runs' numbers stand, though their pictures may have gone
         return []
     pictures: list[tuple[str, np.ndarray]] = [] if source is None else [("source", source)]
     pictures += [("target", pairs[1].reference), ("A", pairs[0].generated)]

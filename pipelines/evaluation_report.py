@@ -146,7 +146,7 @@ def _panels(album: Album, plan: Plan, results: Results) -> bytes | None:
         for method, key in by_method.items():
             try:
                 pair = album.pair(key)
-            except Exception:  # a failed row of the run, where another method has an image
+            except ValueError:  # a failed row of the run, where another method has an image
                 continue
             row |= {"target": pair.reference, f"method {method}": pair.generated}
             if (source := album.source(key)) is not None:

@@ -42,7 +42,7 @@ class DamagedTable(RowError):  # noqa: N818
 
 
 class MissingImage(RowError):  # noqa: N818
-    """Nobody generated the image of a pair that is to be scored."""
+    """An image of a pair that is to be scored is not there."""
 
 
 class RenderFailed(RowError):  # noqa: N818

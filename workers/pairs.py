@@ -113,7 +113,10 @@ class RenderAlbum:
 
 
 def _picture(store: Store, name: str) -> np.ndarray:
-    return decode(store.read(name), MAX_PIXELS)
+    try:
+        return decode(store.read(name), MAX_PIXELS)
+    except FileNotFoundError:
+        raise MissingImage(f"{store.url}/{name} is not there") from None
 
 
 def _generated(key: ScoreKey) -> str:

@@ -16,7 +16,7 @@ from eval.metrics.weights import Weights
 from workers.errors import SizeMismatch
 from workers.keys import Key
 from workers.pairs import Pictures, open_album
-from workers.patience import StorageUnavailable
+from workers.patience import StorageError, StorageUnavailable
 from workers.rows import ScoreKey, failed_score, score_row, scored
 from workers.shard import Rows, WorkerLost
 
@@ -88,7 +88,7 @@ class ScoreWorker:
         try:
             pictures = self.album.pair(key)
             return pictures if self.cropped else _of_one_size(pictures)
-        except StorageUnavailable:
+        except (StorageUnavailable, StorageError):
             raise  # that is no fault of the row's
         except Exception as error:  # whatever a damaged input raises, it is this row's
             return error
