@@ -6,6 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import history, lease
+from pipelines.cli import main
+from tests.conftest import ROOT
 from tests.evaluations import CHEAP, evaluate, page_of, summary_of, write_folders
 from workers.storage import Store
 
@@ -17,6 +19,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     good, reference = write_folders(folder, side="good")
     poor, _ = write_folders(folder, side="poor", noise=40)
     return {"good": good, "poor": poor, "reference": reference}
+
+
+def test_the_example_of_a_schedule_is_a_config() -> None:
+    example = ROOT / "deploy" / "evaluate.yaml"
+    assert main(["evaluate", "--config", str(example), "date=2026-07-01", "--print-config"]) == 0
 
 
 def call(folders: dict[str, str], side: str) -> list[str]:
