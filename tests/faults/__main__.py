@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.faults import processes
+from tests.faults import processes, storage
 from tests.faults.harness import Proof, table
+from tests.faults.proxy import KINDS
 from tests.s3_server import seaweedfs
 
 Scenario = Callable[[str], Proof]
@@ -42,6 +43,28 @@ def rows_that_end_workers() -> Iterator[Scenario]:
         yield lambda url, h=how: processes.poison(url, h)
 
 
+def of_s3() -> Iterator[Scenario]:
+    """What S3 does; a scenario with actors starts its own Ray, which inherits its address."""
+    for kinds in (*([kind] for kind in KINDS), KINDS):
+        yield lambda url, k=kinds: storage.struck(url, *k)
+    yield lambda url: storage.struck(url, *KINDS, engine="ray")
+    yield lambda url: storage.silent_for_longer_than_a_row(url, "503", 10)
+    for engine in ("local", "ray"):
+        yield lambda url, e=engine: storage.server_killed(e, 10)
+        yield lambda url, e=engine: storage.away_for_good(url, e)
+        yield lambda url, e=engine: storage.expired(url, e)
+    for what in storage.MISTAKES:
+        yield lambda url, w=what: storage.mistake(url, w)[0]
+    yield lambda url: storage.never_answered(url)[0]
+
+
+def of_disks() -> Iterator[Scenario]:
+    """What local disks do; only root can mount them."""
+    for engine in ("local", "ray") if os.geteuid() == 0 else ():
+        yield lambda folder, e=engine: storage.full_disk(folder, e)
+        yield lambda folder, e=engine: storage.read_only(folder, e)
+
+
 def main() -> int:
     """Run all of them; returns 1 when one was not as it should be."""
     proofs: list[Proof] = []
@@ -65,6 +88,8 @@ def main() -> int:
             run(on_both_stores(), local, s3)
             run(rows_that_end_workers(), local)
         run(on_clusters_of_their_own(), local, s3)
+        run(of_s3(), s3)
+        run(of_disks(), local)
     print(table(proofs))
     return int(broken > 0)
 
