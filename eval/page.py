@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
-
-TEMPLATE = Path(__file__).with_name("run_page.html")
+from jinja2 import Environment, FileSystemLoader
 
 
 def run_page(
@@ -23,8 +21,8 @@ def run_page(
     `failures` are dicts of kind, rows and (the first) message; `samples` are captions with one
     encoded picture (JPEG) a title.
     """
-    environment = Environment(autoescape=True, trim_blocks=True)
-    return environment.from_string(TEMPLATE.read_text()).render(
+    return render_page(
+        "run_page.html",
         url=url,
         command=manifest["command"],
         totals=manifest["totals"],
@@ -32,12 +30,20 @@ def run_page(
         failures=failures,
         titles=titles,
         samples=[
-            {"caption": caption, "pictures": [_inline(p) for p in pictures]}
+            {"caption": caption, "pictures": [inline(p) for p in pictures]}
             for caption, pictures in samples
         ],
         made_by=json.dumps({k: manifest[k] for k in ("identity", "versions")}, indent=2),
     )
 
 
-def _inline(jpeg: bytes) -> str:
+def render_page(template: str, **values: object) -> str:
+    """A template of this folder, filled."""
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+    return environment.get_template(template).render(values)
+
+
+def inline(jpeg: bytes) -> str:
+    """A picture as a URL that holds it."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

@@ -71,7 +71,9 @@ def generator_names(key: str) -> list[str]:
     return [f"{_G_MODULES[part]}{int(index) + 1}.conv.module.{_G_LEAVES[leaf]}"]
 
 
-def import_authors(inpainter: Path, refiner: Path) -> dict[str, bytes]:
+def import_authors(
+    inpainter: Path, refiner: Path, training_images: bytes | None = None
+) -> dict[str, bytes]:
     """The files of a checkpoint (see `models.checkpoint.save`) with the authors' weights.
 
     Raises ValueError, in one line that names the file, and the key where it is one, on
@@ -85,7 +87,7 @@ def import_authors(inpainter: Path, refiner: Path) -> dict[str, bytes]:
         raise ValueError(f"{inpainter} holds g and {refiner} holds f: swap the two files")
     _fill(f, f_names, inpainter, f_state)
     _fill(g, g_names, refiner, g_state)
-    return save(AUTHORS_CONFIG, f, g, ORIGIN)
+    return save(AUTHORS_CONFIG, f, g, ORIGIN, training_images)
 
 
 def _names(names: dict[str, list[str]]) -> set[str]:

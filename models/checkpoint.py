@@ -20,27 +20,53 @@ from models.reposer import CoordinateReposer, ModelConfig
 
 FORMAT = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+TRAINED_ON = "trained_on.txt"
 
 Read = Callable[[str], bytes]  # a file's name in the checkpoint's folder -> its content
 
 
 def save(
-    config: ModelConfig, inpainter: Inpainter, generator: Generator, origin: str
+    config: ModelConfig,
+    inpainter: Inpainter,
+    generator: Generator,
+    origin: str,
+    training_images: bytes | None = None,
 ) -> dict[str, bytes]:
     """The files of a checkpoint: name -> content.
 
     `origin` is a Markdown paragraph for the model card: where the weights come from and
-    under which licence.
+    under which licence. `training_images` are the names of the images that they were trained
+    on, a line each, where that is known: nobody should measure the model on these.
     """
     state = _prefixed("inpainter", inpainter) | _prefixed("generator", generator)
     weights = safetensors.torch.save(state)
     sha256 = hashlib.sha256(weights).hexdigest()
     description = {"format": FORMAT, "model": asdict(config), "sha256": sha256}
-    return {
+    files = {}
+    if training_images is not None:
+        description["trained_on"] = hashlib.sha256(training_images).hexdigest()
+        files[TRAINED_ON] = training_images
+    return files | {
         WEIGHTS: weights,
         CONFIG: (json.dumps(description, indent=2) + "\n").encode(),
         CARD: _card(config, inpainter, generator, sha256, origin).encode(),
     }
+
+
+def trained_on(read: Read) -> str | None:
+    """The SHA-256 of a checkpoint's list of training images; None where it has none."""
+    try:
+        return json.loads(read(CONFIG)).get("trained_on")
+    except (FileNotFoundError, ValueError, AttributeError):  # no checkpoint: `load` says so
+        return None
+
+
+def training_images(read: Read, sha256: str) -> set[str]:
+    """The names of a checkpoint's training images; ValueError if the list is not that one."""
+    names = _read(read, TRAINED_ON)
+    if hashlib.sha256(names).hexdigest() != sha256:
+        raise ValueError(f"{TRAINED_ON} is of another checkpoint")
+    return set(names.decode().splitlines())
 
 
 def load(read: Read, device: torch.device) -> CoordinateReposer:

@@ -5,6 +5,7 @@ from pathlib import Path
 from configs.schema import CheckpointImportConfig
 from models.authors import import_authors
 from pipelines.runs import RunError
+from pipelines.splits import read_images
 from workers.storage import Store
 
 
@@ -13,7 +14,10 @@ def run(config: CheckpointImportConfig) -> int:
     store = Store(config.out)
     if store.list():
         raise RunError(f"{store.url} is not empty; use another out=")
-    files = import_authors(Path(config.inpainter), Path(config.refiner))
+    images = "\n".join(sorted(read_images(config.trained_on))) if config.trained_on else None
+    files = import_authors(
+        Path(config.inpainter), Path(config.refiner), images.encode() if images else None
+    )
     for name, data in files.items():
         store.put(name, data)
     print(f"checkpoint     {store.url}")

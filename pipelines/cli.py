@@ -37,6 +37,9 @@ COMMANDS = [
             "reposer extract input=photos/ uv=iuv/ out=catalog"),
     Command("render", schema.RenderConfig, "render", "render a catalog's people in new poses",
             "reposer render catalog=catalog poses=poses model=symmetry out=renders"),
+    Command("evaluate", schema.EvaluateConfig, "evaluate",
+            "measure generated images against photographs, or compare two such runs",
+            "reposer evaluate renders=renders catalog=catalog metrics=[ssim_dsc] out=metrics"),
     Command("synthesize", schema.SynthesizeConfig, "synthesize",
             "make a catalog of the sample world: dressed bodies with exact UV maps",
             "reposer synthesize items=100 views=4 size=256 seed=0 out=world"),
@@ -200,6 +203,8 @@ def _one_line(command: Command, error: ValidationError) -> str:
                 near = difflib.get_close_matches(key, keys, 1, 0.5)
                 hint = f", did you mean {near[0]}?" if near else f" (keys: {', '.join(keys)})"
                 problems.append(f"unknown key {key}{hint}")
+            case _ if not key:
+                problems.append(detail["msg"].removeprefix("Value error, "))
             case "missing":
                 problems.append(f"{key}= is missing")
             case _:

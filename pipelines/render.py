@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from configs.schema import RenderConfig
 from eval.pictures import uv_picture
+from models.checkpoint import trained_on
 from models.reposer import Reposer
 from pipelines.execute import carry_out
 from pipelines.report import Sample, sample_rows
 from pipelines.runs import Plan, RunError, fingerprint, make_plan
 from workers.catalog import MAX_PIXELS, Catalog
-from workers.columns import ID, pc
+from workers.columns import pc
 from workers.images import decode
 from workers.keys import Keys
 from workers.model import ModelSpec
@@ -23,7 +24,7 @@ from workers.render import RenderWorker
 from workers.rows import failed_render, render_id
 from workers.shard import Job
 from workers.storage import Store
-from workers.user_tables import read_user_table
+from workers.user_tables import read_pairs
 
 TITLES = ("source", "target pose", "render")
 
@@ -60,11 +61,18 @@ def prepare(
             "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
             "poses": fingerprint(poses.store, "uv_maps"),
         },
-        "model": {"name": model.name, "sha256": model.sha256},
+        "model": {"name": model.name, "sha256": model.sha256} | _trained_on(config),
     }
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
     return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job
+
+
+def _trained_on(config: RenderConfig) -> dict[str, str]:
+    """The id of the images that a checkpoint was trained on, where it says so."""
+    if config.model == "symmetry" or not (known := trained_on(Store(config.model).read)):
+        return {}
+    return {"trained_on": known}
 
 
 def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> Keys:
@@ -77,7 +85,7 @@ def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> Keys:
         return _keys((rows[0], sources), (rows[1], targets))
     if not config.pairs:
         raise RunError("render needs pairs= (a CSV `from,to`), or poses= (a catalog of poses)")
-    table = _read_pairs(config.pairs)
+    table = read_pairs(config.pairs)
     targets, names = pd.factorize(table["to"])
     targets, poses_named = _spelled(targets, names, poses)
     # Source-major, in order of appearance: the source's share of the work is done once.
@@ -104,21 +112,6 @@ def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.n
             ids[at] = by_key.get(canonical_key(ids[at]), ids[at])
     renumbered, unique = pd.factorize(pd.Series(ids))
     return renumbered[codes], list(unique)
-
-
-def _read_pairs(url: str) -> pd.DataFrame:
-    pairs = read_user_table(url, {"from": ID, "to": ID})[["from", "to"]]
-    empty = pairs.isna().any(axis=1).to_numpy()
-    if empty.any():
-        raise RunError(f"{url}: pair {empty.argmax() + 1} lacks from or to")
-    if pairs.empty:
-        raise RunError(f"{url}: the table has no pairs")
-    twice = pairs.duplicated().to_numpy()
-    if twice.any():
-        source, target = pairs.iloc[twice.argmax()]
-        named = f"{elided(source)},{elided(target)}"
-        raise RunError(f"{url}: the pair {named} stands there twice: remove one")
-    return pairs
 
 
 def _samples(config: RenderConfig) -> Iterator[Sample]:

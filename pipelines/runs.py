@@ -33,7 +33,8 @@ FORMAT = 2  # of plan.json
 READERS = 16  # threads that read footers: on object storage it is all waiting
 
 # What may differ between two calls of one run: where and how it is executed, not what it makes.
-NOT_IDENTITY = {"out", "execution", "shard_rows", "max_failed_fraction", "retry_failed"}
+NOT_IDENTITY = {"out", "execution", "shard_rows", "max_failed_fraction", "retry_failed",
+                "weights", "gates", "lease_seconds"}  # fmt: skip
 
 # A shard is held in memory and becomes one file: 4,096 rows at 256x256 are some 120 MB of renders,
 # or 350 MB of photographs and UV maps. Small runs get enough shards to keep several workers busy.
@@ -259,9 +260,10 @@ def fingerprint(store: Store, folder: str = "") -> str:
 
     A Parquet file ends in its footer, which holds the sizes and id ranges of its columns.
     """
-    digest = hashlib.sha256()
-    for file in store.list(folder):
-        tail = store.tail(file.name, 4096)
+    digest, files = hashlib.sha256(), store.list(folder)
+    with ThreadPoolExecutor(READERS) as pool:
+        tails = list(pool.map(lambda file: store.tail(file.name, 4096), files))
+    for file, tail in zip(files, tails, strict=True):
         digest.update(f"{file.name}\0{file.size}\0".encode() + tail)
     return digest.hexdigest()
 

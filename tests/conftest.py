@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ray
+import torch
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from models.lookup import rebuild_lookup
 from tests.s3_server import seaweedfs
@@ -78,3 +80,19 @@ def lookup() -> np.ndarray:
         return rebuild_lookup()
     except ValueError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seeded weights in torch-fidelity's file format."""
+    path = tmp_path_factory.mktemp("inception") / "weights.pth"
+    torch.manual_seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url",
+            lambda *_, **__: {},
+        )
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+        network = FeatureExtractorInceptionV3("seeded", ["2048"])
+    torch.save(network.state_dict(), path)
+    return path

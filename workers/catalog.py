@@ -34,27 +34,33 @@ CACHE_BYTES = 2**28  # of row groups a table keeps; 100 rows with UV maps of 256
 BATCH = 100  # rows
 ROW_GROUP_BYTES = 2**30  # the largest row group that is read: a worker must hold it whole
 COLUMNS = {
-    "images": {"image_id": ID, "image": IMAGE, "width": SIZE, "height": SIZE},
+    "images": {
+        "image_id": ID, "item_id": ID, "image": IMAGE, "width": SIZE, "height": SIZE,
+    },
     "uv_maps": {
         "image_id": ID, "layout": TEXT, "uv": BINARY, "width": SIZE, "height": SIZE,
         "status": TEXT, "error_message": TEXT,
     },
+    "renders": {
+        "render_id": ID, "status": TEXT, "error_type": TEXT, "error_message": TEXT, "image": IMAGE,
+    },
 }  # fmt: skip
-OPTIONAL = {"error_message"}
+OPTIONAL = {"item_id", "error_message"}
 
 
 class CatalogError(ValueError):
-    """The URL holds no catalog; the message is one line."""
+    """The URL holds no such table; the message is one line."""
 
 
 class Table:
-    """One table of a catalog, indexed by image_id.
+    """One table of a catalog, indexed by image_id, or a run's renders, by render_id.
 
     The index is columnar, 8 bytes a row beside the ids: every worker holds it.
     """
 
     def __init__(self, store: Store, name: str):
         self.store, self.name = store, name
+        self.id = "render_id" if name == "renders" else "image_id"
         self._groups: OrderedDict[int, pa.Table] = OrderedDict()
         self._kept = 0  # bytes
         self._footer: tuple[str, pq.FileMetaData | None] = ("", None)
@@ -64,7 +70,8 @@ class Table:
         """The names of the table's files; refuses a catalog without them."""
         files = [f.name for f in self.store.list(self.name) if is_part(f.name)]
         if not files:
-            raise CatalogError(f"{self.store.url}: no catalog there (no {self.name}/*.parquet)")
+            kind = "run of render" if self.name == "renders" else "catalog"
+            raise CatalogError(f"{self.store.url}: no {kind} there (no {self.name}/*.parquet)")
         return files
 
     @property
@@ -73,11 +80,17 @@ class Table:
         return self._index[0]
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """A column of text, or of sizes as float64, in the order of `ids`."""
+        """A column of text, or of sizes as float64, in the order of `ids`.
+
+        Null in files that lack it, where it is optional.
+        """
         sizes = COLUMNS[self.name].get(name) is SIZE
         chunks: list[pa.Array] = []
         for file in self.files:
             with self._opened(file) as parquet:
+                if name not in parquet.schema_arrow.names:
+                    chunks.append(pa.nulls(parquet.metadata.num_rows, pa.large_string()))
+                    continue
                 column = parquet.read(columns=[name]).column(0)
                 chunks += column.cast(pa.float64()).chunks if sizes else [as_text(column)]
         return pa.chunked_array(chunks, pa.float64() if sizes else pa.large_string())
@@ -105,7 +118,7 @@ class Table:
         chunks, groups, lengths = [], [], []
         for file in self.files:
             with self._opened(file) as parquet:
-                chunks.append(as_text(parquet.read(columns=["image_id"]).column(0)))
+                chunks.append(as_text(parquet.read(columns=[self.id]).column(0)))
                 for group in range(parquet.num_row_groups):
                     about = parquet.metadata.row_group(group)
                     _refuse_large(group, about)
@@ -116,7 +129,7 @@ class Table:
         starts = np.cumsum([0, *lengths[:-1]])
         if ids.null_count:
             row, file = self._place(pc.index(ids.is_null(), True).as_py(), chunks)
-            raise CatalogError(f"{self.store.url}/{file}: row {row} has no image_id")
+            raise CatalogError(f"{self.store.url}/{file}: row {row} has no {self.id}")
         order = pc.sort_indices(ids)
         ranked = ids.take(order)
         first = pc.index(pc.equal(ranked[1:], ranked[:-1]), True).as_py()
@@ -124,7 +137,7 @@ class Table:
             places = sorted(self._place(order[i].as_py(), chunks) for i in (first, first + 1))
             where = " and ".join(f"row {row} of {file}" for row, file in places)
             twice = short(ranked[first].as_py())
-            raise CatalogError(f"{self.store.url}: image_id {twice} stands twice, in {where}")
+            raise CatalogError(f"{self.store.url}: {self.id} {twice} stands twice, in {where}")
         return ids, order.to_numpy(), starts, groups
 
     def _place(self, position: int, chunks: list[pa.Array]) -> tuple[int, str]:
@@ -187,14 +200,17 @@ class Catalog:
 
     def photograph(self, image_id: str) -> np.ndarray:
         """A photograph, uint8 (H, W, 3) RGB; MissingRow or BadImage when there is none."""
-        image = self.images.row(image_id)["image"]
-        data = image["bytes"] if isinstance(image, dict) else image
-        if data is None:
-            raise MissingRow(f"{self.store.url}: {short(image_id)} has no photograph")
         try:
-            return decode(data, MAX_PIXELS)
+            return decode(self.photograph_file(image_id), MAX_PIXELS)
         except BadImage as error:
             raise BadImage(f"{short(image_id)}: {error}") from error
+
+    def photograph_file(self, image_id: str) -> bytes:
+        """A photograph as it is stored, the bytes of an image file; MissingRow without one."""
+        data = image_bytes(self.images.row(image_id))
+        if data is None:
+            raise MissingRow(f"{self.store.url}: {short(image_id)} has no photograph")
+        return data
 
     def uv_map(self, image_id: str, layout: str) -> np.ndarray:
         """A UV map, float32 (2, H, W) in [-1, 1], NaN off the body.
@@ -202,25 +218,27 @@ class Catalog:
         Raises MissingRow when there is none, WrongLayout, BadUvMap when its bytes do not suit its
         size, EmptyUvMap when nobody is on it.
         """
-        row, name = self.uv_maps.row(image_id), short(image_id)
-        if row["status"] != "ok":
-            reason = row.get("error_message") or f"its status is {row['status']}"
-            raise MissingRow(f"{self.store.url}: {name} has no UV map: {reason}")
+        row, name = self._good_uv_row(image_id), short(image_id)
         if row["layout"] != layout:
             raise WrongLayout(
                 f"{name} has a UV map of layout {row['layout']}, the model needs {layout}"
             )
-        width, height, data = row["width"], row["height"], row["uv"] or b""
-        shape = (2, _whole(height), _whole(width))
-        if not 0 < 2 * math.prod(shape) == len(data):
-            raise BadUvMap(
-                f"{name}: a UV map of {width}x{height} pixels has {width}x{height}x4 bytes, "
-                f"this one {len(data)}"
-            )
-        uv = dequantise(np.frombuffer(data, "<u2").reshape(shape))
+        uv = dequantise(_stored_uv(row, name))
         if np.isnan(uv).all():
             raise EmptyUvMap(f"{name}: nobody is on the UV map")
         return uv
+
+    def body(self, image_id: str) -> np.ndarray:
+        """Where the UV map is defined, bool (H, W); MissingRow or BadUvMap when there is none."""
+        stored = _stored_uv(self._good_uv_row(image_id), short(image_id))
+        return np.all(stored > 0, axis=0)
+
+    def _good_uv_row(self, image_id: str) -> dict[str, Any]:
+        row = self.uv_maps.row(image_id)
+        if row["status"] != "ok":
+            reason = row.get("error_message") or f"its status is {row['status']}"
+            raise MissingRow(f"{self.store.url}: {short(image_id)} has no UV map: {reason}")
+        return row
 
     def layout(self) -> str:
         """The layout of most of the catalog's good UV maps; refuses a catalog without one."""
@@ -256,3 +274,21 @@ class Catalog:
 def _whole(side: float | None) -> int:
     """A width or height as the number that it is; 0 for none, NaN, fractions and less than 0."""
     return int(side) if side is not None and side > 0 and side % 1 == 0 else 0
+
+
+def image_bytes(row: dict[str, Any]) -> bytes | None:
+    """The encoded image of a row, however its writer stored it."""
+    image = row["image"]
+    return image["bytes"] if isinstance(image, dict) else image
+
+
+def _stored_uv(row: dict[str, Any], name: str) -> np.ndarray:
+    """(2, H, W) uint16; BadUvMap where the bytes do not suit the size."""
+    width, height, data = row["width"], row["height"], row["uv"] or b""
+    shape = (2, _whole(height), _whole(width))
+    if not 0 < 2 * math.prod(shape) == len(data):
+        raise BadUvMap(
+            f"{name}: a UV map of {width}x{height} pixels has {width}x{height}x4 bytes, "
+            f"this one {len(data)}"
+        )
+    return np.frombuffer(data, "<u2").reshape(shape)

@@ -39,3 +39,11 @@ class MissingRow(RowError):  # noqa: N818
 
 class DamagedTable(RowError):  # noqa: N818
     """The part of the catalog's file that holds the row cannot be read."""
+
+
+class MissingImage(RowError):  # noqa: N818
+    """An image of a pair that is to be scored is not there."""
+
+
+class RenderFailed(RowError):  # noqa: N818
+    """The pair's render is a failed row."""

@@ -3,7 +3,7 @@
 Apart from the workers, because a supervisor needs these and none of the models.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from workers.keys import Key
 from workers.shard import Rows
@@ -52,6 +52,40 @@ def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
         "annotations": [row],
         "uv_maps": [row | {"layout": "anny"} | _failure(error_type, message)],
     }
+
+
+class ScoreKey(NamedTuple):
+    """A key of `evaluate`: a pair of pictures, by their names in the input."""
+
+    pair_id: str
+    method: str
+    item_id: str
+    source: str | None
+    generated: str | None  # None: the pair was asked for, and nobody generated it
+    reference: str
+
+
+def score_id(key: Key) -> str:
+    """The id of a key of `evaluate`; see `ScoreKey`."""
+    return f"{key[0]}__{key[1]}"
+
+
+def scored(key: Key) -> dict[str, Any]:
+    """The first columns of a key's rows in the tables of `evaluate`."""
+    pair_id, method, item_id, *_ = key
+    return {"score_id": score_id(key), "pair_id": pair_id, "method": method, "item_id": item_id}
+
+
+def score_row(key: Key, **values: object) -> dict[str, Any]:
+    """A row of `scores`."""
+    source, generated, reference = key[3:]
+    names = {"source": source, "generated": generated, "reference": reference}
+    return {**scored(key), **names, **values}
+
+
+def failed_score(key: Key, error_type: str, message: str) -> Rows:
+    """The row of a pair that could not be scored."""
+    return {"scores": [score_row(key, **_failure(error_type, message))]}
 
 
 def _failure(error_type: str, message: str) -> dict[str, Any]:

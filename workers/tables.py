@@ -24,6 +24,14 @@ STATUS = [
     pa.field("error_message", pa.string()),
 ]
 
+# Whose rows these are: a pair of images, of one method and one item.
+SCORED = [
+    pa.field("score_id", pa.string(), nullable=False),
+    pa.field("pair_id", pa.string(), nullable=False),
+    pa.field("method", pa.string(), nullable=False),
+    pa.field("item_id", pa.string(), nullable=False),
+]
+
 
 def _schema(fields: list, **about: str) -> pa.Schema:
     metadata = {"reposer.schema_version": str(SCHEMA_VERSION)}
@@ -84,6 +92,61 @@ SCHEMAS: dict[str, pa.Schema] = {
             pa.field("model", pa.string()),
         ],
         colour_space="sRGB, 8 bits",
+    ),
+    # What Inception says of the images of pairs, for metrics of whole sets.
+    "features": _schema(
+        [
+            *SCORED,
+            pa.field("role", pa.string(), metadata={"values": "generated | reference"}),
+            pa.field("crop", pa.string()),
+            pa.field("pool", pa.binary()),
+            pa.field("logits", pa.binary()),
+        ],
+        pool="float32 little-endian (2048,)",
+        logits="float32 little-endian (1008,), without bias",
+    ),
+    "metrics": _schema(
+        [
+            *SCORED,
+            pa.field("metric", pa.string(), nullable=False),
+            pa.field("value", pa.float64(), metadata={"NaN": "no pixel of the body counts"}),
+        ]
+    ),
+    "scores": _schema(
+        [
+            *SCORED,
+            pa.field("source", pa.string()),
+            pa.field("generated", pa.string()),
+            pa.field("reference", pa.string()),
+            *STATUS,
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+        ],
+        size="of the generated image, before any crop",
+    ),
+    # A row a method and variant. `n` pairs have a value, `missing` are ok and have none, `failed`
+    # have no row in `metrics`.
+    "summary": _schema(
+        [
+            pa.field("method", pa.string(), nullable=False),
+            pa.field("metric", pa.string(), nullable=False),
+            pa.field("n", pa.int64(), nullable=False),
+            pa.field("missing", pa.int64(), nullable=False),
+            pa.field("failed", pa.int64(), nullable=False),
+            pa.field("items", pa.int64(), nullable=False),
+            pa.field("mean", pa.float64()),
+            pa.field("low", pa.float64()),
+            pa.field("high", pa.float64()),
+            pa.field("better", pa.string(), metadata={"values": "higher | lower"}),
+            pa.field("definition", pa.string()),
+            pa.field("resolution", pa.string()),
+            pa.field("crop", pa.string()),
+            pa.field("weights_sha256", pa.string()),
+            pa.field("inputs", pa.string(), metadata={"format": "JSON, fingerprints"}),
+            pa.field("split", pa.string()),
+            pa.field("forced", pa.bool_(), nullable=False),
+        ],
+        interval="95 %, bootstrap over items",
     ),
 }
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workers.columns import Kind, as_text, check_types, pc
+from workers.columns import ID, Kind, as_text, check_types, pc
+from workers.names import elided
 from workers.storage import Store, read_bytes
 from workers.tables import is_part
 
@@ -33,6 +34,22 @@ def read_user_table(
     if not csv and not parquet:
         raise ValueError(f"{url}: neither a .csv, a .parquet, nor a folder of Parquet files")
     return _read(url, required, kinds)
+
+
+def read_pairs(url: str) -> pd.DataFrame:
+    """A list of pairs: a frame with the columns from and to, each pair once, or ValueError."""
+    pairs = read_user_table(url, {"from": ID, "to": ID})[["from", "to"]]
+    empty = pairs.isna().any(axis=1).to_numpy()
+    if empty.any():
+        raise ValueError(f"{url}: pair {empty.argmax() + 1} lacks from or to")
+    if pairs.empty:
+        raise ValueError(f"{url}: the table has no pairs")
+    twice = pairs.duplicated().to_numpy()
+    if twice.any():
+        source, target = pairs.iloc[twice.argmax()]
+        named = f"{elided(source)},{elided(target)}"
+        raise ValueError(f"{url}: the pair {named} stands there twice: remove one")
+    return pairs
 
 
 def _read(url: str, required: Iterable[str], kinds: Mapping[str, Kind]) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Metrics under their exact names: definitions, pair metrics, distribution metrics."""

@@ -1,0 +1,117 @@
+"""Metrics of whole sets of images, by torch-fidelity: Inception score, FID and KID.
+
+Features are extracted image by image and may be stored; the metrics take them in the order of
+the images' ids, whatever order they arrived in.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import isc_features_to_metric
+from torch_fidelity.metric_kid import kid_features_to_metric
+
+from eval.metrics.microbatch import in_microbatches
+
+SPLITS = 10  # of the Inception score
+SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
+SEED = 2020  # torch-fidelity's own, which draws KID's subsets
+
+
+class Features(NamedTuple):
+    """What Inception (TensorFlow's of 2015) says of N images."""
+
+    pool: np.ndarray  # (N, 2048) float32, for FID and KID
+    logits: np.ndarray  # (N, 1008) float32, without bias, for the Inception score
+
+
+class Estimate(NamedTuple):
+    """A set's value, and its standard deviation over splits or subsets (NaN: there are none)."""
+
+    value: float
+    spread: float
+
+
+class Inception:
+    """Extracts features; `weights` is torch-fidelity's file."""
+
+    def __init__(self, weights: Path, device: torch.device):
+        # torch-fidelity unpickles its file. One that loads without code can hold none.
+        torch.load(weights, map_location="cpu", weights_only=True)
+        self.device = device
+        self.network = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048", "logits_unbiased"], str(weights)
+        ).to(device)
+
+    def __call__(self, images: np.ndarray) -> Features:
+        """The features of images (N, H, W, 3) uint8, of any size: the network scales to 299."""
+        return Features(*in_microbatches(self._forward, self.device, images))
+
+    def _forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return self.network(images.movedim(-1, 1))
+
+
+def in_id_order(ids: Sequence[str], features: Features) -> Features:
+    """The features of images sorted by id; ValueError if an id comes twice."""
+    if len(set(ids)) != len(ids):
+        raise ValueError("an image id comes twice; every image counts once")
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    return Features(features.pool[order], features.logits[order])
+
+
+def is_10(generated: Features) -> Estimate:
+    """Inception score, in [1, 1008]: mean over 10 splits in the order given, no image dropped.
+
+    ValueError of fewer than 10 images.
+    """
+    _needs(generated.logits, SPLITS, "is_10")
+    scores = isc_features_to_metric(torch.from_numpy(generated.logits), SPLITS, shuffle=False)
+    return Estimate(scores["inception_score_mean"], scores["inception_score_std"])
+
+
+def fid(generated: Features, reference: Features) -> Estimate:
+    """Fréchet Inception distance, 0 or more; ValueError of fewer than 2 images a side."""
+    statistics = []
+    for side in (generated, reference):
+        _needs(side.pool, 2, "fid")
+        statistics.append(fid_features_to_statistics(torch.from_numpy(side.pool)))
+    distance = fid_statistics_to_metric(*statistics, verbose=False)
+    return Estimate(distance["frechet_inception_distance"], float("nan"))
+
+
+def kid(generated: Features, reference: Features) -> Estimate:
+    """Kernel Inception distance, unbiased, so it may be a little below 0.
+
+    Mean over 100 seeded subsets of 1,000 images, or of all where either side has fewer.
+    ValueError of fewer than 2 images a side.
+    """
+    for side in (generated, reference):
+        _needs(side.pool, 2, "kid")
+    distance = kid_features_to_metric(
+        torch.from_numpy(generated.pool),
+        torch.from_numpy(reference.pool),
+        kid_subsets=SUBSETS,
+        kid_subset_size=min(SUBSET_SIZE, len(generated.pool), len(reference.pool)),
+        rng_seed=SEED,
+        verbose=False,
+    )
+    return Estimate(
+        distance["kernel_inception_distance_mean"], distance["kernel_inception_distance_std"]
+    )
+
+
+SET_METRICS: dict[str, Callable[[Features, Features], Estimate]] = {
+    "is_10": lambda generated, _: is_10(generated),
+    "fid": fid,
+    "kid": kid,
+}
+
+
+def _needs(features: np.ndarray, least: int, metric: str) -> None:
+    if len(features) < least:
+        raise ValueError(f"{metric} needs at least {least} images; there are {len(features)}")

@@ -1,0 +1,76 @@
+"""Which images a model was trained on, and which pairs it is measured on.
+
+Two splits of DeepFashion are in use, and most test images of the one are training images of the
+other. Names are compared as `canonical_key` spells them.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from functools import cached_property
+from typing import NamedTuple
+
+from models.checkpoint import training_images
+from pipelines.runs import Plan, RunError
+from workers.names import canonical_key
+from workers.rows import ScoreKey
+from workers.storage import Store, read_bytes
+from workers.user_tables import read_pairs
+
+LIST = ".lst"
+
+
+class Split:
+    """A list of pairs to score."""
+
+    def __init__(self, url: str):
+        listed = read_pairs(url)
+        self.url = url
+        self.pairs = {
+            (canonical_key(source), canonical_key(target)): (source, target)
+            for source, target in zip(listed["from"], listed["to"], strict=True)
+        }
+        if len(self.pairs) < len(listed):
+            raise RunError(f"{url}: a pair stands there twice, in two spellings: remove one")
+
+    @cached_property
+    def id(self) -> str:
+        """Identifies the pairs, in whatever order and spelling: a SHA-256 in hex."""
+        lines = sorted(f"{source},{target}" for source, target in self.pairs)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+class Overlap(NamedTuple):
+    """Images of the pairs, and how many of them the model was trained on."""
+
+    trained_on: str  # the SHA-256 of the list of training images
+    images: int
+    seen: int
+
+
+def read_images(url: str) -> set[str]:
+    """The images of a list, a .lst of a name a line or a table `from,to`, by canonical key."""
+    if url.lower().endswith(LIST):
+        names: Iterable[str] = read_bytes(url).decode().split()
+    else:
+        pairs = read_pairs(url)
+        names = [*pairs["from"], *pairs["to"]]
+    if not (images := {canonical_key(name) for name in names}):
+        raise RunError(f"{url}: the list is empty")
+    return images
+
+
+def overlap(renders: Plan, keys: Iterable[ScoreKey]) -> Overlap | None:
+    """What a run of render's model has seen of pairs; None where nobody knows."""
+    trained_on = renders.identity["model"].get("trained_on")
+    if trained_on is None:
+        return None
+    model = renders.identity["config"]["model"]
+    try:
+        known = training_images(Store(model).read, trained_on)
+    except ValueError as error:
+        raise RunError(
+            f"{model}: {error}, so nobody can tell which images the model was trained on; copy "
+            "the checkpoint whole again"
+        ) from error
+    images = {canonical_key(n) for key in keys for n in (key.source, key.reference) if n}
+    return Overlap(trained_on, len(images), len(images & known))

@@ -1,0 +1,88 @@
+"""Lists of pairs to score, and models that were trained on some of their images."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.checkpoint import save, trained_on, training_images
+from models.generator import Generator
+from models.inpainter import Inpainter
+from models.reposer import ModelConfig
+from pipelines.cli import main
+from pipelines.splits import Split, read_images
+from tests.catalogs import rows_of, write_catalog, write_pairs
+from tests.evaluations import CHEAP, evaluate, names, page_of, summary_of, write_folders
+from workers.storage import Store
+
+
+def test_a_split_is_its_pairs_in_any_order_and_spelling(tmp_path: Path) -> None:
+    pairs = names(6)
+    one = Split(write_pairs(tmp_path / "one.csv", pairs))
+    other = [(a.replace("fashionWOMENDressesid", "WOMEN/Dresses/id_"), b) for a, b in pairs[::-1]]
+    assert Split(write_pairs(tmp_path / "other.csv", other)).id == one.id
+    assert Split(write_pairs(tmp_path / "fewer.csv", pairs[1:])).id != one.id
+    twice = [pairs[0], (pairs[0][0].replace("fashion", "fasion"), pairs[0][1])]
+    with pytest.raises(ValueError, match="in two spellings"):
+        Split(write_pairs(tmp_path / "twice.csv", twice))
+
+
+def test_a_list_is_scored_each_and_no_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generated, reference = write_folders(str(tmp_path))
+    image = "fashionWOMENTees_Tanksid0000000901_1front.jpg"
+    absent = (image, image)
+    split = write_pairs(tmp_path / "split.csv", [*names(5), absent])
+    call = [f"generated={generated}", f"reference={reference}", CHEAP, f"out={tmp_path}/out"]
+    assert evaluate(*call, f"split={split}", "max_failed_fraction=0.5") == 0
+    row = summary_of(f"{tmp_path}/out")["generated", "l1"]
+    assert (row["n"], row["failed"], row["split"]) == (5, 1, Split(split).id)
+    (failed,) = [r for r in rows_of(f"{tmp_path}/out", "scores") if r["status"] == "failed"]
+    assert failed["error_type"] == "MissingImage"
+    assert "3 pairs left out, that split= does not list" in capsys.readouterr().err
+    other = write_pairs(tmp_path / "other.csv", [absent])
+    assert evaluate(*call, f"split={other}") == 2
+    assert "lists none of the 8 pairs" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog, a checkpoint trained on two of its four images, and its renders."""
+    folder = tmp_path_factory.mktemp("trained")
+    ids = write_catalog(f"{folder}/catalog", 4)
+    listed = folder / "train.lst"
+    listed.write_text("\n".join(ids[:2]))
+    torch.manual_seed(0)
+    config = ModelConfig(inpainter_width=4, generator_width=8, texture_size=48)
+    seen = "\n".join(sorted(read_images(str(listed)))).encode()
+    files = save(config, Inpainter(4), Generator(8), "Made for a test.", seen)
+    for name, data in files.items():
+        Store(f"{folder}/checkpoint").put(name, data)
+    call = [f"catalog={folder}/catalog", f"poses={folder}/catalog", f"model={folder}/checkpoint"]
+    assert main(["render", *call, f"out={folder}/renders", "execution.engine=local"]) == 0
+    return folder
+
+
+def test_training_images_are_refused_unless_forced_and_then_marked(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = [f"renders={trained}/renders", f"catalog={trained}/catalog", CHEAP]
+    assert evaluate(*call, f"out={tmp_path}/out") == 2
+    said = "trained on 2 of the 4 images of these pairs"
+    assert said in capsys.readouterr().err
+    assert evaluate(*call, f"out={tmp_path}/out", "force=true") == 0
+    assert {row["forced"] for row in summary_of(f"{tmp_path}/out").values()} == {True}
+    assert said in page_of(f"{tmp_path}/out")
+    own = write_pairs(tmp_path / "own.csv", [("p002", "p003"), ("p003", "p002")])
+    assert evaluate(*call, f"split={own}", f"out={tmp_path}/own") == 0
+    assert {row["forced"] for row in summary_of(f"{tmp_path}/own").values()} == {False}
+
+
+def test_a_checkpoint_keeps_its_list(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read = Store(f"{trained}/checkpoint").read
+    known = trained_on(read)
+    assert known
+    assert training_images(read, known) == {"p000", "p001"}
+    with pytest.raises(ValueError, match="of another checkpoint"):
+        training_images(read, "0" * 64)
