@@ -245,7 +245,7 @@ class EvaluateConfig(Run):
         description="logical date of a scheduled run, YYYY-MM-DD: the run is out/runs/DATE",
     )
     lease_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=3600.0, description="a scheduled run that died keeps others waiting so long"
+        default=900.0, description="a scheduled run that died keeps others waiting so long"
     )
 
     @model_validator(mode="after")
