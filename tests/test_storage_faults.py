@@ -4,7 +4,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,8 +16,12 @@ from pipelines.runs import read_manifest, read_plan
 from tests.faults import storage
 from tests.faults.harness import Proof
 from tests.faults.proxy import KINDS, Proxy, proxy
-from workers.patience import CredentialsError, StorageUnavailable, patience
+from workers.keys import Key
+from workers.patience import CredentialsError, StorageUnavailable, asked, patience
+from workers.rows import failed_render, render_id
+from workers.shard import Job, Rows, Worker
 from workers.storage import Store, list_files
+from workers.supervise import Limits, Supervisor
 
 pytestmark = pytest.mark.s3
 slow = pytest.mark.slow
@@ -152,6 +156,27 @@ def test_expired_credentials_are_told(between: Proxy, url: str) -> None:
         Store(url).list()
 
 
+class Waiting:
+    """Makes a worker whose every row waits for the storage."""
+
+    def __call__(self) -> Worker:
+        return self._rows
+
+    def _rows(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        for key in keys:
+            asked("a store", lambda: time.sleep(3))
+            yield {"renders": [{"render_id": key[0]}]}
+
+
+def test_a_row_that_waits_for_its_storage_does_not_hang() -> None:
+    job = Job(("renders",), Waiting(), render_id, failed_render)
+    worker = Supervisor(job, Limits(row_seconds=1, memory_bytes=4e9, attempts=1), print)
+    try:
+        assert list(worker([("a", "b")])) == [{"renders": [{"render_id": "a"}]}]
+    finally:
+        worker.stop()
+
+
 # Runs, in processes of their own
 
 
@@ -180,7 +205,7 @@ def test_a_server_that_comes_back_is_waited_for(engine: str, away: float) -> Non
 @slow
 @pytest.mark.parametrize("kind", ["503", "silent"])
 def test_no_row_is_blamed_for_an_outage(url: str, kind: str) -> None:
-    whole(storage.silent_for_longer_than_a_row(url, kind, 10))
+    whole(storage.silent_for_longer_than_a_row(url, kind, 40))
 
 
 @slow

@@ -59,13 +59,16 @@ def server_killed(engine: str, away: float) -> Proof:
 
 
 def silent_for_longer_than_a_row(url: str, kind: str, away: float) -> Proof:
-    """The catalog cannot be read for longer than row_timeout: no row is to blame."""
+    """The catalog cannot be read for longer than row_timeout: no row is to blame.
+
+    Only where `away` outlasts a worker's start does this tell: another may come too late to see it.
+    """
     config = world(url, execution={"row_timeout": 3, "workers": 2})
     with proxy(os.environ["AWS_ENDPOINT_URL"], share=0) as between:
         driver = Driver(config, "StandIn", AWS_ENDPOINT_URL=between.url)
         until(lambda: planned(config))
         between.kinds, between.where, between.share = [kind], "/catalog/", 1
-        until(lambda: between.struck, what="no worker has read the catalog")
+        until(lambda: between.struck, 150, "no worker has read the catalog")
         time.sleep(away)
         between.share = 0
         start = time.monotonic()
