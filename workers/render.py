@@ -16,10 +16,11 @@ from workers.catalog import Catalog
 from workers.errors import SizeMismatch
 from workers.images import encode
 from workers.keys import Key
+from workers.microbatch import in_halves
 from workers.names import short
 from workers.patience import StorageError, StorageUnavailable
 from workers.rows import failed_render, render_row
-from workers.shard import Rows, WorkerLost, pack
+from workers.shard import Rows, pack
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -109,26 +110,18 @@ class RenderWorker:
         """Render pairs of any sizes, one model call for neighbours of equal sizes."""
         rendered: list[np.ndarray | Exception] = []
         for _, same in groupby(pairs, lambda p: (p.source_uv.shape, p.target_uv.shape)):
-            rendered += self._render(list(same))
+            rendered += in_halves(list(same), self._render, self._shrink)
         return rendered
 
-    def _render(self, pairs: Sequence[Pair]) -> list[np.ndarray | Exception]:
-        """Render pairs of equal sizes; halves them on an error until the bad ones stand alone."""
-        try:
-            state, index = self._encode(pairs)
-            target_uv = torch.from_numpy(np.stack([p.target_uv for p in pairs]))
-            images = self.model.render(state, index, target_uv.to(self.model.device))
-            return list(images.cpu().numpy())
-        except torch.AcceleratorError as error:  # the CUDA context is lost, and the process with it
-            raise WorkerLost(type(error).__name__, " ".join(str(error).split())) from error
-        except Exception as error:
-            if len(pairs) == 1:
-                return [error]
-            half = len(pairs) // 2
-            if isinstance(error, torch.OutOfMemoryError):
-                self.microbatch = half
-                torch.cuda.empty_cache()
-            return self._render(pairs[:half]) + self._render(pairs[half:])
+    def _render(self, pairs: Sequence[Pair]) -> list[np.ndarray]:
+        """Render pairs of equal sizes."""
+        state, index = self._encode(pairs)
+        target_uv = torch.from_numpy(np.stack([p.target_uv for p in pairs]))
+        images = self.model.render(state, index, target_uv.to(self.model.device))
+        return list(images.cpu().numpy())
+
+    def _shrink(self, size: int) -> None:
+        self.microbatch = size
 
     def _encode(self, pairs: Sequence[Pair]) -> tuple[Any, list[int]]:
         """The pairs' sources, encoded once, and each pair's place among them."""

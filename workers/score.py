@@ -15,10 +15,11 @@ from eval.metrics.score import WHITE, PairScorer
 from eval.metrics.weights import Weights
 from workers.errors import SizeMismatch
 from workers.keys import Key
+from workers.microbatch import in_halves
 from workers.pairs import Pictures, open_album
 from workers.patience import StorageError, StorageUnavailable
 from workers.rows import ScoreKey, failed_score, score_row, scored
-from workers.shard import Rows, WorkerLost
+from workers.shard import Rows
 
 if TYPE_CHECKING:  # torch-fidelity takes seconds, which are spent where it is asked for
     from eval.metrics.inception import Features, Inception
@@ -101,35 +102,28 @@ class ScoreWorker:
             by_size.setdefault(shapes, []).append(i)
         results: dict[int, Scores | Exception] = {}
         for indices in by_size.values():
-            scores = self._score([loaded[i][1] for i in indices])
+            same = [loaded[i][1] for i in indices]
+            scores = in_halves(same, self._score, self._shrink)
             results |= dict(zip(indices, scores, strict=True))
         return [results[i] for i in range(len(loaded))]
 
-    def _score(self, pairs: Sequence[Pictures]) -> Sequence[Scores | Exception]:
-        """Scores of pairs of one size; halves them on an error until the bad ones stand alone."""
-        try:
-            generated = np.stack([p.generated for p in pairs])
-            reference = np.stack([p.reference for p in pairs])
-            bodies = [p.body for p in pairs if p.body is not None]
-            values = self.scorer(generated, reference, np.stack(bodies) if bodies else None)
-            features = self._features({"generated": generated, "reference": reference})
-            return [
-                Scores(
-                    {variant: float(column[n]) for variant, column in values.items()},
-                    {at: f._make(column[n] for column in f) for at, f in features.items()},
-                )
-                for n in range(len(pairs))
-            ]
-        except torch.AcceleratorError as error:  # the CUDA context is lost, and the process with it
-            raise WorkerLost(type(error).__name__, " ".join(str(error).split())) from error
-        except Exception as error:
-            if len(pairs) == 1:
-                return [error]
-            half = len(pairs) // 2
-            if isinstance(error, torch.OutOfMemoryError):
-                self.microbatch = half
-                torch.cuda.empty_cache()
-            return [*self._score(pairs[:half]), *self._score(pairs[half:])]
+    def _score(self, pairs: Sequence[Pictures]) -> list[Scores]:
+        """Scores of pairs of one size."""
+        generated = np.stack([p.generated for p in pairs])
+        reference = np.stack([p.reference for p in pairs])
+        bodies = [p.body for p in pairs if p.body is not None]
+        values = self.scorer(generated, reference, np.stack(bodies) if bodies else None)
+        features = self._features({"generated": generated, "reference": reference})
+        return [
+            Scores(
+                {variant: float(column[n]) for variant, column in values.items()},
+                {at: f._make(column[n] for column in f) for at, f in features.items()},
+            )
+            for n in range(len(pairs))
+        ]
+
+    def _shrink(self, size: int) -> None:
+        self.microbatch = size
 
     def _features(self, images: dict[str, np.ndarray]) -> dict[tuple[str, Crop], "Features"]:
         if self.inception is None:
