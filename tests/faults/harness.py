@@ -85,7 +85,7 @@ class Driver:
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    def wait(self, seconds: float = 120) -> tuple[int, str]:
+    def wait(self, seconds: float = 300) -> tuple[int, str]:
         """Its exit code, and what it said on stderr."""
         said = self.process.communicate(timeout=seconds)[1]
         return self.process.returncode, said
@@ -98,7 +98,7 @@ class Driver:
             self.process.stderr.close()
 
 
-def until(condition: Callable[[], object], seconds: float = 60, what: str = "") -> None:
+def until(condition: Callable[[], object], seconds: float = 120, what: str = "") -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():

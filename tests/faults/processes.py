@@ -92,7 +92,7 @@ def driver_stopped(url: str, engine: str, grace: float) -> Proof:
 
 def two_drivers(url: str) -> Proof:
     """The same command twice at once."""
-    config = world(url, execution={"workers": 1})
+    config = world(url, execution={"workers": 1, "gpus_per_worker": 0.5})
     start = time.monotonic()
     drivers = [Driver(config, "Slow(0.1)") for _ in range(2)]
     for code, said in [driver.wait() for driver in drivers]:
