@@ -42,8 +42,8 @@ def ray_session(s3_url: str) -> Iterator[None]:
     Started after the S3 server, whose address and credentials its workers inherit.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    ray.init(num_cpus=6, num_gpus=2, include_dashboard=False, object_store_memory=200 * 2**20,
-             logging_level=logging.ERROR)  # fmt: skip
+    ray.init("local", num_cpus=6, num_gpus=2, include_dashboard=False,
+             object_store_memory=200 * 2**20, logging_level=logging.ERROR)  # fmt: skip
     yield
     ray.shutdown()
 
