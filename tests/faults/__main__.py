@@ -48,7 +48,7 @@ def of_s3() -> Iterator[Scenario]:
     for kinds in (*([kind] for kind in KINDS), KINDS):
         yield lambda url, k=kinds: storage.struck(url, *k)
     yield lambda url: storage.struck(url, *KINDS, engine="ray")
-    yield lambda url: storage.silent_for_longer_than_a_row(url, "503", 10)
+    yield lambda url: storage.silent_for_longer_than_a_row(url, "503", 40)
     for engine in ("local", "ray"):
         yield lambda url, e=engine: storage.server_killed(e, 10)
         yield lambda url, e=engine: storage.away_for_good(url, e)
