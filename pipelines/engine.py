@@ -24,6 +24,7 @@ from workers.storage import Store
 from workers.supervise import Limits, Sealed, Supervisor
 
 GROW_SECONDS = 2.0  # between two looks for places that nodes have brought
+MEMORY = 0.8  # of a node's that its workers may hold together: Ray kills actors when it runs out
 DEATHS = 20  # of actors in a row, without a shard finished, that end the run
 
 
@@ -189,7 +190,7 @@ def limits(execution: Execution) -> Limits:
     """What a worker may take before it is ended."""
     densest = max(1, *map(int, _places(execution)), 1)
     node = min(n["Resources"].get("memory", float("inf")) for n in _nodes())
-    share = node / min(densest, execution.workers or densest)
+    share = MEMORY * node / min(densest, execution.workers or densest)
     given = execution.worker_memory_gb
     return Limits(execution.row_timeout, given * 1e9 if given else share, execution.attempts)
 
