@@ -53,7 +53,8 @@ class Execution(Frozen):
     )
     worker_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
-        description="a worker that holds more is ended (ray; default: its share of four fifths of its node)",
+        description="a worker that holds more is ended (ray; default: its share of four fifths of "
+        "its node's)",
     )
     attempts: Annotated[int, Field(ge=1)] = Field(
         default=1,
