@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.metrics import Counter
 
 from configs.schema import Execution
@@ -156,7 +156,9 @@ class _Pool:
         actor = actor or self.starting.pop(call)
         try:
             report: Any = ray.get(call)
-        except RayActorError as death:
+        except RayTaskError:
+            raise  # what the worker's own code says
+        except RayError as death:  # of the actor, its node, or of memory that Ray found short
             ray.kill(actor)  # should it be cut off only, and hold its GPU
             self.deaths += 1
             said = str(death).splitlines()[0]
