@@ -33,7 +33,7 @@ from workers.tables import SCHEMAS, parquet_bytes
 SIZE, ROWS_A_FILE = 16, 10_000
 
 
-def main(pairs: int, planned: int) -> None:
+def main(pairs: int = 100_000, planned: int = 5_000_000) -> None:
     """Print every figure."""
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
