@@ -54,7 +54,7 @@ class SynthesizeWorker:
 
     def _dressed(self, item: int) -> figures.Figure:
         if self._figure is None or self._figure[0] != item:
-            look = wardrobe.look(self.config.seed, _person(item), item)
+            look = wardrobe.look(self.config.seed, _person(item), item, self.config.stock)
             self._figure = item, figures.dress(look)
         return self._figure[1]
 
