@@ -204,13 +204,12 @@ def test_small_images_are_scaled_for_ms_ssim():
     x = pictures(12, 2, 128, 128)
     y = np.clip(x + np.random.default_rng(0).normal(0, 9, x.shape), 0, 255).astype(np.uint8)
     (values,) = PairScorer({Variant.parse("ms_ssim.256"): None})(x, y).values()
-    sides = [
-        torch.stack([
-            torch.from_numpy(np.array(Image.fromarray(image).resize((256, 256), Image.BICUBIC)))
-            for image in side
-        ]).movedim(-1, 1).float()
+    bicubic = Image.Resampling.BICUBIC
+    scaled = [
+        np.stack([np.array(Image.fromarray(image).resize((256, 256), bicubic)) for image in side])
         for side in (x, y)
-    ]  # fmt: skip
+    ]
+    sides = [torch.from_numpy(side).movedim(-1, 1).float() for side in scaled]
     expected = pytorch_msssim.ms_ssim(*sides, data_range=255, size_average=False)
     assert values == pytest.approx(expected.numpy(), abs=1e-3)
     masks = x[..., 0] > 120
