@@ -51,8 +51,14 @@ class TrainConfig(Frozen):
         default="auto",
         description="of convolutions; auto: bf16 where the GPU or the CPU (AMX) is made for it",
     )
+    engine: Literal["ray", "local"] = Field(
+        default="ray", description="ray: Ray Train, a process a GPU; local: the calling process"
+    )
     processes: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="training processes (default: one a GPU, one on a CPU)"
+        default=None, description="of Ray Train (default: one a GPU, one where there are none)"
+    )
+    attempts: Annotated[int, Field(ge=1)] = Field(
+        default=4, description="how often the processes are started when one of them is lost (ray)"
     )
     loaders: Annotated[int, Field(ge=1)] = Field(
         default=2, description="threads a process that read and decode pairs"

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import schema
+from configs import schema, training
 from pipelines.stopping import Stopped
 
 
@@ -43,6 +43,12 @@ COMMANDS = [
     Command("synthesize", schema.SynthesizeConfig, "synthesize",
             "make a catalog of the sample world: dressed bodies with exact UV maps",
             "reposer synthesize items=100 views=4 size=256 seed=0 out=world"),
+    Command("train inpainter", training.TrainInpainterConfig, "train",
+            "train f, which completes the texture of a photograph",
+            "reposer train inpainter catalog=world held_out=test out=inpainter"),
+    Command("train generator", training.TrainGeneratorConfig, "train",
+            "train g, which paints the new view, on a trained f",
+            "reposer train generator catalog=world inpainter=inpainter out=model"),
     Command("checkpoint import", schema.CheckpointImportConfig, "checkpoint",
             "turn the authors' inpainter.pth and refiner.pth into a checkpoint",
             "reposer checkpoint import inpainter=inpainter.pth refiner=refiner.pth out=checkpoint"),

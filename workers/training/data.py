@@ -1,7 +1,7 @@
 """Pairs of photographs for training: which, in which order, varied how, as batches."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -85,7 +85,7 @@ class Batches:
         self.part = slice(rank * share, (rank + 1) * share)
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
 
-    def starting_at(self, step: int) -> Iterator[Batch]:
+    def starting_at(self, step: int) -> Generator[Batch]:
         """The batches of `step`, `step` + 1, ..., loaded ahead by threads."""
         loaders = self.config.loaders
         # A catalog is one thread's: each loader has its own, and its own share of the steps.

@@ -52,7 +52,7 @@ class Painter(nn.Module):
 class GeneratorTraining:
     """g and PatchGAN with their optimisers; a `workers.training.steps.Training`."""
 
-    columns = ("source", "target", "T", "W", "render")
+    columns: tuple[str, ...] = ("source", "target", "T", "W", "render")
 
     def __init__(self, config: TrainGeneratorConfig, layout: str, device: torch.device):
         self.config, self.device = config, device
@@ -78,7 +78,7 @@ class GeneratorTraining:
         """See `Training.step`: g first, then PatchGAN on what g has made."""
         self.g.train()
         batch = batch.to(self.device)
-        image, losses = self.losses(batch)
+        image, losses = self._losses(self.paint, batch)
         check_finite(losses, batch)
         self.optimiser.zero_grad(set_to_none=True)
         losses["total"].backward()
@@ -93,13 +93,19 @@ class GeneratorTraining:
             self.judges_optimiser.step()
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    @torch.no_grad()
+    def test(self, batch: Batch) -> dict[str, Tensor]:
+        """See `Training.test`."""
+        self.g.eval()
+        return self._losses(Painter(self.g, self.convention), batch.to(self.device))[1]
+
+    def _losses(self, paint: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The render, and the losses of g (section 3.3), weighed in `total`."""
         weights = self.config.losses
         W, E, _ = self._warped(batch)
         self.judge.requires_grad_(False)
         with mixed(self.device, self.bf16, self.g, self.judge):
-            image = self.paint(batch.S, batch.M_S, W, E, batch.M_N)
+            image = paint(batch.S, batch.M_S, W, E, batch.M_N)
             features = self.backbone(image)
             with torch.no_grad():
                 expected = self.backbone(batch.N)

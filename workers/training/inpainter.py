@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from configs.training import TrainInpainterConfig
 from models.checkpoint import save
@@ -27,7 +27,7 @@ from workers.training.steps import (
 class InpainterTraining:
     """f with its optimiser; a `workers.training.steps.Training`."""
 
-    columns = ("source", "target", "texture seen", "T", "W")
+    columns: tuple[str, ...] = ("source", "target", "texture seen", "T", "W")
 
     def __init__(self, config: TrainInpainterConfig, layout: str, device: torch.device):
         self.config, self.device = config, device
@@ -51,7 +51,7 @@ class InpainterTraining:
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
         """See `Training.step`."""
         self.f.train()
-        losses = self.losses(batch.to(self.device))
+        losses = self._losses(self.parallel, batch.to(self.device))
         check_finite(losses, batch)
         self.optimiser.zero_grad(set_to_none=True)
         losses["total"].backward()
@@ -59,10 +59,15 @@ class InpainterTraining:
         self.optimiser.step()
         return {name: loss.detach() for name, loss in losses.items()}
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def test(self, batch: Batch) -> dict[str, Tensor]:
+        """See `Training.test`."""
+        return self._losses(self.f.eval(), batch.to(self.device))
+
+    def _losses(self, f: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The paper's two losses of f, weighed in `total` (section 3.2)."""
         size = (self.model.texture_size, self.model.texture_size)
-        C, known, completed, T = self._complete(batch)
+        C, known, completed, T = self._complete(f, batch)
         N = splat(batch.N, batch.M_N, size, CONSISTENT)
         weights = self.config.losses
         parts = {
@@ -73,12 +78,12 @@ class InpainterTraining:
         total = weights.coordinates * parts["coordinates"] + weights.texture * parts["texture"]
         return parts | {"total": total}
 
-    def _complete(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _complete(self, f: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """C, C', f's answer to them, and T."""
         size = self.model.texture_size
         C, known = seen(self.variant, batch.S, batch.M_S, size, CONSISTENT)
         with mixed(self.device, self.bf16):
-            completed = self.parallel(C, known)
+            completed = f(C, known)
         if self.variant.completes == "colours":
             return C, known, completed, (completed + 1) / 2
         return C, known, completed, read_texture(batch.S, batch.M_S, completed, CONSISTENT)
@@ -86,10 +91,9 @@ class InpainterTraining:
     @torch.no_grad()
     def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
         """See `Training.sheet`."""
-        self.f.eval()
         batch = batch.to(self.device)
         size = (self.model.texture_size, self.model.texture_size)
-        *_, T = self._complete(batch)
+        *_, T = self._complete(self.f.eval(), batch)
         shown, _ = splat(batch.S, batch.M_S, size, CONSISTENT)
         W = warp(T, batch.M_N, CONSISTENT) + 1 - body_mask(batch.M_N)
         return [

@@ -17,6 +17,9 @@ from workers.training.data import Batch
 class Training(Protocol):
     """A network in training: what a loop needs of f or of g."""
 
+    config: Any  # with a learning_rate
+    columns: tuple[str, ...]  # names of the pictures of a sheet
+
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
         """One optimiser step at a learning rate; the losses, `total` among them.
 
@@ -24,11 +27,13 @@ class Training(Protocol):
         """
         ...
 
+    def test(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses on a batch that is not trained on."""
+        ...
+
     def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
         """For every pair its pictures, named by `columns`: (H, W, 3) uint8 each."""
         ...
-
-    columns: tuple[str, ...]
 
     def state(self) -> dict[str, Any]:
         """All that another process needs to go on, as plain containers of tensors."""
@@ -48,11 +53,16 @@ class NotFiniteError(ArithmeticError):
 
 
 def check_finite(losses: dict[str, Tensor], batch: Batch) -> None:
-    """Raise NotFiniteError, naming the loss and the pairs of the batch."""
-    for name, value in losses.items():
-        if not torch.isfinite(value):
-            pairs = ", ".join(f"{source} -> {target}" for source, target in batch.ids)
-            raise NotFiniteError(f"the loss {name} is {value.item()} on the batch {pairs}")
+    """Raise NotFiniteError, naming the losses and the pairs; in all processes, if in one."""
+    wrong = ~torch.stack([loss.detach() for loss in losses.values()]).isfinite()
+    found = wrong.any().float()
+    if torch.distributed.is_initialized():
+        torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
+    if found:
+        names = [name for name, is_wrong in zip(losses, wrong.tolist(), strict=True) if is_wrong]
+        pairs = ", ".join(f"{source} -> {target}" for source, target in batch.ids)
+        loss = f"the loss {' and '.join(names)}" if names else "in another process, a loss"
+        raise NotFiniteError(f"{loss} is not finite on the batch {pairs}")
 
 
 def rate_at(config: TrainConfig, rate: float, step: int) -> float:
