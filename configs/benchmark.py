@@ -63,7 +63,9 @@ class BenchmarkConfig(Frozen):
         "squeezenet_v1.1_features_torch_layout.npz (default: $TORCH_HOME/hub/checkpoints)",
     )
     bootstrap: Bootstrap = Field(default=Bootstrap(), description="intervals")
-    execution: Execution = Field(default=Execution(), description="of all steps but training")
+    execution: Execution = Field(
+        default=Execution(), description="of all steps; of the training only the engine"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -75,6 +77,7 @@ class BenchmarkConfig(Frozen):
             "held_out": values.get("held_out") or f"{out}/worlds/held-out",
             "seed": values.get("seed", 0),
         }
+        engine = (values.get("execution") or {}).get("engine", "ray")
         completes = COMPLETES.get(variant)
         f = f"{out}/inpainter-{completes}"
         # One f of coordinates serves two variants, and is trained as that of the first.
@@ -91,7 +94,7 @@ class BenchmarkConfig(Frozen):
             given = values.get(network) or {}
             if taken := [key for key in OWN if key in given]:
                 raise ValueError(f"{network}.{taken[0]} follows from the benchmark's own keys")
-            filled[network] = keys and given | shared | keys
+            filled[network] = keys and {"engine": engine} | given | shared | keys
         return filled
 
 
