@@ -1,7 +1,7 @@
 """The design check: how evenly a study shows its methods, counted from its questions alone."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -43,6 +43,11 @@ class Balance(NamedTuple):
         Spread  # a pair's mean rank in its participants' orders; the middle is (questions - 1) / 2
     )
     rounds_alike: bool  # each round of a participant holds the same arrangements
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check as JSON takes it; spreads are [least, most]."""
+        places = [place._asdict() for place in self.places]
+        return {**self._asdict(), "places": places, "exact": self.exact}
 
     @property
     def exact(self) -> bool:

@@ -15,7 +15,6 @@ import numpy as np
 PICK, REAL_OR_FAKE = "pick", "real_or_fake"
 PRACTICE, MAIN, REPEAT, SENTINEL = "practice", "main", "repeat", "sentinel"
 TARGET, SOURCE, DAMAGED = "target", "source", "damaged"  # stand among the methods
-MOST_PAIRS = 80  # of a study that was not told how many
 
 Options = tuple[str, ...]
 
