@@ -20,8 +20,9 @@ from tests.studies import Server, codes, serving, session, small_study, table
 
 CHROMIUM = os.environ.get("REPOSER_CHROMIUM") or shutil.which("chromium") or ""
 REST = 400  # ms: a question takes no answer sooner
-PATIENCE = 60_000  # ms: a busy machine's server starts slowly
+PATIENCE = 30_000  # ms: a busy machine's server starts slowly
 
+expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium (set REPOSER_CHROMIUM)")
 
 
@@ -69,14 +70,12 @@ def opened(browser: Browser) -> Iterator[Opened]:
 
 def asked(page: Page, number: int) -> None:
     """Wait until a question is shown and takes answers."""
-    expect(page.locator(".progress span")).to_have_text(
-        re.compile(rf"uestion {number} of 7$"), timeout=PATIENCE
-    )
+    expect(page.locator(".progress span")).to_have_text(re.compile(rf"uestion {number} of 7$"))
     page.wait_for_timeout(REST)
 
 
 def thanked(page: Page) -> None:
-    expect(page.locator("h1")).to_have_text("Thank you!", timeout=PATIENCE)
+    expect(page.locator("h1")).to_have_text("Thank you!")
 
 
 def choices(server: Server, code: str) -> list[int]:

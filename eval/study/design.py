@@ -140,8 +140,8 @@ def _near(value: int, multiple: int) -> str:
 
 
 def _early(rounds: int) -> int:
-    """The first rounds, whose questions may be repeated in the last third."""
-    return max(1, rounds // 3) if rounds > 1 else 0
+    """The first half of the rounds, whose questions may be repeated in the last third."""
+    return rounds // 2
 
 
 def _assign(pairs: int, teams: int, views: int, rng: np.random.Generator) -> list[list[int]]:
