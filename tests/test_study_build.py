@@ -270,8 +270,11 @@ def test_real_or_fake_and_best_of_three(tmp_path: Path) -> None:
         assert set(Counter((t["pair_id"], t["options"][place]) for t in trials).values()) == {2}
 
 
-def test_mechanical_turks_files_fit_its_limits(tmp_path: Path) -> None:
+def test_mechanical_turks_files_fit_together_and_its_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = small_study(tmp_path, "mturk_base=https://example.org/images/")
+    assert "Mechanical Turk takes" not in capsys.readouterr().out
     template = (study / "mturk" / "template.html").read_text()
     rows = list(csv.DictReader((study / "mturk" / "input.csv").read_text().splitlines()))
     assert len(rows) == 4
@@ -285,6 +288,14 @@ def test_mechanical_turks_files_fit_its_limits(tmp_path: Path) -> None:
             assert row[f"options_{n}"].split() == question["options"]
             assert row[f"above_{n}"].split() == question["above"]
     assert re.findall(r'name="(choice_\d+)"', template) == [f"choice_{n}" for n in range(1, 8)]
+    filled = [
+        re.sub(r"\$\{(\w+)\}", lambda match, row=row: row[match[1]], template) for row in rows
+    ]
+    totals = json.loads((study / "manifest.json").read_text())["totals"]
+    assert totals["hit_bytes"] == max(len(hit.encode()) for hit in filled)
+    assert build(f"side_by_side={tmp_path}/methods", "pairs=400", "reuse=true", "participants=2",
+                 f"out={tmp_path}/long") == 0  # fmt: skip
+    assert "more than Mechanical Turk takes (65,535): ask fewer" in capsys.readouterr().out
 
 
 def test_pairs_come_from_many_items(tmp_path: Path) -> None:

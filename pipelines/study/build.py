@@ -27,6 +27,7 @@ from pipelines.study.inputs import Material, find_methods, join, needs_truth
 from pipelines.study.pack import Pair, Study, make_pictures, write_pack
 from workers.storage import Store
 
+HIT_BYTES = 65_535  # that Mechanical Turk takes
 MOST_PAIRS = 80  # of a study that was not told how many
 # Where things lie: fingerprints tell what they are.
 NOT_IDENTITY = {"out", "runs", "catalog", "reference", "side_by_side", "mturk_base"}
@@ -165,6 +166,11 @@ def _written(store: Store, sizes: dict[str, Counter[str]], totals: dict[str, int
     yield f"pictures       {totals['pictures']}, shown at {_counts(shown)} (given: {given})"
     yield f"pack           {store.url}/{PACK}: the participants' page, for any file host"
     yield f"mturk          {store.url}/{MTURK}: template.html, and input.csv of a row a participant"
+    if totals["hit_bytes"] > HIT_BYTES:
+        yield (
+            f"note           a HIT has {totals['hit_bytes']:,} bytes, more than Mechanical Turk "
+            f"takes ({HIT_BYTES:,}): ask fewer questions a participant"
+        )
     yield f"key            {store.url}: trials/, {PICTURES}, {PARTICIPANTS}; keep it apart"
 
 

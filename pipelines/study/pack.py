@@ -146,12 +146,15 @@ def write_pack(study: Study, pictures: Pictures, scratch: Store, store: Store) -
     questions = len(study.sessions[0])
     template = mturk_template(study.texts, questions, study.config.practice)
     store.put(f"{MTURK}/template.html", template.encode())
-    store.put(f"{MTURK}/input.csv", _csv(_mturk_rows(study, pictures)))
+    header, *rows = _mturk_rows(study, pictures)
+    store.put(f"{MTURK}/input.csv", _csv([header, *rows]))
+    placeholders = sum(len(f"${{{column}}}") for column in header)
+    filled = len(template.encode()) - placeholders + max(len("".join(row)) for row in rows)
     store.put(TRIALS, _table("trials", _trial_rows(study)))
     store.put(PICTURES, _table("pictures", _picture_rows(study, pictures)))
     store.put(PARTICIPANTS, _csv([["slot", "code"], *enumerate(study.codes)]))
     return {"pictures": len(names), "participants": len(study.codes), "questions": questions,
-            "pairs": len(study.pairs)}  # fmt: skip
+            "pairs": len(study.pairs), "hit_bytes": filled}  # fmt: skip
 
 
 def _question(study: Study, pictures: Pictures, trial: Trial) -> dict[str, Any]:
