@@ -184,10 +184,22 @@ def open_run(store: Store, plan: Plan) -> Plan:
     written = read_plan(store)
     if written.command != plan.command:
         raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
-    if written.hash != plan.hash:
-        found = differences(written.identity, plan.identity)
-        raise RunError(f"{store.url} holds another run ({found}); use another out=")
+    refuse_another(store, written.identity, plan.identity)
     return written
+
+
+def refuse_another(store: Store, written: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """RunError, naming what differs, unless the run at a URL has the identity that is wanted."""
+    old, new = _flat(written), _flat(wanted)
+    differences = [
+        f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    ]
+    if differences:
+        raise RunError(
+            f"{store.url} holds another run ({'; '.join(differences)}); use another out="
+        )
 
 
 def finished_shards(store: Store, plan: Plan) -> set[str]:
@@ -264,16 +276,6 @@ def versions() -> dict[str, str]:
     """The software that made a run."""
     packages = {name: version(name) for name in ("reposer", "ray", "torch", "pyarrow", "numpy")}
     return {"python": platform.python_version(), **packages}
-
-
-def differences(there: dict[str, Any], now: dict[str, Any]) -> str:
-    """What differs between two identities, by key."""
-    old, new = _flat(there), _flat(now)
-    return "; ".join(
-        f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
-        for key in sorted(old | new)
-        if old.get(key) != new.get(key)
-    )
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -129,7 +129,7 @@ def test_a_study_is_not_written_over_another(
     assert list_files(str(study)) == before
     capsys.readouterr()
     said = wrong(capsys, "study", "build", *call, "seed=2")
-    assert "holds another study (config.seed: 0 there, 2 now)" in said
+    assert "holds another run (config.seed: 0 there, 2 now)" in said
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     said = wrong(capsys, "study", "build", *call[:-1], f"out={tmp_path}/mine")

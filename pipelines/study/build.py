@@ -21,7 +21,7 @@ from eval.study.design import (
     step,
 )
 from eval.study.pages import study_texts
-from pipelines.runs import RunError, differences, versions
+from pipelines.runs import RunError, refuse_another, versions
 from pipelines.study.files import DESIGN, MANIFEST, MTURK, PACK, PARTICIPANTS, PICTURES
 from pipelines.study.inputs import Material, find_methods, join, needs_truth
 from pipelines.study.pack import Pair, Study, make_pictures, write_pack
@@ -128,8 +128,7 @@ def _check_out(store: Store, identity: dict) -> None:
     names = [file.name for file in store.list()]
     if DESIGN in names:
         there = json.loads(store.read(DESIGN))["identity"]
-        if found := differences(there, json.loads(json.dumps(identity))):
-            raise RunError(f"{store.url} holds another study ({found}); use another out=")
+        refuse_another(store, there, json.loads(json.dumps(identity)))
     elif names:
         raise RunError(
             f"{store.url} is not empty ({names[0]}) and holds no study; use another out="
