@@ -1,6 +1,7 @@
 """The command line: `reposer COMMAND [--config FILE] [dotted.key=value ...]`."""
 
 import difflib
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import benchmark, schema, training
+from configs import benchmark, schema, study, training
 from pipelines.stopping import Stopped
 
 
@@ -43,6 +44,12 @@ COMMANDS = [
     Command("synthesize", schema.SynthesizeConfig, "synthesize",
             "make a catalog of the sample world: dressed bodies with exact UV maps",
             "reposer synthesize items=100 views=4 size=256 seed=0 out=world"),
+    Command("study build", study.StudyBuildConfig, "study.build",
+            "make an A/B user study of runs: a balanced design, pages, blinded pictures",
+            "reposer study build runs=[ours,theirs] catalog=catalog participants=20 out=study"),
+    Command("study serve", study.StudyServeConfig, "study.serve",
+            "serve a study to its participants, and keep their answers",
+            "reposer study serve pack=study"),
     Command("train inpainter", training.TrainInpainterConfig, "train",
             "train f, which completes the texture of a photograph",
             "reposer train inpainter catalog=world held_out=test out=inpainter"),
@@ -123,7 +130,7 @@ def _main(arguments: list[str]) -> int:
     run: Callable[..., int] = import_module(f"pipelines.{command.module}").run
     if "--dry-run" not in flags:
         return run(config)
-    if not isinstance(config, schema.Run):
+    if "dry" not in inspect.signature(run).parameters:
         raise UsageError(f"{command.words} has no --dry-run")
     return run(config, dry=True)
 

@@ -1,0 +1,1 @@
+"""User studies: designs, pages, and the statistics of preferences."""
