@@ -1,0 +1,1 @@
+"""User studies: their statistics and their report."""

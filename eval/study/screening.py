@@ -1,0 +1,62 @@
+"""Whose answers count: a rule stated beforehand, and what it says of each participant."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+FEW = 10  # answers below which nobody is called one-sided
+
+
+class Rule(NamedTuple):
+    """When a participant's answers are left out."""
+
+    sentinels: float = 0.8  # a smaller share of the sentinel trials answered right
+    seconds: float = 1.0  # a smaller median time an answer
+    one_side: float = 0.95  # a greater share of answers at one and the same place
+
+    def __str__(self) -> str:
+        return (
+            f"fewer than {self.sentinels:.0%} of the sentinel trials right, a median below "
+            f"{self.seconds:g} s an answer, or more than {self.one_side:.0%} of at least {FEW} "
+            "answers at one place"
+        )
+
+
+def screen(answers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """A row a participant, by name, with what the rule looks at.
+
+    `answers` has participant, role, choice, answer (the right place; NaN where there is none) and
+    seconds (NaN where unknown). Returns participant, answers, sentinels, sentinels_right, seconds
+    (the median), one_side (the share at the place used most) and excluded: the reasons, or "".
+    What was not measured excludes nobody.
+    """
+    rows = [_judge(str(who), mine, rule) for who, mine in answers.groupby("participant")]
+    return pd.DataFrame(rows, columns=list(_Screened._fields))
+
+
+class _Screened(NamedTuple):
+    participant: str
+    answers: int
+    sentinels: int
+    sentinels_right: int
+    seconds: float
+    one_side: float
+    excluded: str
+
+
+def _judge(participant: str, mine: pd.DataFrame, rule: Rule) -> _Screened:
+    main, sentinels = mine[mine["role"] == "main"], mine[mine["role"] == "sentinel"]
+    right = int((sentinels["choice"] == sentinels["answer"]).sum())
+    timed = main["seconds"].dropna()
+    median = float(timed.median()) if len(timed) else np.nan
+    one_side = float(main["choice"].value_counts(normalize=True).max()) if len(main) else np.nan
+    reasons = []
+    if right < rule.sentinels * len(sentinels):
+        reasons.append(f"{right} of {len(sentinels)} sentinel trials right")
+    if median < rule.seconds:
+        reasons.append(f"median {median:.2f} s an answer")
+    if len(main) >= FEW and one_side > rule.one_side:
+        reasons.append(f"{one_side:.0%} of {len(main)} answers at one place")
+    return _Screened(participant, len(main), len(sentinels), right, median, one_side,
+                     "; ".join(reasons))  # fmt: skip
