@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import schema
+from configs import schema, study
 from pipelines.stopping import Stopped
 
 
@@ -43,6 +43,12 @@ COMMANDS = [
     Command("synthesize", schema.SynthesizeConfig, "synthesize",
             "make a catalog of the sample world: dressed bodies with exact UV maps",
             "reposer synthesize items=100 views=4 size=256 seed=0 out=world"),
+    Command("study build", study.StudyBuildConfig, "study.build",
+            "make an A/B user study of runs: a balanced design, pages, blinded pictures",
+            "reposer study build runs=[ours,theirs] catalog=catalog participants=20 out=study"),
+    Command("study serve", study.StudyServeConfig, "study.serve",
+            "serve a study to its participants, and keep their answers",
+            "reposer study serve pack=study"),
     Command("checkpoint import", schema.CheckpointImportConfig, "checkpoint",
             "turn the authors' inpainter.pth and refiner.pth into a checkpoint",
             "reposer checkpoint import inpainter=inpainter.pth refiner=refiner.pth out=checkpoint"),

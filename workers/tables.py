@@ -148,6 +148,57 @@ SCHEMAS: dict[str, pa.Schema] = {
         ],
         interval="95 %, bootstrap over items",
     ),
+    # The key of a study: a row a question of a participant. The pack holds none of it but the ids.
+    "trials": _schema(
+        [
+            pa.field("trial_id", pa.string(), nullable=False),
+            pa.field("slot", pa.int32(), nullable=False),
+            pa.field("position", pa.int32(), nullable=False),
+            pa.field(
+                "role",
+                pa.string(),
+                nullable=False,
+                metadata={"values": "practice | main | repeat | sentinel"},
+            ),
+            pa.field(
+                "question", pa.string(), nullable=False, metadata={"values": "pick | real_or_fake"}
+            ),
+            pa.field("pair_id", pa.string(), nullable=False),
+            pa.field("item_id", pa.string(), nullable=False),
+            pa.field("options", pa.list_(pa.string()), nullable=False),
+            pa.field("answer", pa.int8()),
+            pa.field("repeat_of", pa.string()),
+        ],
+        slot="the participant's number, from 0",
+        options="the method at each place, left to right; target is the photograph, damaged a "
+        "spoiled picture; real_or_fake shows one picture",
+        answer="the right place, where there is one; real_or_fake: 0 real, 1 fake",
+    ),
+    # Which file of the pack shows what; source, target and damaged stand among the methods.
+    "pictures": _schema(
+        [
+            pa.field("pair_id", pa.string(), nullable=False),
+            pa.field("method", pa.string(), nullable=False),
+            pa.field("file", pa.string(), nullable=False),
+            pa.field("width", pa.int32(), nullable=False),
+            pa.field("height", pa.int32(), nullable=False),
+        ],
+        file="name below pack/images/",
+    ),
+    "responses": _schema(
+        [
+            pa.field("trial_id", pa.string(), nullable=False),
+            pa.field("participant", pa.string(), nullable=False),
+            pa.field("choice", pa.int8(), nullable=False),
+            pa.field("seconds", pa.float64()),
+            pa.field("answered_at", pa.timestamp("ms", tz="UTC")),
+            pa.field(
+                "source", pa.string(), nullable=False, metadata={"values": "server | pack | mturk"}
+            ),
+        ],
+        choice="the place chosen, from 0 at the left; real_or_fake: 0 real, 1 fake",
+        seconds="from the pictures' showing to the answer",
+    ),
 }
 
 

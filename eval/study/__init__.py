@@ -1,1 +1,1 @@
-"""User studies: their statistics and their report."""
+"""User studies: designs, pages, and the statistics of preferences."""
