@@ -75,8 +75,10 @@ def _fit(sets: np.ndarray, picked: np.ndarray, participant: np.ndarray, item: np
     theta = minimize(loss, start, jac=gradient, hess=hessian, method="Newton-CG",
                      options={"xtol": 1e-10}).x  # fmt: skip
     theta -= theta.mean()
-    # The likelihood says nothing of the scores' sum: the pseudo-inverse keeps it at 0.
-    influence = (picked - softmax(utilities(theta), axis=1)) @ np.linalg.pinv(hessian(theta))
+    # The likelihood says nothing of the scores' sum, so its Hessian has no inverse; with 1 added
+    # everywhere it has, and residuals, whose rows sum to 0, do not notice.
+    residuals = picked - softmax(utilities(theta), axis=1)
+    influence = residuals @ np.linalg.inv(hessian(theta) + 1)
     return theta, spreads(influence, participant, item)["two_way"]
 
 

@@ -100,7 +100,8 @@ def _wilson(share: float, spread: Spread) -> Interval:
     n = share * (1 - share) / variance if variance else spread.clusters
     middle = share + t**2 / (2 * n)
     half = t * np.sqrt(share * (1 - share) / n + (t / (2 * n)) ** 2)
-    return Interval(float((middle - half) / (1 + t**2 / n)), float((middle + half) / (1 + t**2 / n)))
+    whole = 1 + t**2 / n
+    return Interval(float((middle - half) / whole), float((middle + half) / whole))
 
 
 def _quantile(freedom: float) -> float:

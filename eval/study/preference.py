@@ -6,8 +6,8 @@ of real_or_fake, 0 is real and 1 fake). A question is about the methods that it 
 them, the best of a set, or one that may pass for real.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,15 +47,15 @@ class Preference(NamedTuple):
             else f"{self.method_a} was preferred over {self.method_b}" if self.method_b
             else f"{self.method_a} was picked as the best of {len(self.options)}"
         )  # fmt: skip
-        many = f"{s.n} answers ({s.participants} participants, {s.items} items)"
+        of = f"({s.n} answers, {s.participants} participants, {s.items} items)"
         if np.isnan(s.two_way.low):
-            return f"{what} in {s.share:.1%} of {many}; of one participant or item: no interval"
+            return f"{what} in {percent(s.share)} of answers, of too few to have an interval {of}"
         low, high = (f"{100 * bound:.1f}" for bound in s.two_way)
-        return f"{what} in {percent(s.share)} of {many}, 95 % interval {low}-{high}"
+        return f"{what} in {percent(s.share)} of answers, 95 % interval {low}-{high} {of}"
 
 
 class Side(NamedTuple):
-    """How often a place was chosen among trials of as many places; balanced designs expect 1 / k."""
+    """How often a place was chosen of trials of so many; a balanced design expects 1 / places."""
 
     places: int
     place: int  # from the left, 0 is the first
@@ -67,40 +67,56 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+class Question(NamedTuple):
+    """What trials ask, whatever the places: `options` in the study's order, and the answers."""
+
+    kind: str  # pick, real_or_fake
+    options: tuple[str, ...]
+    answers: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """Whom it is about."""
+        first, *others = self.options
+        return f"{first} against {', '.join(others)}" if others else f"{first}, real or fake"
+
+    def label(self, method: str) -> str:
+        """The answer that counts for a method; see `votes`."""
+        return REAL if self.kind == REAL_OR_FAKE else method
+
+
+def questions(answers: pd.DataFrame, order: Sequence[str]) -> list[Question]:
+    """Answers by question; methods in `order`, others after them by name."""
+    rank = {method: k for k, method in enumerate(order)}
+
+    def key(method: str) -> tuple[int, str]:
+        return rank.get(method, len(rank)), method
+
+    shown = answers["options"].map(lambda options: tuple(sorted(options, key=key)))
+    groups: dict[Any, pd.DataFrame] = dict(iter(answers.groupby([answers["question"], shown])))
+    ordered = sorted(groups, key=lambda g: (g[0], [key(method) for method in g[1]]))
+    return [Question(kind, options, groups[kind, options]) for kind, options in ordered]
+
+
 def preferences(answers: pd.DataFrame, order: Sequence[str]) -> list[Preference]:
-    """Every question's figures; methods in `order`, others after them by name."""
+    """Every question's figures: of two methods for the first, else for each."""
     found = []
-    for question, options, group in _questions(answers, order):
-        labels = _labels(group)
-        table = votes(group)
+    for question in questions(answers, order):
+        kind, options, group = question
+        labels, table = _labels(group), votes(group)
         alpha = krippendorff_alpha(table.to_numpy())
         two = len(options) == 2
+        chance = 1 / max(2, len(options))
         for method in options[:1] if two else options:
-            label = REAL if question == REAL_OR_FAKE else method
-            chosen = (labels == label).to_numpy()
+            chosen = (labels == question.label(method)).to_numpy()
             share = share_of(chosen, group["participant"].to_numpy(), group["item_id"].to_numpy())
-            chance = 1 / max(2, len(options))
             p = binomtest(int(chosen.sum()), len(chosen), chance).pvalue
-            ahead = lead(table, label)
+            ahead = lead(table, question.label(method))
             found.append(Preference(
-                question, method, options[1] if two else None, options, chance, share, float(p),
+                kind, method, options[1] if two else None, options, chance, share, float(p),
                 int((ahead > 0).sum()), int((ahead < 0).sum()), int((ahead == 0).sum()), alpha,
             ))  # fmt: skip
     return found
-
-
-def _questions(
-    answers: pd.DataFrame, order: Sequence[str]
-) -> Iterator[tuple[str, tuple[str, ...], pd.DataFrame]]:
-    """Answers by question and what it shows, whatever the places."""
-    place = {method: k for k, method in enumerate(order)}
-
-    def ordered(options: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted(options, key=lambda m: (place.get(m, len(place)), m)))
-
-    shown = answers["options"].map(ordered)
-    for (question, options), group in answers.groupby([answers["question"], shown]):
-        yield str(question), tuple(options), group  # type: ignore[arg-type]
 
 
 def votes(group: pd.DataFrame) -> pd.DataFrame:

@@ -17,9 +17,9 @@ class Rule(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"fewer than {self.sentinels:.0%} of the sentinel trials right, a median below "
-            f"{self.seconds:g} s an answer, or more than {self.one_side:.0%} of at least {FEW} "
-            "answers at one place"
+            f"fewer than {100 * self.sentinels:g} % of the sentinel trials right, a median below "
+            f"{self.seconds:g} s an answer, or more than {100 * self.one_side:g} % of at least "
+            f"{FEW} answers at one place"
         )
 
 
@@ -57,6 +57,6 @@ def _judge(participant: str, mine: pd.DataFrame, rule: Rule) -> _Screened:
     if median < rule.seconds:
         reasons.append(f"median {median:.2f} s an answer")
     if len(main) >= FEW and one_side > rule.one_side:
-        reasons.append(f"{one_side:.0%} of {len(main)} answers at one place")
+        reasons.append(f"{100 * one_side:.0f} % of {len(main)} answers at one place")
     return _Screened(participant, len(main), len(sentinels), right, median, one_side,
                      "; ".join(reasons))  # fmt: skip

@@ -1,0 +1,37 @@
+"""The pairs that a method won and lost most clearly, with their pictures."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from eval.evaluation_page import Gallery, Shown
+from eval.study.preference import Question, lead, votes
+from pipelines.evaluation_report import thumbnail
+from pipelines.study.pack import Pack
+
+EACH = 6  # pairs a gallery
+
+
+def wins_and_losses(pack: Pack, questions: Sequence[Question]) -> list[Gallery]:
+    """Two galleries a question, of its first method."""
+    galleries = []
+    for question in questions:
+        table = votes(question.answers)
+        ahead = lead(table, question.label(question.options[0])).sort_values(kind="stable")
+        for what, rows in (("wins", ahead[ahead > 0].iloc[::-1]), ("losses", ahead[ahead < 0])):
+            shown = [
+                _shown(pack, str(pair), table.loc[pair], question.options)
+                for pair in rows.index[:EACH]
+            ]
+            galleries.append(Gallery(f"Clearest {what}: {question.title}", shown))
+    return galleries
+
+
+def _shown(pack: Pack, pair: str, given: pd.Series, options: tuple[str, ...]) -> Shown:
+    pictures = []
+    for method in dict.fromkeys(("source", "target", *options)):
+        pixels = pack.picture(pair, method)
+        if pixels is not None:
+            pictures.append((method, thumbnail(pixels)))
+    value = ", ".join(f"{label} {n}" for label, n in given.items())
+    return Shown(f"of {given.sum()} answers · {pair}", value, pictures)
