@@ -101,7 +101,8 @@ def _wilson(share: float, spread: Spread) -> Interval:
     middle = share + t**2 / (2 * n)
     half = t * np.sqrt(share * (1 - share) / n + (t / (2 * n)) ** 2)
     whole = 1 + t**2 / n
-    return Interval(float((middle - half) / whole), float((middle + half) / whole))
+    low, high = float((middle - half) / whole), float((middle + half) / whole)
+    return Interval(min(low, share), max(high, share))  # where rounding would leave out 0 or 1
 
 
 def _quantile(freedom: float) -> float:

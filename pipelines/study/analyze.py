@@ -17,7 +17,7 @@ from pipelines.execute import OK
 from pipelines.runs import RunError
 from pipelines.study.answers import Answers, read_answers
 from pipelines.study.galleries import wins_and_losses
-from pipelines.study.pack import Pack, open_pack
+from pipelines.study.key import Key, open_key
 from workers.storage import Store
 from workers.tables import SCHEMAS, parquet_bytes
 
@@ -31,9 +31,9 @@ def run(config: StudyAnalyzeConfig) -> int:
     store = Store(config.out)
     if strangers := [file.name for file in store.list() if file.name not in OURS]:
         raise RunError(f"{store.url} is not empty ({strangers[0]}); use another out=")
-    pack = open_pack(config.pack) if config.pack else None
-    answers = read_answers(config, pack.trials if pack else None)
-    order = _order(config, pack, answers)
+    key = open_key(config.pack) if config.pack else None
+    answers = read_answers(config, key.trials if key else None)
+    order = _order(config, key, answers)
     rule = Rule(**config.exclude.model_dump())
     screened = screen(answers.frame, rule)
     kept = answers.frame[~answers.frame["participant"].isin(_excluded(screened))]
@@ -50,20 +50,20 @@ def run(config: StudyAnalyzeConfig) -> int:
     store.put(MARKDOWN, markdown(report).encode())
     main = kept[kept["role"] == "main"]
     mine = [question for question in questions(main, order) if question.options[0] == order[0]]
-    galleries = wins_and_losses(pack, mine) if pack else []
+    galleries = wins_and_losses(key, mine) if key else []
     shares = {question.title: _shares(question) for question in mine}
     store.put(PAGE, page(store.url, report, shares, galleries).encode())
     _tell(store, report)
     return OK
 
 
-def _order(config: StudyAnalyzeConfig, pack: Pack | None, answers: Answers) -> list[str]:
+def _order(config: StudyAnalyzeConfig, key: Key | None, answers: Answers) -> list[str]:
     """The methods that were shown, the one whose preference is told first."""
     main = answers.frame[answers.frame["role"] == "main"]
     shown = sorted({method for options in main["options"] for method in options})
     if config.method and config.method not in shown:
         raise RunError(f"method={config.method} was not shown (methods: {', '.join(shown)})")
-    known = pack.methods if pack else []
+    known = key.methods if key else []
     order = [*([config.method] if config.method else []), *known, *shown]
     return [method for method in dict.fromkeys(order) if method in shown]
 

@@ -7,12 +7,12 @@ import pandas as pd
 from eval.evaluation_page import Gallery, Shown
 from eval.study.preference import Question, lead, votes
 from pipelines.evaluation_report import thumbnail
-from pipelines.study.pack import Pack
+from pipelines.study.key import Key
 
 EACH = 6  # pairs a gallery
 
 
-def wins_and_losses(pack: Pack, questions: Sequence[Question]) -> list[Gallery]:
+def wins_and_losses(key: Key, questions: Sequence[Question]) -> list[Gallery]:
     """Two galleries a question, of its first method."""
     galleries = []
     for question in questions:
@@ -20,17 +20,17 @@ def wins_and_losses(pack: Pack, questions: Sequence[Question]) -> list[Gallery]:
         ahead = lead(table, question.label(question.options[0])).sort_values(kind="stable")
         for what, rows in (("wins", ahead[ahead > 0].iloc[::-1]), ("losses", ahead[ahead < 0])):
             shown = [
-                _shown(pack, str(pair), table.loc[pair], question.options)
+                _shown(key, str(pair), table.loc[pair], question.options)
                 for pair in rows.index[:EACH]
             ]
             galleries.append(Gallery(f"Clearest {what}: {question.title}", shown))
     return galleries
 
 
-def _shown(pack: Pack, pair: str, given: pd.Series, options: tuple[str, ...]) -> Shown:
+def _shown(key: Key, pair: str, given: pd.Series, options: tuple[str, ...]) -> Shown:
     pictures = []
     for method in dict.fromkeys(("source", "target", *options)):
-        pixels = pack.picture(pair, method)
+        pixels = key.picture(pair, method)
         if pixels is not None:
             pictures.append((method, thumbnail(pixels)))
     value = ", ".join(f"{label} {n}" for label, n in given.items())
