@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.schema import Frozen, ImageFormat, Url
+from configs.schema import Frozen, Url
 
 Comparison = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -65,13 +65,12 @@ class StudyBuildConfig(Frozen):
         default=None,
         description="most pixels of a picture's longer side (default: the weakest method's)",
     )
-    image: ImageFormat = Field(
-        default=ImageFormat(format="png"), description="encoding of the pictures"
+    image: Literal["png", "jpeg", "webp"] = Field(
+        default="png", description="file format of the pictures: png loses nothing"
     )
     prompt: str | None = Field(default=None, description="the question (default: by its kind)")
     consent: str = Field(
-        default="I take part of my own will and may stop at any time. My answers are recorded "
-        "without my name and used to compare methods that make pictures.",
+        default="I take part freely, and my answers are recorded without my name.",
         description="what a participant agrees to",
     )
     mturk_base: str = Field(

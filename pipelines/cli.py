@@ -1,6 +1,7 @@
 """The command line: `reposer COMMAND [--config FILE] [dotted.key=value ...]`."""
 
 import difflib
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -120,7 +121,7 @@ def _main(arguments: list[str]) -> int:
     run: Callable[..., int] = import_module(f"pipelines.{command.module}").run
     if "--dry-run" not in flags:
         return run(config)
-    if not isinstance(config, schema.Run):
+    if "dry" not in inspect.signature(run).parameters:
         raise UsageError(f"{command.words} has no --dry-run")
     return run(config, dry=True)
 

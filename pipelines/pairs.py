@@ -43,13 +43,13 @@ def find_pairs(config: EvaluateConfig) -> Pairs:
             raise RunError("split= lists pairs by name; the images of side_by_side are numbered")
         return _of_side_by_side(config.side_by_side)
     if config.strips:
-        names = _images(config.strips)
+        names = image_names(config.strips)
         pairs, inputs = strips(names, canonical_key), {"strips": _fingerprint(config.strips)}
         keys = _keys(config.method or _name(config.strips), pairs)
     else:
         assert config.generated
         assert config.reference
-        names, references = _images(config.generated), _images(config.reference)
+        names, references = image_names(config.generated), image_names(config.reference)
         pairs = pair_folders(names, references, canonical_key)
         inputs = {side: _fingerprint(url) for side, url in
                   (("generated", config.generated), ("reference", config.reference))}  # fmt: skip
@@ -60,7 +60,7 @@ def find_pairs(config: EvaluateConfig) -> Pairs:
 
 def _of_renders(config: EvaluateConfig, url: str, catalog_url: str, split: Split | None) -> Pairs:
     """Renders whose pose is a photograph of their source's item."""
-    plan, catalog = _finished_renders(url), Catalog(catalog_url)
+    plan, catalog = finished_renders(url), Catalog(catalog_url)
     method = config.method or plan.identity["model"]["name"]
     ids, of = catalog.images.ids.to_pylist(), catalog.images.column("item_id").to_pylist()
     items = dict(zip(ids, of, strict=True))
@@ -75,8 +75,8 @@ def _of_renders(config: EvaluateConfig, url: str, catalog_url: str, split: Split
         elif split is None and all(theirs) and theirs[0] != theirs[1]:
             excluded[OTHER_ITEM] += 1
         else:
-            pair_id = f"{_spelled(source)}__{_spelled(pose)}"
-            item = theirs[1] or _spelled(pose)
+            pair_id = f"{spelled(source)}__{spelled(pose)}"
+            item = theirs[1] or spelled(pose)
             keys.append(ScoreKey(pair_id, method, item, source, f"{source}__{pose}", pose))
     if not keys:
         why = "; ".join(f"{n} {reason}" for reason, n in excluded.items())
@@ -90,7 +90,8 @@ def _of_renders(config: EvaluateConfig, url: str, catalog_url: str, split: Split
     return Pairs(chosen, inputs, excluded + left_out, split_id, overlap(plan, chosen))
 
 
-def _finished_renders(url: str) -> Plan:
+def finished_renders(url: str) -> Plan:
+    """The plan of a finished run of render; RunError where there is none."""
     store = Store(url)
     plan = read_plan(store)
     if plan.command != "render":
@@ -101,7 +102,7 @@ def _finished_renders(url: str) -> Plan:
 
 
 def _of_side_by_side(url: str) -> Pairs:
-    names = _images(url)
+    names = image_names(url)
     sources = {PurePosixPath(n).stem.removesuffix("_source"): n for n in names
                if PurePosixPath(n).stem.endswith("_source")}  # fmt: skip
     keys = [
@@ -146,12 +147,13 @@ def _listed(
     return chosen, left_out
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
     """DeepFashion's names in one spelling, so that runs of other tools' images compare."""
     return canonical_key(name) if item_id(name) else name
 
 
-def _images(url: str) -> list[str]:
+def image_names(url: str) -> list[str]:
+    """The names of a folder's images, those below it included; RunError where there are none."""
     names = [file.name for file in Store(url).list() if _IMAGE.search(file.name)]
     if not names:
         raise RunError(f"{url}: no images there (.jpg, .png, .webp)")

@@ -185,16 +185,8 @@ def open_run(store: Store, plan: Plan) -> Plan:
     if written.command != plan.command:
         raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
     if written.hash != plan.hash:
-        old = _flat(written.identity)
-        new = _flat(plan.identity)
-        differences = [
-            f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
-            for key in sorted(old | new)
-            if old.get(key) != new.get(key)
-        ]
-        raise RunError(
-            f"{store.url} holds another run ({'; '.join(differences)}); use another out="
-        )
+        found = differences(written.identity, plan.identity)
+        raise RunError(f"{store.url} holds another run ({found}); use another out=")
     return written
 
 
@@ -272,6 +264,16 @@ def versions() -> dict[str, str]:
     """The software that made a run."""
     packages = {name: version(name) for name in ("reposer", "ray", "torch", "pyarrow", "numpy")}
     return {"python": platform.python_version(), **packages}
+
+
+def differences(there: dict[str, Any], now: dict[str, Any]) -> str:
+    """What differs between two identities, by key."""
+    old, new = _flat(there), _flat(now)
+    return "; ".join(
+        f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    )
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -28,6 +28,10 @@ class Pictures(NamedTuple):
 class Album(Protocol):
     """The pictures of an input, for several threads at once."""
 
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """The generated image, (H, W, 3) uint8; errors as in `pair`."""
+        ...
+
     def pair(self, key: ScoreKey) -> Pictures:
         """A pair's pictures; raises what becomes its error_type where one is missing or bad."""
         ...
@@ -53,12 +57,15 @@ class FolderAlbum:
     """Generated images in one folder, photographs in another (or the same); names are files."""
 
     def __init__(self, generated: str, reference: str):
-        self.generated, self.reference = Store(generated), Store(reference)
+        self.images, self.reference = Store(generated), Store(reference)
+
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """A file."""
+        return _picture(self.images, _generated(key))
 
     def pair(self, key: ScoreKey) -> Pictures:
         """Two files."""
-        generated = _picture(self.generated, _generated(key))
-        return Pictures(generated, _picture(self.reference, key.reference), None)
+        return Pictures(self.generated(key), _picture(self.reference, key.reference), None)
 
     def source(self, key: ScoreKey) -> np.ndarray | None:
         """A file beside the references."""
@@ -70,6 +77,10 @@ class StripAlbum:
 
     def __init__(self, url: str):
         self.store = Store(url)
+
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """A panel."""
+        return split_strip(_picture(self.store, _generated(key)))["generated"]
 
     def pair(self, key: ScoreKey) -> Pictures:
         """Two panels."""
@@ -89,14 +100,18 @@ class RenderAlbum:
         self.catalog, self.body = Catalog(catalog), body
         self.lock = Lock()  # tables are not for several threads; decoding, the most work, is
 
-    def pair(self, key: ScoreKey) -> Pictures:
-        """A row of the run, the photograph of its pose, and where its UV map is defined."""
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """A row of the run."""
         row = self._read(lambda: self.renders.row(_generated(key)))
         if row["status"] != "ok":
             raise RenderFailed(f"{row['error_type']}: {row['error_message']}")
+        return decode(image_bytes(row) or b"", MAX_PIXELS)
+
+    def pair(self, key: ScoreKey) -> Pictures:
+        """A row of the run, the photograph of its pose, and where its UV map is defined."""
+        generated = self.generated(key)
         reference = self._read(lambda: self.catalog.photograph_file(key.reference))
         body = self._read(lambda: self.catalog.body(key.reference)) if self.body else None
-        generated = decode(image_bytes(row) or b"", MAX_PIXELS)
         return Pictures(generated, decode(reference, MAX_PIXELS), body)
 
     def source(self, key: ScoreKey) -> np.ndarray | None:

@@ -1,0 +1,170 @@
+"""The methods of a study and the pairs that all of them made, from whatever holds them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+
+from configs.schema import EvaluateConfig
+from configs.study import StudyBuildConfig
+from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
+from pipelines.pairs import find_pairs, finished_renders, image_names, spelled
+from pipelines.runs import PLAN, RunError, fingerprint
+from workers.catalog import Catalog
+from workers.errors import RowError
+from workers.names import canonical_key, elided, item_id
+from workers.pairs import Album, FolderAlbum, RenderAlbum, open_album
+from workers.rows import ScoreKey
+from workers.storage import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method's images: which pairs it made, and where they are read."""
+
+    name: str
+    keys: dict[str, ScoreKey]  # by pair id
+    album: Album
+    inputs: dict[str, str]  # fingerprints
+    failed: int = 0  # pairs whose render is a failed row
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a study is made of."""
+
+    methods: dict[str, Method]
+    pairs: list[str]  # that every method made, sorted
+    items: dict[str, str]  # by pair
+    left_out: Counter[str]  # pairs, by reason
+
+    def pictures(self, pair_id: str, above: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """The pictures of a pair, (H, W, 3) uint8, by method; `above` names target and source.
+
+        RunError, naming the picture, where one is missing or bad.
+        """
+        shown = {m.name: _loaded(m, pair_id, m.album.generated) for m in self.methods.values()}
+        first = next(iter(self.methods.values()))
+        if TARGET in above:
+            shown[TARGET] = _loaded(first, pair_id, lambda key: first.album.pair(key).reference)
+        if SOURCE in above:
+            sources = (_loaded(m, pair_id, m.album.source) for m in self.methods.values())
+            source = next((pixels for pixels in sources if pixels is not None), None)
+            if source is None:
+                raise RunError(f"no source photograph of {elided(pair_id)} is known: give "
+                               "show_source=false")  # fmt: skip
+            shown[SOURCE] = source
+        return shown
+
+
+def needs_truth(config: StudyBuildConfig) -> bool:
+    """Whether the study shows ground truth, so that every pair must have one."""
+    return config.show_target or config.question == REAL_OR_FAKE
+
+
+def find_methods(config: StudyBuildConfig) -> dict[str, Method]:
+    """A config's methods by name, in its order; RunError, one line, where there is no sense."""
+    if config.side_by_side:
+        found = _of_side_by_side(config, config.side_by_side)
+    else:
+        names = config.methods or (None,) * len(config.runs)
+        if len(names) != len(config.runs):
+            raise RunError(f"methods= names {len(names)} methods of {len(config.runs)} runs")
+        found = [_of_run(config, url, name) for url, name in zip(config.runs, names, strict=True)]
+    methods = {method.name: method for method in found}
+    if len(methods) < len(found):
+        twice = Counter(method.name for method in found).most_common(1)[0][0]
+        raise RunError(f"two runs are named {twice}: name them by methods=[A,B]")
+    if taken := methods.keys() & {TARGET, SOURCE, DAMAGED}:
+        raise RunError(f"a method cannot be named {taken.pop()}: name it by methods=")
+    return methods
+
+
+def join(methods: dict[str, Method]) -> Material:
+    """The pairs that all of these methods made; RunError where there is none."""
+    shared = set.intersection(*(set(method.keys) for method in methods.values()))
+    if not shared:
+        some = ", ".join(
+            f"{m.name} has {elided(min(m.keys), 60) if m.keys else 'none'}"
+            for m in methods.values()
+        )
+        raise RunError(f"the methods share no pair (for example {some})")
+    left_out = Counter({f"whose render by {m.name} failed": m.failed for m in methods.values()})
+    for method in methods.values():
+        left_out[f"of {method.name} that another method lacks"] = len(method.keys) - len(shared)
+    first = next(iter(methods.values()))
+    items = {pair: first.keys[pair].item_id for pair in shared}
+    return Material(methods, sorted(shared), items, +left_out)
+
+
+def _of_side_by_side(config: StudyBuildConfig, url: str) -> list[Method]:
+    evaluate = EvaluateConfig(side_by_side=url, out=config.out)
+    pairs, album = find_pairs(evaluate), open_album(evaluate, body=False)
+    by_method: dict[str, dict[str, ScoreKey]] = {}
+    for key in pairs.keys:
+        by_method.setdefault(key.method, {})[key.pair_id] = key
+    wanted = config.methods or tuple(by_method)
+    if strangers := [name for name in wanted if name not in by_method]:
+        raise RunError(f"{url} has no method {strangers[0]} ({', '.join(by_method)})")
+    return [Method(name, by_method[name], album, pairs.inputs) for name in wanted]
+
+
+def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
+    if Store(url).exists(PLAN):
+        return _of_renders(config, url, name)
+    name = name or PurePosixPath(url).name
+    if config.reference is None and needs_truth(config):
+        raise RunError(f"{url} holds no run of render: give reference=, the folder of the "
+                       "photographs, or show_target=false")  # fmt: skip
+    if config.reference:
+        evaluate = EvaluateConfig(
+            generated=url, reference=config.reference, method=name, out=config.out
+        )
+        found = find_pairs(evaluate)
+        keys = {key.pair_id: key for key in found.keys}
+        return Method(name, keys, open_album(evaluate, body=False), found.inputs)
+    alone = [ScoreKey(canonical_key(n), name, item_id(n) or canonical_key(n), None, n, n)
+             for n in image_names(url)]  # fmt: skip
+    return Method(name, {key.pair_id: key for key in alone}, FolderAlbum(url, url),
+                  {"generated": fingerprint(Store(url))})  # fmt: skip
+
+
+def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
+    """A run of render; pairs of two items, which have no ground truth, where none is needed."""
+    plan = finished_renders(url)
+    if config.catalog is None:
+        raise RunError(f"{url} is a run of render: give catalog=, where its photographs lie")
+    name = name or plan.identity["model"]["name"]
+    if needs_truth(config):
+        found = find_pairs(
+            EvaluateConfig(renders=url, catalog=config.catalog, method=name, out=config.out)
+        )
+        keys, inputs = found.keys, found.inputs
+    else:
+        images = Catalog(config.catalog).images
+        items = dict(zip(images.ids.to_pylist(), images.column("item_id").to_pylist(), strict=True))
+        keys = [
+            ScoreKey(f"{spelled(str(source))}__{spelled(str(pose))}", str(name),
+                     items.get(source) or item_id(str(source)) or spelled(str(source)),
+                     source, f"{source}__{pose}", str(pose))
+            for source, pose in plan.keys if source != pose
+        ]  # fmt: skip
+        inputs = {"renders": fingerprint(Store(url), "renders")}
+    album = RenderAlbum(url, config.catalog, body=False)
+    statuses = zip(album.renders.ids.to_pylist(), album.renders.column("status").to_pylist(),
+                   strict=True)  # fmt: skip
+    ok = {render for render, status in statuses if status == "ok"}
+    good = {key.pair_id: key for key in keys if key.generated in ok}
+    return Method(str(name), good, album, inputs, len(keys) - len(good))
+
+
+def _loaded(method: Method, pair_id: str, load: Callable[[ScoreKey], T]) -> T:
+    try:
+        return load(method.keys[pair_id])
+    except RowError as error:
+        raise RunError(f"{method.name}, pair {elided(pair_id)}: {error}") from error
