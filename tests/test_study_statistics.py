@@ -213,8 +213,9 @@ def test_side_bias_is_of_places_not_methods() -> None:
 
 def test_consistency_is_of_methods_not_places() -> None:
     first = frame([("p", "pick", "i", ("a", "b"), 0), ("q", "pick", "i", ("a", "b"), 0)])
-    again = first.assign(options=pd.Series([("b", "a")] * 2), choice=[1, 0], repeat_of=first["trial_id"],
-                         trial_id=["r0", "r1"])  # fmt: skip
+    swapped = pd.Series([("b", "a")] * 2)
+    again = first.assign(options=swapped, choice=[1, 0], repeat_of=first["trial_id"])
+    again["trial_id"] = ["r0", "r1"]
     share = consistency(first, again)
     assert share
     assert (share.n, share.share) == (2, 0.5)
