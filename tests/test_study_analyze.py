@@ -222,6 +222,7 @@ def test_reports_agree(study: Path, responses: pd.DataFrame, tmp_path: Path) -> 
         assert headline["sentence"] == sentence
         assert all(sentence in text for text in texts)
     assert report["analyses"][0]["consistency"]["share"] == 1
+    assert not any("p00" in text for text in [*texts, json.dumps(report)])  # no one's id
     again = analyze(tmp_path / "out", f"answers={answers}", f"pack={study}")  # over its own
     pd.testing.assert_frame_equal(rows, again)
 

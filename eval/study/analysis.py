@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from eval.study.bradley_terry import Score, scores
+from eval.study.design import MAIN, PICK, REPEAT
 from eval.study.intervals import Share
 from eval.study.preference import (
-    REAL_OR_FAKE,
     Preference,
     Side,
     consistency,
@@ -54,14 +54,14 @@ class Analysis:
 
 def analyse(answers: pd.DataFrame, order: Sequence[str], exclusion: str) -> Analysis:
     """Figures of answers of every role (see `eval.study.preference`), at least one of them main."""
-    main, repeats = answers[answers["role"] == "main"], answers[answers["role"] == "repeat"]
+    main, repeats = answers[answers["role"] == MAIN], answers[answers["role"] == REPEAT]
     ranked, why = _scores(main)
     return Analysis(exclusion, preferences(main, order), ranked, why, sides(main),
                     consistency(main, repeats))  # fmt: skip
 
 
 def _scores(main: pd.DataFrame) -> tuple[list[Score], str]:
-    picks = main[main["question"] != REAL_OR_FAKE]
+    picks = main[main["question"] == PICK]
     if len({method for options in picks["options"] for method in options}) < 3:
         return [], NO_SCORES
     chosen = [o[c] for o, c in zip(picks["options"], picks["choice"], strict=True)]

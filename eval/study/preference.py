@@ -14,9 +14,10 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from eval.study.agreement import krippendorff_alpha
+from eval.study.design import PICK, REAL_OR_FAKE
 from eval.study.intervals import Share, share_of
 
-REAL_OR_FAKE, REAL = "real_or_fake", "real"
+REAL, FAKE = "real", "fake"  # what may be said of one picture
 
 
 class Preference(NamedTuple):
@@ -135,7 +136,7 @@ def _labels(answers: pd.DataFrame) -> pd.Series:
     """What each answer says: the method chosen, or real or fake."""
     return pd.Series(
         [
-            (REAL, "fake")[choice] if question == REAL_OR_FAKE else options[choice]
+            (REAL, FAKE)[choice] if question == REAL_OR_FAKE else options[choice]
             for question, options, choice in zip(
                 answers["question"], answers["options"], answers["choice"], strict=True
             )
@@ -147,7 +148,7 @@ def _labels(answers: pd.DataFrame) -> pd.Series:
 
 def sides(answers: pd.DataFrame) -> list[Side]:
     """Of trials of two and more places: how often each place was chosen."""
-    picks = answers[answers["question"] != REAL_OR_FAKE]
+    picks = answers[answers["question"] == PICK]
     found = []
     for places, group in picks.groupby(picks["options"].map(len)):
         who, what = group["participant"].to_numpy(), group["item_id"].to_numpy()

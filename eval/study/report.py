@@ -11,6 +11,7 @@ from eval.evaluation_page import Gallery, pictured
 from eval.histogram import histogram
 from eval.page import render_page
 from eval.study.analysis import Analysis
+from eval.study.design import REAL_OR_FAKE
 from eval.study.preference import percent
 
 ROW = 24  # of an interval's picture, in CSS pixels
@@ -125,7 +126,7 @@ def preference_cells(row: Mapping[str, Any]) -> list[str]:
     """A row of `preferences` as PREFERENCE_HEADS has it."""
     p = row["p_binomial"]
     other = row["method_b"] or (
-        "taken for real" if row["question"] == "real_or_fake" else f"best of {len(row['options'])}"
+        "taken for real" if row["question"] == REAL_OR_FAKE else f"best of {len(row['options'])}"
     )
     return [
         row["method_a"], other, percent(row["preferred"]), bounds(row["low"], row["high"]),

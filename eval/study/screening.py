@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from eval.study.design import MAIN, SENTINEL
+
 FEW = 10  # answers below which nobody is called one-sided
 
 
@@ -46,7 +48,7 @@ class _Screened(NamedTuple):
 
 
 def _judge(participant: str, mine: pd.DataFrame, rule: Rule) -> _Screened:
-    main, sentinels = mine[mine["role"] == "main"], mine[mine["role"] == "sentinel"]
+    main, sentinels = mine[mine["role"] == MAIN], mine[mine["role"] == SENTINEL]
     right = int((sentinels["choice"] == sentinels["answer"]).sum())
     timed = main["seconds"].dropna()
     median = float(timed.median()) if len(timed) else np.nan

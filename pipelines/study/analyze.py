@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from configs.study import StudyAnalyzeConfig
 from eval.study.analysis import ALL, FILTERED, Analysis, analyse
+from eval.study.design import MAIN
 from eval.study.preference import Question, questions, votes
 from eval.study.report import markdown, page, report_of
 from eval.study.screening import Rule, screen
@@ -40,26 +41,26 @@ def run(config: StudyAnalyzeConfig) -> int:
     whole = analyse(answers.frame, order, ALL)
     told, other = whole, None
     if len(kept) < len(answers.frame):
-        if not (kept["role"] == "main").any():
+        if not (kept["role"] == MAIN).any():
             raise RunError(f"the rule excludes every participant with {rule}; set exclude.*")
         told, other = analyse(kept, order, FILTERED), whole
     report = report_of(_sources(config), _counts(answers, screened), answers.dropped, str(rule),
-                       screened, told, other, order[0])  # fmt: skip
+                       _numbered(screened), told, other, order[0])  # fmt: skip
     _write_tables(store, told, whole)
     store.put(JSON, json.dumps(report, indent=1).encode())
     store.put(MARKDOWN, markdown(report).encode())
-    main = kept[kept["role"] == "main"]
+    main = kept[kept["role"] == MAIN]
     mine = [question for question in questions(main, order) if question.options[0] == order[0]]
     galleries = wins_and_losses(key, mine) if key else []
     shares = {question.title: _shares(question) for question in mine}
     store.put(PAGE, page(store.url, report, shares, galleries).encode())
-    _tell(store, report)
+    _tell(store, report, screened)
     return OK
 
 
 def _order(config: StudyAnalyzeConfig, key: Key | None, answers: Answers) -> list[str]:
     """The methods that were shown, the one whose preference is told first."""
-    main = answers.frame[answers.frame["role"] == "main"]
+    main = answers.frame[answers.frame["role"] == MAIN]
     shown = sorted({method for options in main["options"] for method in options})
     if config.method and config.method not in shown:
         raise RunError(f"method={config.method} was not shown (methods: {', '.join(shown)})")
@@ -78,6 +79,11 @@ def _excluded(screened: pd.DataFrame) -> pd.Series:
     return screened["participant"][screened["excluded"] != ""]
 
 
+def _numbered(screened: pd.DataFrame) -> pd.DataFrame:
+    """Numbers for names: a worker's id leads to a person, and reports are passed on."""
+    return screened.assign(participant=[f"P{n + 1}" for n in range(len(screened))])
+
+
 def _sources(config: StudyAnalyzeConfig) -> dict[str, str]:
     urls = {"answers": config.answers, "study": config.pack, "key": config.key}
     return {name: url for name, url in urls.items() if url}
@@ -86,13 +92,13 @@ def _sources(config: StudyAnalyzeConfig) -> dict[str, str]:
 def _counts(answers: Answers, screened: pd.DataFrame) -> dict[str, int]:
     roles = Counter(answers.frame["role"])
     excluded = answers.frame["participant"].isin(_excluded(screened))
-    main = answers.frame["role"] == "main"
+    main = answers.frame["role"] == MAIN
     return {
         "participants": len(screened),
         "participants excluded": len(_excluded(screened)),
         "answers": int(main.sum()),
         "answers of those excluded": int((main & excluded).sum()),
-        **{f"{role} answers, not counted": n for role, n in roles.items() if role != "main"},
+        **{f"{role} answers, not counted": n for role, n in roles.items() if role != MAIN},
     }  # fmt: skip
 
 
@@ -108,14 +114,14 @@ def _write_tables(store: Store, told: Analysis, whole: Analysis) -> None:
         store.put(f"{name}.parquet", parquet_bytes(found))
 
 
-def _tell(store: Store, report: dict[str, Any]) -> None:
+def _tell(store: Store, report: dict[str, Any], screened: pd.DataFrame) -> None:
     for headline in report["headlines"]:
         print(headline["sentence"])
         if headline["without_exclusions"]:
             print(f"  without exclusions: {headline['without_exclusions']}")
     for reason, n in report["dropped"].items():
         print(f"dropped        {n} {reason}")
-    for who in report["excluded"]:
-        print(f"excluded       {who['participant']}: {who['excluded']}")
+    for who in screened[screened["excluded"] != ""].itertuples():
+        print(f"excluded       {who.participant}: {who.excluded}")
     for kind, name in (("preferences", PREFERENCES), ("report", MARKDOWN), ("page", PAGE)):
         print(f"{kind:14} {store.url}/{name}")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from configs.study import Columns, StudyAnalyzeConfig
+from eval.study.design import MAIN, PICK, REAL_OR_FAKE
 from pipelines.study.columns import (
     column,
     complete_assignments,
@@ -46,7 +47,7 @@ def read_answers(config: StudyAnalyzeConfig, trials: pd.DataFrame | None) -> Ans
         answers = _of_table(config.answers, config.columns, config.key)
     else:
         answers = _of_pack(config.answers, trials)
-    if not (answers.frame["role"] == "main").any():
+    if not (answers.frame["role"] == MAIN).any():
         why = "; ".join(f"{n} {reason}" for reason, n in answers.dropped.items())
         raise ValueError(f"{config.answers}: no answer to analyse" + (f" ({why})" if why else ""))
     return answers
@@ -66,7 +67,7 @@ def _of_pack(url: str, trials: pd.DataFrame) -> Answers:
 
 def _places(rows: pd.DataFrame) -> pd.Series:
     """How many answers a trial has; real and fake make two."""
-    return rows["options"].map(len).where(rows["question"] != "real_or_fake", 2)
+    return rows["options"].map(len).where(rows["question"] != REAL_OR_FAKE, 2)
 
 
 def _of_table(url: str, columns: Columns, key_url: str | None) -> Answers:
@@ -92,7 +93,7 @@ def _of_table(url: str, columns: Columns, key_url: str | None) -> Answers:
         "second answers to a question": _twice,
     })  # fmt: skip
     whole = frame.assign(
-        role="main", question="pick", pair_id=frame["item_id"], choice=frame["text"].map(place),
+        role=MAIN, question=PICK, pair_id=frame["item_id"], choice=frame["text"].map(place),
         answer=np.nan, repeat_of=None,
     )  # fmt: skip
     return Answers(whole[COLUMNS], dropped + wrong)
