@@ -35,7 +35,7 @@ def study_texts(
         "prompt": prompt or default,
         "about": "You will see one question after the other. There is no time limit: look as long "
         "as you need, then choose. A choice cannot be taken back.",
-        "keys": f"Touch or click your choice. {keys}",
+        "hint": f"Touch or click your choice. {keys}",
         "consent": consent,
         "captions": [CAPTIONS[name] for name in above],
         "labels": list(LABELS) if question == REAL_OR_FAKE else None,

@@ -1,5 +1,6 @@
 "use strict";
-/* A study's questions, one after the other: of the page, and of the template for Mechanical Turk. */
+/* A study's questions, one after the other: of the page, and of the template for Mechanical Turk,
+   which takes a dollar sign before a brace for a column of its input: no template literals here. */
 
 const REST = 350; // ms: a question takes no answer sooner, so a double click gives only one
 const AHEAD = 8; // questions whose pictures are loaded beforehand
@@ -54,7 +55,7 @@ function ask(root, study, trial, number, total, url) {
     element("img", { src: url(file), alt: study.captions[i], ...size }),
     element("figcaption", { textContent: study.captions[i] })));
   const pictures = trial.options.map((file, i) => element("img",
-    { src: url(file), alt: study.labels ? "The picture to judge" : `Picture ${i + 1}`, ...size }));
+    { src: url(file), alt: study.labels ? "The picture to judge" : "Picture " + (i + 1), ...size }));
   const options = study.labels
     ? study.labels.map((label) => element("button", { className: "option words", textContent: label }))
     : pictures.map((picture, i) => element("button", { className: "option" }, picture,
@@ -67,10 +68,10 @@ function ask(root, study, trial, number, total, url) {
     className: options.length > 2 && !study.labels ? "row many" : "row",
   }, ...options));
   if (above.length) rows.classList.add(study.labels ? "buttons" : "two-rows");
-  const practice = trial.practice ? "Practice: " : "";
+  const kind = trial.practice ? "Practice: question " : "Question ";
   root.replaceChildren(element("div", { className: "trial" },
     element("div", { className: "progress" },
-      element("span", { textContent: `${practice}question ${number} of ${total}` }),
+      element("span", { textContent: kind + number + " of " + total }),
       element("progress", { max: total, value: number - 1, ariaLabel: "answered" })),
     heading, rows));
   heading.focus();

@@ -21,13 +21,12 @@ from eval.study.design import (
     step,
 )
 from eval.study.pages import study_texts
-from pipelines.execute import OK
 from pipelines.runs import RunError, differences, versions
+from pipelines.study.files import DESIGN, MANIFEST, MTURK, PACK, PARTICIPANTS, PICTURES
 from pipelines.study.inputs import Material, find_methods, join, needs_truth
-from pipelines.study.pack import PARTICIPANTS, PICTURES, Pair, Study, make_pictures, write_pack
+from pipelines.study.pack import Pair, Study, make_pictures, write_pack
 from workers.storage import Store
 
-DESIGN, MANIFEST = "design.json", "manifest.json"
 MOST_PAIRS = 80  # of a study that was not told how many
 # Where things lie: fingerprints tell what they are.
 NOT_IDENTITY = {"out", "runs", "catalog", "reference", "side_by_side", "mturk_base"}
@@ -49,7 +48,7 @@ def run(config: StudyBuildConfig, dry: bool = False) -> int:
     balance = check_balance(trials, round_size)
     print("\n".join(_described(config, comparisons, numbers, material, trials, balance)))
     if dry:
-        return OK
+        return 0
     above = ((SOURCE,) if config.show_source else ()) + (
         (TARGET,) if config.show_target and config.question != REAL_OR_FAKE else ()
     )
@@ -68,7 +67,7 @@ def run(config: StudyBuildConfig, dry: bool = False) -> int:
     store.put(MANIFEST, _json(manifest | {"versions": versions()}))
     store.sweep()
     print("\n".join(_written(store, pictures.sizes, totals)))
-    return OK
+    return 0
 
 
 def _comparisons(config: StudyBuildConfig, methods: list[str]) -> list[tuple[str, ...]]:
@@ -164,8 +163,8 @@ def _written(store: Store, sizes: dict[str, Counter[str]], totals: dict[str, int
     shown = sizes.pop("")
     given = "; ".join(f"{name} {_counts(counts)}" for name, counts in sizes.items())
     yield f"pictures       {totals['pictures']}, shown at {_counts(shown)} (given: {given})"
-    yield f"pack           {store.url}/pack: the participants' page, for any file host"
-    yield f"mturk          {store.url}/mturk: template.html, and input.csv of a row a participant"
+    yield f"pack           {store.url}/{PACK}: the participants' page, for any file host"
+    yield f"mturk          {store.url}/{MTURK}: template.html, and input.csv of a row a participant"
     yield f"key            {store.url}: trials/, {PICTURES}, {PARTICIPANTS}; keep it apart"
 
 

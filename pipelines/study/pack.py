@@ -24,13 +24,12 @@ from eval.study.design import DAMAGED, PRACTICE, SENTINEL, TARGET, Trial
 from eval.study.pages import mturk_template, page_files
 from eval.study.pictures import damage, equalise
 from pipelines.runs import READERS
+from pipelines.study.files import MTURK, PACK, PARTICIPANTS, PICTURES, TRIALS
 from pipelines.study.inputs import Material
 from workers.images import encode
 from workers.storage import Store
 from workers.tables import SCHEMAS, parquet_bytes
 
-TRIALS, PICTURES = "trials/00000-of-00001.parquet", "pictures.parquet"  # the key
-PARTICIPANTS = "participants.csv"
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # of codes: none that are taken for another
 CODE_LENGTH = 12  # 59 bits
 
@@ -136,18 +135,18 @@ def write_pack(study: Study, pictures: Pictures, scratch: Store, store: Store) -
     """Write pack, key and Mechanical Turk's files; returns totals."""
     with ThreadPoolExecutor(READERS) as pool:
         names = sorted(picture.file for picture in pictures.files.values())
-        list(pool.map(lambda n: store.put(f"pack/images/{n}", scratch.read(n)), names))
+        list(pool.map(lambda n: store.put(f"{PACK}/images/{n}", scratch.read(n)), names))
     public = {"id": study.hidden("study", length=8), **study.texts}
-    store.put("pack/study.json", _json(public))
+    store.put(f"{PACK}/study.json", _json(public))
     for slot, code in enumerate(study.codes):
         session = {"trials": [_question(study, pictures, t) for t in study.sessions[slot]]}
-        store.put(f"pack/sessions/{code}.json", _json(session))
+        store.put(f"{PACK}/sessions/{code}.json", _json(session))
     for name, data in page_files(study.texts).items():
-        store.put(f"pack/{name}", data)
+        store.put(f"{PACK}/{name}", data)
     questions = len(study.sessions[0])
     template = mturk_template(study.texts, questions, study.config.practice)
-    store.put("mturk/template.html", template.encode())
-    store.put("mturk/input.csv", _csv(_mturk_rows(study, pictures)))
+    store.put(f"{MTURK}/template.html", template.encode())
+    store.put(f"{MTURK}/input.csv", _csv(_mturk_rows(study, pictures)))
     store.put(TRIALS, _table("trials", _trial_rows(study)))
     store.put(PICTURES, _table("pictures", _picture_rows(study, pictures)))
     store.put(PARTICIPANTS, _csv([["slot", "code"], *enumerate(study.codes)]))
