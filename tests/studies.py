@@ -13,6 +13,7 @@ from PIL import Image
 
 from bench.coverage import simulate
 from pipelines.cli import main
+from workers.answers import Answer, Answers
 from workers.tables import SCHEMAS
 
 
@@ -81,6 +82,15 @@ def as_parquet(responses: pd.DataFrame, path: Path) -> Path:
     table = pa.Table.from_pandas(whole, schema=SCHEMAS["responses"], preserve_index=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path)
+    return path
+
+
+def as_database(responses: pd.DataFrame, path: Path) -> Path:
+    """As `study serve` keeps them."""
+    answers = Answers(path, "a study")
+    columns = ["trial_id", "participant", "choice", "seconds"]
+    answers.record([Answer(*row) for row in responses[columns].itertuples(index=False)])
+    answers.close()
     return path
 
 

@@ -9,7 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from tests.studies import as_json, as_mturk, as_parquet, build, respond, trials_of, write_methods
+from tests.studies import (
+    as_database,
+    as_json,
+    as_mturk,
+    as_parquet,
+    build,
+    respond,
+    trials_of,
+    write_methods,
+)
 from workers.tables import SCHEMAS
 
 
@@ -116,6 +125,7 @@ def test_every_way_to_bring_answers_gives_the_same(
     ways = {
         "file": as_parquet(responses, tmp_path / "one.parquet"),
         "folder": as_parquet(responses, tmp_path / "table" / "0.parquet").parent,
+        "server": as_database(responses, tmp_path / "answers.db"),
         "json": as_json(responses, tmp_path / "json"),
         "glob": tmp_path / "json" / "answers-*.json",
         "mturk": as_mturk(study, responses, tmp_path / "results.csv"),
@@ -206,7 +216,7 @@ def test_the_best_of_three_and_real_or_fake(tmp_path: Path) -> None:
     fake = build(tmp_path / "fake", images, "methods=[ours,dull]", "question=real_or_fake",
                  "participants=6", "repeats=2")  # fmt: skip
     answers = as_parquet(respond(trials_of(fake), "ours", 0.4), tmp_path / "fake.parquet")
-    rows = analyze(tmp_path / "fooled", f"answers={answers}", f"pack={fake}", "exclude.one_side=1")
+    rows = analyze(tmp_path / "fooled", f"answers={answers}", f"pack={fake}")
     rows = rows[rows["exclusion"] == "all"].set_index("method_a")
     assert rows.loc["ours", "preferred"] == pytest.approx(0.4, abs=0.25)
     assert rows.loc[["dull", "target"], "preferred"].tolist() == [1, 1]
@@ -270,7 +280,7 @@ def test_mistakes_get_one_line(
     assert f"{empty}: no answers there" in refused(capsys, f"answers={empty}", pack, out)
     assert "no.db" in refused(capsys, f"answers={tmp_path}/no.db", pack, out)
     (tmp_path / "bad.db").write_bytes(b"nothing")
-    assert "not the answers of a study" in refused(capsys, f"answers={tmp_path}/bad.db", pack, out)
+    assert "bad.db: no file of answers" in refused(capsys, f"answers={tmp_path}/bad.db", pack, out)
     assert not (tmp_path / "out").exists()
     mine = tmp_path / "mine"
     mine.mkdir()

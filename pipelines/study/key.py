@@ -9,11 +9,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines.runs import RunError
+from pipelines.study.files import DESIGN, PACK, PICTURES, TRIALS
 from workers.catalog import MAX_PIXELS
 from workers.images import decode
 from workers.storage import Store
-
-DESIGN, TRIALS, PICTURES, IMAGES = "design.json", "trials", "pictures.parquet", "pack/images"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Key:
         mine = self.pictures["pair_id"].eq(pair_id) & self.pictures["method"].eq(method)
         if not mine.any():
             return None
-        name = f"{IMAGES}/{self.pictures.loc[mine, 'file'].iloc[0]}"
+        name = f"{PACK}/images/{self.pictures.loc[mine, 'file'].iloc[0]}"
         return decode(self.store.read(name), MAX_PIXELS)
 
 
@@ -42,7 +41,7 @@ def open_key(url: str) -> Key:
     except FileNotFoundError:
         raise RunError(f"{url}: no study there (no {DESIGN}); pack= wants the folder that study "
                        "build made, which holds pack/ and the key") from None  # fmt: skip
-    trials = pd.concat([_table(store, file.name) for file in store.list(TRIALS)])
+    trials = _table(store, TRIALS)
     trials["options"] = trials["options"].map(tuple)
     methods = [method for comparison in design["comparisons"] for method in comparison]
     return Key(store, trials, _table(store, PICTURES), list(dict.fromkeys(methods)))

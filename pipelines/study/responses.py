@@ -2,7 +2,6 @@
 
 import io
 import json
-import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines.study.columns import column, complete_assignments, count_numbered, number, numbered
+from workers.answers import Answers
 from workers.storage import Store, list_files, read_bytes
 from workers.tables import SCHEMAS, is_part
 from workers.user_tables import read_csv
@@ -76,14 +76,11 @@ def _of_parquet(url: str) -> pd.DataFrame:
 
 
 def _of_database(url: str) -> pd.DataFrame:
-    path = Path(url.removeprefix("file://"))
-    if not path.is_file():
-        raise FileNotFoundError(2, "No such file", str(path))
+    answers = Answers(Path(url.removeprefix("file://")))
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-            return _checked(pd.read_sql_query("select * from responses", database), url)
-    except (sqlite3.Error, pd.errors.DatabaseError) as error:
-        raise ValueError(f"{url}: not the answers of a study's server: {error}") from None
+        return answers.responses().to_pandas()
+    finally:
+        answers.close()
 
 
 def _of_csv(url: str) -> tuple[pd.DataFrame, Counter[str]]:
