@@ -179,11 +179,14 @@ def test_what_cannot_count_is_dropped_and_reported(
     again = responses.iloc[:5].assign(choice=lambda r: 1 - r["choice"])
     forged = responses.iloc[:3].assign(trial_id=["x", "y", "z"])
     nowhere = responses.iloc[5:7].assign(participant="new", choice=[2, -1])
-    dirty = as_parquet(pd.concat([responses, again, forged, nowhere]), tmp_path / "d.parquet")
-    rows = analyze(tmp_path / "dirty", f"answers={dirty}", f"pack={study}")
+    dirty = as_json(pd.concat([responses, again, forged, nowhere]), tmp_path / "dirty")
+    nobody = [{"trial_id": responses["trial_id"][0], "participant": None, "choice": 1}]
+    (dirty / "answers-.json").write_text(json.dumps(nobody))
+    rows = analyze(tmp_path / "dirty-out", f"answers={dirty}", f"pack={study}")
     pd.testing.assert_frame_equal(rows, clean)
-    report = json.loads((tmp_path / "dirty" / "report.json").read_text())
+    report = json.loads((tmp_path / "dirty-out" / "report.json").read_text())
     assert report["dropped"] == {
+        "answers without a participant": 1,
         "answers to unknown trials": 3,
         "answers at a place that was not shown": 2,
         "second answers to a trial": 5,

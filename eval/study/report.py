@@ -42,7 +42,9 @@ def report_of(
     `told` is the analysis that counts, `other` the one without exclusions, None where the rule
     excludes nobody; `first` is the method whose preference is told.
     """
-    mine = [p for p in told.preferences if p.method_a == first] or told.preferences
+    mine = [
+        p for p in told.preferences if p.method_a == first or p.question == REAL_OR_FAKE
+    ] or told.preferences
     without = {(p.question, p.options, p.method_a): p for p in other.preferences} if other else {}
     headlines = [
         {"sentence": p.sentence,

@@ -28,10 +28,10 @@ class Rule(NamedTuple):
 def screen(answers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """A row a participant, by name, with what the rule looks at.
 
-    `answers` has participant, role, question, choice, answer (the right place; NaN where there is none) and
-    seconds (NaN where unknown). Returns participant, answers, sentinels, sentinels_right, seconds
-    (the median), one_side (the share at the place used most) and excluded: the reasons, or "".
-    What was not measured excludes nobody.
+    `answers` has participant, role, question, choice, answer (the right place; NaN where there is
+    none) and seconds (NaN where unknown). Returns participant, answers, sentinels,
+    sentinels_right, seconds (the median), one_side (the share at the place used most) and
+    excluded: the reasons, or "". What was not measured excludes nobody.
     """
     rows = [_judge(str(who), mine, rule) for who, mine in answers.groupby("participant")]
     return pd.DataFrame(rows, columns=list(_Screened._fields))

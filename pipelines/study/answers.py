@@ -57,6 +57,7 @@ def _of_pack(url: str, trials: pd.DataFrame) -> Answers:
     responses, dropped = read_responses(url)
     known = responses.merge(trials, on="trial_id", how="left", indicator=True)
     frame, wrong = without(known, {
+        "answers without a participant": lambda rows: rows["participant"].isna(),
         "answers to unknown trials": lambda rows: rows["_merge"] != "both",
         "answers at a place that was not shown": lambda rows: ~rows["choice"].between(
             0, _places(rows) - 1),

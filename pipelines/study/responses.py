@@ -38,6 +38,7 @@ def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str]]:
         wrong = frame["choice"][choice % 1 != 0].iloc[0]
         raise ValueError(f"{url}: the choice {wrong!r} is not the number of a place")
     frame = frame.assign(
+        participant=frame["participant"].astype("string").astype(object),
         choice=choice.astype(int),
         seconds=number(frame["seconds"]) if "seconds" in frame else float("nan"),
     )
