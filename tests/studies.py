@@ -1,124 +1,164 @@
-"""Studies and the people who answer them, for tests."""
+"""Studies, their server as a process of its own, and participants, for tests."""
 
 import csv
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
-from bench.coverage import simulate
+from configs.schema import ImageFormat
 from pipelines.cli import main
-from workers.answers import Answer, Answers
-from workers.tables import SCHEMAS
+from tests.test_metrics import pictures
+from workers.images import encode
+from workers.storage import Store
+
+PNG = ImageFormat(format="png")
+SERVE = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def write_methods(folder: Path, methods: list[str], pairs: int = 8) -> None:
-    """A folder of NUMBER_METHOD.png, with targets and sources: noise in the methods' colours."""
+def write_methods(
+    folder: Path, count: int = 4, size: int = 48, names: Sequence[str] = ("OURS", "DSC")
+) -> str:
+    """N_METHOD.png, N_target.png and N_source.png of noisy pictures."""
     folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(pairs):
-        scene = rng.integers(0, 256, (8, 8, 3), np.uint8)
-        for k, method in enumerate([*methods, "target", "source"]):
-            tinted = np.asarray(Image.fromarray(scene).resize((48, 48))).copy()
-            tinted[..., k % 3] //= k + 1
-            Image.fromarray(tinted).save(folder / f"{number}_{method}.png")
+    truth, sources = pictures(3, count, size, size), pictures(7, count, size, size)
+    rng = np.random.default_rng(5)
+    for n in range(count):
+        for k, name in enumerate(names):
+            noisy = truth[n] + rng.normal(0, 10 * (k + 1), truth[n].shape)
+            (folder / f"{n}_{name}.png").write_bytes(
+                encode(np.clip(noisy, 0, 255).astype(np.uint8), PNG)
+            )
+        (folder / f"{n}_target.png").write_bytes(encode(truth[n], PNG))
+        (folder / f"{n}_source.png").write_bytes(encode(sources[n], PNG))
+    return str(folder)
 
 
-def build(out: Path, *arguments: str) -> Path:
-    """`reposer study build`."""
-    assert main(["study", "build", f"out={out}", *arguments]) == 0
-    return out
+def build(*arguments: str) -> int:
+    """The exit code of `reposer study build`."""
+    return main(["study", "build", *arguments])
 
 
-def trials_of(study: Path) -> pd.DataFrame:
-    """The key of a study."""
-    return pq.read_table(study / "trials").to_pandas()
+def small_study(folder: Path, *arguments: str, count: int = 4, **methods: Any) -> Path:
+    """A study of few questions, built from noisy pictures."""
+    source = write_methods(folder / "methods", count, **methods)
+    small = ["participants=4", "practice=1", "sentinels=1", "repeats=1"]
+    given = {argument.partition("=")[0] for argument in arguments}
+    small = [argument for argument in small if argument.partition("=")[0] not in given]
+    assert build(f"side_by_side={source}", f"out={folder}/study", *small, *arguments) == 0
+    return folder / "study"
 
 
-def respond(
-    trials: pd.DataFrame, first: str, preference: float = 0.7, seed: int = 0, sd: float = 0.4
-) -> pd.DataFrame:
-    """Rows of `responses` of attentive people who prefer `first` in that share of answers.
-
-    Where first is not shown, or passes for real, they choose by chance; what has a right answer
-    they get right, and asked again they say the same.
-    """
-    rng = np.random.default_rng(seed)
-    rows = trials.reset_index(drop=True)
-    item = np.unique(rows["pair_id"], return_inverse=True)[1]
-    likes = simulate(rng, rows["slot"].to_numpy(), item, preference, sd, sd)
-    choices: dict[str, int] = {}
-    for like, row in zip(likes, rows.to_dict("records"), strict=True):
-        options = list(row["options"])
-        others = [place for place, method in enumerate(options) if method != first]
-        if row["role"] in ("sentinel", "practice"):
-            choice = int(row["answer"])
-        elif row["question"] == "real_or_fake":
-            choice = int(not like) if options == [first] else 0
-        elif row["role"] == "repeat":
-            before = rows[rows["trial_id"] == row["repeat_of"]].iloc[0]
-            choice = options.index(before["options"][choices[row["repeat_of"]]])
-        else:
-            choice = options.index(first) if like and first in options else int(rng.choice(others))
-        choices[row["trial_id"]] = choice
-    return pd.DataFrame(
-        {
-            "trial_id": rows["trial_id"],
-            "participant": [f"p{slot:02}" for slot in rows["slot"]],
-            "choice": [choices[trial] for trial in rows["trial_id"]],
-            "seconds": 2 + rng.exponential(2, len(rows)),
-        }
-    )
+def table(study: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of a table of a study."""
+    return pq.read_table(study / name).to_pylist()
 
 
-def as_parquet(responses: pd.DataFrame, path: Path) -> Path:
-    """As `study serve` exports them."""
-    whole = responses.assign(answered_at=pd.Timestamp("2026-01-01", tz="UTC"), source="server")
-    table = pa.Table.from_pandas(whole, schema=SCHEMAS["responses"], preserve_index=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path)
-    return path
+def codes(study: Path) -> list[str]:
+    """The participants' codes, by slot."""
+    with (study / "participants.csv").open() as file:
+        return [row["code"] for row in csv.DictReader(file)]
 
 
-def as_database(responses: pd.DataFrame, path: Path) -> Path:
-    """As `study serve` keeps them."""
-    answers = Answers(path, "a study")
-    columns = ["trial_id", "participant", "choice", "seconds"]
-    answers.record([Answer(*row) for row in responses[columns].itertuples(index=False)])
-    answers.close()
-    return path
+def session(study: Path, code: str) -> list[dict[str, Any]]:
+    """A participant's questions, as the pack holds them."""
+    return json.loads((study / "pack" / "sessions" / f"{code}.json").read_text())["trials"]
 
 
-def as_json(responses: pd.DataFrame, folder: Path) -> Path:
-    """As participants of a static pack send them: a file each."""
-    folder.mkdir()
-    for who, mine in responses.groupby("participant"):
-        rows: list[dict[str, Any]] = mine.to_dict("records")  # type: ignore[assignment]
-        stamped = [{**row, "answered_at": "2026-01-01T10:00:00.000Z"} for row in rows]
-        (folder / f"answers-{who}.json").write_text(json.dumps(stamped))
-    return folder
+class Server:
+    """A process of `reposer study serve`."""
+
+    def __init__(self, study: Path, *arguments: str):
+        self.study, self.arguments = study, arguments
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, after a kill on the port it had; returns when it answers."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, "study", "serve", f"pack={self.study}",
+             f"port={self.port}", *self.arguments],
+            stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        assert self.process.stdout
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if line.startswith("Ctrl-C"):
+                break
+        found = re.search(r"study +(http://127\.0\.0\.1:(\d+))/", said)
+        admin = re.search(r"progress +(http\S+)", said)
+        assert found, said
+        assert admin, said
+        self.url, self.admin, self.port = found[1], admin[1], int(found[2])
+        self.token = self.admin.partition("#")[2]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; returns the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        assert self.process.stdout
+        self.process.stdout.close()
+        return code
+
+    def answers(self) -> list[dict[str, Any]]:
+        """The rows of `responses`, as the admin downloads them."""
+        status, data = self.ask("/api/admin/responses.parquet", token=self.token)
+        assert status == 200
+        return pq.read_table(pa.BufferReader(data)).to_pylist()
+
+    def ask(
+        self,
+        path: str,
+        value: Any = None,
+        token: str = "",
+        data: bytes | None = None,
+        **headers: str,
+    ) -> tuple[int, bytes]:
+        """GET, or POST a value as JSON; returns status and body."""
+        data = json.dumps(value).encode() if value is not None else data
+        request = urllib.request.Request(self.url + path, data, {
+            "Authorization": f"Bearer {token}", "Content-Type": "application/json",
+            **{name.replace("_", "-"): text for name, text in headers.items()},
+        })  # fmt: skip
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def post(self, path: str, code: str, **value: Any) -> tuple[int, dict[str, Any]]:
+        """POST as a participant's browser does; returns status and JSON."""
+        status, body = self.ask(path, {"browser": "b", **value}, token=code)
+        return status, json.loads(body)
 
 
-def as_mturk(study: Path, responses: pd.DataFrame, path: Path) -> Path:
-    """As Mechanical Turk exports the results of `study build`'s template."""
-    given = responses.set_index("trial_id")
-    with (study / "mturk" / "input.csv").open() as file:
-        hits = list(csv.DictReader(file))
-    count = sum(name.startswith("trial_") for name in hits[0])
-    rows = []
-    for hit in hits:
-        row = {"HITId": "h", "WorkTimeInSeconds": "600", "AssignmentStatus": "Approved"}
-        row |= {f"Input.{name}": value for name, value in hit.items()}
-        for n in range(1, count + 1):
-            answer = given.loc[hit[f"trial_{n}"]]
-            row["WorkerId"] = str(answer["participant"])
-            row[f"Answer.choice_{n}"] = str(answer["choice"])
-            row[f"Answer.seconds_{n}"] = str(answer["seconds"])
-        rows.append(row)
-    pd.DataFrame(rows).to_csv(path, index=False)
-    return path
+@contextmanager
+def serving(study: Path, *arguments: str) -> Iterator[Server]:
+    """A server on a free port, stopped at the end."""
+    server = Server(study, *arguments)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+
+
+def list_files(url: str) -> dict[str, bytes]:
+    """All files below a URL."""
+    store = Store(url)
+    return {file.name: store.read(file.name) for file in store.list()}

@@ -9,17 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from tests.studies import (
-    as_database,
-    as_json,
-    as_mturk,
-    as_parquet,
-    build,
-    respond,
-    trials_of,
-    write_methods,
-)
+from tests.answered import as_database, as_json, as_mturk, as_parquet, respond, trials_of
+from tests.studies import build, small_study
 from workers.tables import SCHEMAS
+
+METHODS = ("ours", "dull", "dim")
 
 
 def analyze(out: Path, *arguments: str) -> pd.DataFrame:
@@ -42,9 +36,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ours against two others, 8 pairs, 8 participants."""
     folder = tmp_path_factory.mktemp("study")
-    write_methods(folder / "images", ["ours", "dull", "dim"])
-    return build(folder / "study", f"side_by_side={folder}/images", "participants=8",
-                 "methods=[ours,dull,dim]")  # fmt: skip
+    numbers = ["participants=8", "practice=2", "sentinels=4", "repeats=4"]
+    return small_study(folder, "methods=[ours,dull,dim]", *numbers, count=8, names=METHODS)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +95,9 @@ def test_a_known_preference_is_recovered(
     real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """20 people, real pictures, from build to report; ours is preferred in 70 % of answers."""
-    study = build(tmp_path / "study", f"side_by_side={real}/sidebyside", "participants=20",
-                  "methods=[OURS_DP,DSC,VUNET]", "pairs=80", "reuse=true")  # fmt: skip
+    study, pictures = tmp_path / "study", f"side_by_side={real}/sidebyside"
+    assert build(f"out={study}", pictures, "participants=20", "methods=[OURS_DP,DSC,VUNET]",
+                 "pairs=80", "reuse=true") == 0  # fmt: skip
     answers = as_parquet(respond(trials_of(study), "OURS_DP"), tmp_path / "r" / "0.parquet").parent
     capsys.readouterr()
     rows = analyze(tmp_path / "out", f"answers={answers}", f"pack={study}")
@@ -145,7 +139,7 @@ def test_careless_participants_are_excluded_and_shown_both_ways(
     trials = trials_of(study).set_index("trial_id")
     careless = responses.copy()
     role = careless["trial_id"].map(trials["role"])
-    one, hasty, blind = (careless["participant"] == who for who in ("p00", "p01", "p02"))
+    one, hasty, blind = (careless["participant"] == who for who in ("p-00", "p-01", "p-02"))
     careless.loc[one & (role == "main"), "choice"] = 0
     careless.loc[hasty, "seconds"] = 0.3
     careless.loc[blind & (role == "sentinel"), "choice"] ^= 1
@@ -153,13 +147,13 @@ def test_careless_participants_are_excluded_and_shown_both_ways(
     capsys.readouterr()
     rows = analyze(tmp_path / "out", f"answers={answers}", f"pack={study}")
     said = capsys.readouterr().out
-    assert "excluded       p00: 100 % of 16 answers at one place" in said
-    assert "excluded       p01: median 0.30 s an answer" in said
-    assert "excluded       p02: 0 of 4 sentinel trials right" in said
+    assert "excluded       p-00: 100 % of 16 answers at one place" in said
+    assert "excluded       p-01: median 0.30 s an answer" in said
+    assert "excluded       p-02: 0 of 4 sentinel trials right" in said
     assert "without exclusions: ours was preferred over dull" in said
     n = rows.groupby("exclusion")["n_participants"].unique()
     assert (list(n["all"]), list(n["filtered"])) == ([8], [5])
-    kept = careless[~careless["participant"].isin(["p00", "p01", "p02"])]
+    kept = careless[~careless["participant"].isin(["p-00", "p-01", "p-02"])]
     alone = analyze(tmp_path / "kept", f"pack={study}",
                     f"answers={as_parquet(kept, tmp_path / 'kept.parquet')}")  # fmt: skip
     pd.testing.assert_frame_equal(
@@ -203,10 +197,9 @@ def test_what_cannot_count_is_dropped_and_reported(
 
 
 def test_the_best_of_three_and_real_or_fake(tmp_path: Path) -> None:
-    write_methods(tmp_path / "images", ["ours", "dull", "dim"], 6)
-    images = f"side_by_side={tmp_path}/images"
-    best = build(tmp_path / "best", images, "comparisons=[[ours,dull,dim]]", "participants=6",
-                 "repeats=2")  # fmt: skip
+    (tmp_path / "of").mkdir()
+    best = small_study(tmp_path / "of", "comparisons=[[ours,dull,dim]]", "participants=6", count=6,
+                       names=METHODS)  # fmt: skip
     answers = as_parquet(respond(trials_of(best), "ours"), tmp_path / "best.parquet")
     rows = analyze(tmp_path / "out", f"answers={answers}", f"pack={best}")
     rows = rows[rows["exclusion"] == "all"]
@@ -216,8 +209,9 @@ def test_the_best_of_three_and_real_or_fake(tmp_path: Path) -> None:
     assert rows["preferred"].iloc[0] == pytest.approx(0.7, abs=0.2)
     scores = pq.read_table(tmp_path / "out" / "bradley_terry.parquet").to_pandas()
     assert scores["method"].iloc[0] == "ours"
-    fake = build(tmp_path / "fake", images, "methods=[ours,dull]", "question=real_or_fake",
-                 "participants=6", "repeats=2")  # fmt: skip
+    (tmp_path / "real").mkdir()
+    fake = small_study(tmp_path / "real", "methods=[ours,dull]", "question=real_or_fake",
+                       "participants=6", count=6, names=METHODS)  # fmt: skip
     answers = as_parquet(respond(trials_of(fake), "ours", 0.4), tmp_path / "fake.parquet")
     rows = analyze(tmp_path / "fooled", f"answers={answers}", f"pack={fake}")
     rows = rows[rows["exclusion"] == "all"].set_index("method_a")
@@ -235,7 +229,7 @@ def test_reports_agree(study: Path, responses: pd.DataFrame, tmp_path: Path) -> 
         assert headline["sentence"] == sentence
         assert all(sentence in text for text in texts)
     assert report["analyses"][0]["consistency"]["share"] == 1
-    assert not any("p00" in text for text in [*texts, json.dumps(report)])  # no one's id
+    assert not any("p-00" in text for text in [*texts, json.dumps(report)])  # no one's id
     again = analyze(tmp_path / "out", f"answers={answers}", f"pack={study}")  # over its own
     pd.testing.assert_frame_equal(rows, again)
 

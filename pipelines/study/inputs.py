@@ -48,12 +48,20 @@ class Material:
 
         RunError, naming the picture, where one is missing or bad.
         """
-        shown = {m.name: _loaded(m, pair_id, m.album.generated) for m in self.methods.values()}
+        shown = {
+            m.name: _loaded(m.name, m.keys[pair_id], m.album.generated)
+            for m in self.methods.values()
+        }
         first = next(iter(self.methods.values()))
         if TARGET in above:
-            shown[TARGET] = _loaded(first, pair_id, lambda key: first.album.pair(key).reference)
+            shown[TARGET] = _loaded(
+                "the photograph", first.keys[pair_id], lambda key: first.album.pair(key).reference
+            )
         if SOURCE in above:
-            sources = (_loaded(m, pair_id, m.album.source) for m in self.methods.values())
+            sources = (
+                _loaded("the source photograph", m.keys[pair_id], m.album.source)
+                for m in self.methods.values()
+            )
             source = next((pixels for pixels in sources if pixels is not None), None)
             if source is None:
                 raise RunError(f"no source photograph of {elided(pair_id)} is known: give "
@@ -163,8 +171,8 @@ def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
     return Method(str(name), good, album, inputs, len(keys) - len(good))
 
 
-def _loaded(method: Method, pair_id: str, load: Callable[[ScoreKey], T]) -> T:
+def _loaded(what: str, key: ScoreKey, load: Callable[[ScoreKey], T]) -> T:
     try:
-        return load(method.keys[pair_id])
+        return load(key)
     except RowError as error:
-        raise RunError(f"{method.name}, pair {elided(pair_id)}: {error}") from error
+        raise RunError(f"{what} of the pair {elided(key.pair_id)}: {error}") from error
