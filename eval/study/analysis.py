@@ -18,7 +18,6 @@ from eval.study.preference import (
 )
 
 ALL, FILTERED = "all", "filtered"
-NO_SCORES = "Bradley-Terry scores are for three methods and more."
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Analysis:
     exclusion: str  # ALL or FILTERED
     preferences: list[Preference]
     scores: list[Score]  # best first
-    no_scores: str  # why there are none
+    no_scores: str  # why there are none of three methods and more
     sides: list[Side]
     consistency: Share | None
 
@@ -63,7 +62,7 @@ def analyse(answers: pd.DataFrame, order: Sequence[str], exclusion: str) -> Anal
 def _scores(main: pd.DataFrame) -> tuple[list[Score], str]:
     picks = main[main["question"] == PICK]
     if len({method for options in picks["options"] for method in options}) < 3:
-        return [], NO_SCORES
+        return [], ""  # two methods' scores would say what their share says
     chosen = [o[c] for o, c in zip(picks["options"], picks["choice"], strict=True)]
     who, what = picks["participant"].to_numpy(), picks["item_id"].to_numpy()
     try:

@@ -81,6 +81,11 @@ class Question(NamedTuple):
         first, *others = self.options
         return f"{first} against {', '.join(others)}" if others else f"{first}, real or fake"
 
+    @property
+    def chance(self) -> float:
+        """The share of who cannot tell."""
+        return 1 / max(2, len(self.options))
+
     def label(self, method: str) -> str:
         """The answer that counts for a method; see `votes`."""
         return REAL if self.kind == REAL_OR_FAKE else method
@@ -107,14 +112,14 @@ def preferences(answers: pd.DataFrame, order: Sequence[str]) -> list[Preference]
         labels, table = _labels(group), votes(group)
         alpha = krippendorff_alpha(table.to_numpy())
         two = len(options) == 2
-        chance = 1 / max(2, len(options))
         for method in options[:1] if two else options:
             chosen = (labels == question.label(method)).to_numpy()
             share = share_of(chosen, group["participant"].to_numpy(), group["item_id"].to_numpy())
-            p = binomtest(int(chosen.sum()), len(chosen), chance).pvalue
+            p = binomtest(int(chosen.sum()), len(chosen), question.chance).pvalue
             ahead = lead(table, question.label(method))
             found.append(Preference(
-                kind, method, options[1] if two else None, options, chance, share, float(p),
+                kind, method, options[1] if two else None, options, question.chance, share,
+                float(p),
                 int((ahead > 0).sum()), int((ahead < 0).sum()), int((ahead == 0).sum()), alpha,
             ))  # fmt: skip
     return found

@@ -174,13 +174,13 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def page(
-    url: str, report: Mapping[str, Any], shares: Mapping[str, np.ndarray],
+    url: str, report: Mapping[str, Any], shares: Mapping[str, tuple[np.ndarray, float]],
     galleries: Sequence[Gallery],
 ) -> str:  # fmt: skip
     """The report as one self-contained HTML page.
 
-    `shares` are, by title, the pairs' shares of answers (N,) for the method; `galleries` pairs
-    with their pictures.
+    `shares` are, by title, the pairs' shares of answers (N,) for the method, and the share of who
+    cannot tell; `galleries` are pairs with their pictures.
     """
     return render_page(
         "study/report.html",
@@ -198,8 +198,8 @@ def page(
         ],
         heads=PREFERENCE_HEADS,
         histograms=[
-            {"title": title, "picture": histogram(values, 0.0, 1.0, 0.5)}
-            for title, values in shares.items()
+            {"title": title, "picture": histogram(values, 0.0, 1.0, chance)}
+            for title, (values, chance) in shares.items()
         ],
         galleries=[pictured(gallery) for gallery in galleries],
     )

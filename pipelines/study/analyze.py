@@ -52,7 +52,7 @@ def run(config: StudyAnalyzeConfig) -> int:
     main = kept[kept["role"] == MAIN]
     mine = [question for question in questions(main, order) if question.options[0] == order[0]]
     galleries = wins_and_losses(key, mine) if key else []
-    shares = {question.title: _shares(question) for question in mine}
+    shares = {question.title: (_shares(question), question.chance) for question in mine}
     store.put(PAGE, page(store.url, report, shares, galleries).encode())
     _tell(store, report, screened)
     return OK
@@ -98,7 +98,7 @@ def _counts(answers: Answers, screened: pd.DataFrame) -> dict[str, int]:
         "participants excluded": len(_excluded(screened)),
         "answers": int(main.sum()),
         "answers of those excluded": int((main & excluded).sum()),
-        **{f"{role} answers, not counted": n for role, n in roles.items() if role != MAIN},
+        **{f"{role} answers, not counted": n for role, n in sorted(roles.items()) if role != MAIN},
     }  # fmt: skip
 
 
