@@ -164,6 +164,10 @@ class SynthesizeConfig(Run):
         default=256, description="image side in pixels"
     )
     seed: int = Field(default=0, description="the world's seed")
+    stock: Literal["whole", "training", "held_out"] = Field(
+        default="whole",
+        description="colours and words of the clothes: all, or of two parts that share none",
+    )
     image: ImageFormat = Field(default=ImageFormat(), description="encoding of the photographs")
 
 

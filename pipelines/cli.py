@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import schema, study
+from configs import schema, study, training
 from pipelines.stopping import Stopped
 
 
@@ -44,6 +44,12 @@ COMMANDS = [
     Command("synthesize", schema.SynthesizeConfig, "synthesize",
             "make a catalog of the sample world: dressed bodies with exact UV maps",
             "reposer synthesize items=100 views=4 size=256 seed=0 out=world"),
+    Command("train inpainter", training.TrainInpainterConfig, "train",
+            "train f, which completes the texture of a photograph",
+            "reposer train inpainter catalog=world held_out=test out=inpainter"),
+    Command("train generator", training.TrainGeneratorConfig, "train",
+            "train g, which paints the new view, on a trained f",
+            "reposer train generator catalog=world inpainter=inpainter out=model"),
     Command("study build", study.StudyBuildConfig, "study.build",
             "make an A/B user study of runs: a balanced design, pages, blinded pictures",
             "reposer study build runs=[ours,theirs] catalog=catalog participants=20 out=study"),

@@ -184,10 +184,14 @@ def open_run(store: Store, plan: Plan) -> Plan:
     written = read_plan(store)
     if written.command != plan.command:
         raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
-    if written.hash != plan.hash:
-        found = differences(written.identity, plan.identity)
-        raise RunError(f"{store.url} holds another run ({found}); use another out=")
+    refuse_another(store, written.identity, plan.identity)
     return written
+
+
+def refuse_another(store: Store, written: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """RunError, naming what differs, unless the run at a URL has the identity that is wanted."""
+    if found := differences(written, wanted):
+        raise RunError(f"{store.url} holds another run ({found}); use another out=")
 
 
 def finished_shards(store: Store, plan: Plan) -> set[str]:
