@@ -1,5 +1,6 @@
 """The configuration of `reposer study build`, `serve` and `analyze`."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -101,9 +102,81 @@ class StudyServeConfig(Frozen):
     )
 
 
+class Exclusions(Frozen):
+    """Whose answers are left out; figures are told with and without them."""
+
+    sentinels: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.8, description="who gets a smaller share of the sentinel trials right"
+    )
+    seconds: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="whose median time an answer is smaller"
+    )
+    one_side: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.95, description="who gives a greater share of ten or more answers at one place"
+    )
+
+
+class Columns(Frozen):
+    """Where another study's table holds what; {n} in a name counts a row's questions from 1."""
+
+    choice: str | None = Field(
+        default=None, description="of another study's answers=: the choice (Answer.q{n})"
+    )
+    places: Annotated[tuple[str, ...], Field(min_length=2)] = Field(
+        default=("A", "B"), description="what choice holds for each place, left to right"
+    )
+    options: tuple[str, ...] = Field(
+        default=(), description="what was shown at each place; of row n of key=, where it is given"
+    )
+    method: str | None = Field(
+        default=None,
+        description="pattern that finds the method in options, as its group (default: all of it)",
+    )
+    item: str | None = Field(default=None, description="the item shown (default: the question)")
+    participant: str = Field(default="WorkerId", description="who answered")
+    seconds: str | None = Field(default=None, description="time an answer took")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.choice and len(self.options) != len(self.places):
+            raise ValueError("columns.options wants a column for each of columns.places")
+        if self.method and _groups(self.method) != 1:
+            raise ValueError("columns.method wants a regular expression with one group")
+        return self
+
+
+def _groups(pattern: str) -> int:
+    try:
+        return re.compile(pattern).groups
+    except re.error:
+        return 0
+
+
 class StudyAnalyzeConfig(Frozen):
     """Turn the answers to a study into preferences."""
 
-    answers: Url = Field(description="answers of the server, of the static pack, or of an export")
-    pack: Url | None = Field(default=None, description="URL of the study that was answered")
+    answers: Url = Field(
+        description="answers.db of the server, a table `responses`, a folder or glob of "
+        "answers-CODE.json, or a Mechanical Turk CSV"
+    )
+    pack: Url | None = Field(
+        default=None, description="URL of the study that `study build` made and that was answered"
+    )
+    columns: Columns = Field(
+        default=Columns(), description="how to read a CSV of another study, which has no pack="
+    )
+    key: Url | None = Field(
+        default=None, description="CSV whose row n says what question n of columns showed"
+    )
+    method: str | None = Field(
+        default=None,
+        description="whose preference is told (default: the first of the study, else by name)",
+    )
+    exclude: Exclusions = Field(default=Exclusions(), description="whose answers are left out")
     out: Url = Field(description="output URL")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if bool(self.pack) == bool(self.columns.choice):
+            raise ValueError("wants either pack=, or columns.choice= of another study's answers")
+        return self

@@ -71,7 +71,7 @@ def evaluation_page(
                        if METRICS[v.metric].of == "pair"],
         facts=facts,
         absent=absent,
-        galleries=[_gallery(gallery) for gallery in galleries],
+        galleries=[pictured(gallery) for gallery in galleries],
         failures=failures,
         made_by=_made_by(manifest),
     )  # fmt: skip
@@ -99,7 +99,7 @@ def comparison_page(
     return render_page(
         "comparison_page.html", url=url, runs=runs, verdict=verdict, notices=notices, rows=rows,
         arrows={row["metric"]: _arrow(Variant.parse(row["metric"])) for row in rows},
-        histograms=histograms, gallery=_gallery(gallery),
+        histograms=histograms, gallery=pictured(gallery),
     )  # fmt: skip
 
 
@@ -152,7 +152,8 @@ def _distributions(
     return {"name": str(variant), "low": number(low), "high": number(high), "pictures": pictures}
 
 
-def _gallery(gallery: Gallery) -> dict[str, Any]:
+def pictured(gallery: Gallery) -> dict[str, Any]:
+    """A gallery as `gallery.html` takes it."""
     pairs = [
         {"caption": s.caption, "value": s.value,
          "pictures": [(title, inline(jpeg)) for title, jpeg in s.pictures]}

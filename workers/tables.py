@@ -220,6 +220,57 @@ SCHEMAS: dict[str, pa.Schema] = {
         choice="the place chosen, from 0 at the left; real_or_fake: 0 real, 1 fake",
         seconds="from the pictures' showing to the answer",
     ),
+    # A row a question and method_a; low and high are of the honest interval, by participant and
+    # item both.
+    "preferences": _schema(
+        [
+            pa.field(
+                "exclusion", pa.string(), nullable=False, metadata={"values": "all | filtered"}
+            ),
+            pa.field("question", pa.string(), nullable=False),
+            pa.field("method_a", pa.string(), nullable=False),
+            pa.field("method_b", pa.string()),
+            pa.field("options", pa.list_(pa.string()), nullable=False),
+            pa.field("chance", pa.float64(), nullable=False),
+            *(
+                pa.field(name, pa.int64(), nullable=False)
+                for name in ("n_answers", "n_chosen", "n_participants", "n_items")
+            ),
+            pa.field("preferred", pa.float64(), nullable=False),
+            pa.field("low", pa.float64()),
+            pa.field("high", pa.float64()),
+            *(
+                pa.field(f"{kind}_{bound}", pa.float64())
+                for kind in ("wilson", "participant", "item")
+                for bound in ("low", "high")
+            ),
+            pa.field("p_binomial", pa.float64(), nullable=False),
+            *(
+                pa.field(f"pairs_{what}", pa.int64(), nullable=False)
+                for what in ("won", "lost", "tied")
+            ),
+            pa.field("alpha", pa.float64()),
+            pa.field("sentence", pa.string(), nullable=False),
+        ],
+        interval="95 %; low and high: two-way clustered by participant and item",
+        preferred="share of answers that chose method_a; real_or_fake: that took it for real",
+        chance="the share of who cannot tell",
+        alpha="Krippendorff's, nominal",
+    ),
+    "bradley_terry": _schema(
+        [
+            pa.field(
+                "exclusion", pa.string(), nullable=False, metadata={"values": "all | filtered"}
+            ),
+            pa.field("method", pa.string(), nullable=False),
+            pa.field("n", pa.int64(), nullable=False),
+            pa.field("score", pa.float64(), nullable=False),
+            pa.field("low", pa.float64()),
+            pa.field("high", pa.float64()),
+        ],
+        score="log-odds, mean 0 over the methods",
+        interval="95 %, two-way clustered by participant and item",
+    ),
 }
 
 

@@ -36,6 +36,14 @@ def read_user_table(
     return _read(url, required, kinds)
 
 
+def read_csv(url: str) -> pd.DataFrame:
+    """A CSV, all of it, as a frame of strings; empty is missing. ValueError names the file."""
+    try:
+        return _read_csv(io.BytesIO(read_bytes(url)))
+    except ValueError as error:
+        raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
+
+
 def read_pairs(url: str) -> pd.DataFrame:
     """A list of pairs: a frame with the columns from and to, each pair once, or ValueError."""
     pairs = read_user_table(url, {"from": ID, "to": ID})[["from", "to"]]

@@ -1,0 +1,143 @@
+"""The answers of a study, from whatever holds them, as one frame; and what was left aside.
+
+A row of the frame is an answer: participant, trial_id, role, question, pair_id, item_id, options (a
+tuple: the method at each place), choice (the place chosen, from 0), answer (the right place; NaN
+where there is none), seconds (NaN where unknown) and repeat_of.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from configs.study import Columns, StudyAnalyzeConfig
+from eval.study.design import MAIN, PICK, REAL_OR_FAKE
+from pipelines.study.columns import (
+    column,
+    complete_assignments,
+    count_numbered,
+    number,
+    numbered,
+    without,
+)
+from pipelines.study.responses import read_responses
+from workers.user_tables import read_csv
+
+COLUMNS = ["participant", "trial_id", "role", "question", "pair_id", "item_id", "options", "choice",
+           "answer", "seconds", "repeat_of"]  # fmt: skip
+WORK_SECONDS = "WorkTimeInSeconds"  # of Mechanical Turk: a whole assignment's
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What there is to analyse, and the numbers of what there was besides."""
+
+    frame: pd.DataFrame
+    dropped: Counter[str]  # by reason
+
+
+def read_answers(config: StudyAnalyzeConfig, trials: pd.DataFrame | None) -> Answers:
+    """The answers of a config; ValueError, one line, where they cannot be read.
+
+    `trials` is the key of the config's pack; None of another study's answers.
+    """
+    if trials is None:
+        answers = _of_table(config.answers, config.columns, config.key)
+    else:
+        answers = _of_pack(config.answers, trials)
+    if not (answers.frame["role"] == MAIN).any():
+        why = "; ".join(f"{n} {reason}" for reason, n in answers.dropped.items())
+        raise ValueError(f"{config.answers}: no answer to analyse" + (f" ({why})" if why else ""))
+    return answers
+
+
+def _of_pack(url: str, trials: pd.DataFrame) -> Answers:
+    responses, dropped = read_responses(url)
+    known = responses.merge(trials, on="trial_id", how="left", indicator=True)
+    frame, wrong = without(known, {
+        "answers without a participant": lambda rows: rows["participant"].isna(),
+        "answers to unknown trials": lambda rows: rows["_merge"] != "both",
+        "answers at a place that was not shown": lambda rows: ~rows["choice"].between(
+            0, _places(rows) - 1),
+        "second answers to a trial": _twice,
+    })  # fmt: skip
+    return Answers(frame[COLUMNS], dropped + wrong)
+
+
+def _places(rows: pd.DataFrame) -> pd.Series:
+    """How many answers a trial has; real and fake make two."""
+    return rows["options"].map(len).where(rows["question"] != REAL_OR_FAKE, 2)
+
+
+def _of_table(url: str, columns: Columns, key_url: str | None) -> Answers:
+    """Another study's CSV: a row an answer, or a row an assignment of several questions."""
+    table, dropped = complete_assignments(read_csv(url))
+    key = read_csv(key_url) if key_url else None
+    wide = "{n}" in str(columns.choice)
+    numbers = range(1, count_numbered(table, str(columns.choice), url) + 1) if wide else [1]
+    if key is not None and len(key) < len(numbers):
+        raise ValueError(f"{key_url}: {len(key)} rows for {len(numbers)} questions of {url}")
+    frame = pd.concat([_question(table, columns, key, n, url, str(key_url)) for n in numbers])
+    if wide and columns.seconds is None and WORK_SECONDS in table:
+        given = frame["text"].groupby(level=0).count()
+        frame["seconds"] = (number(table[WORK_SECONDS]) / given).reindex(frame.index)
+    if not wide:  # who was asked the same again may answer again
+        frame["trial_id"] = [f"row {n + 1}" for n in range(len(frame))]
+    place = {text: place for place, text in enumerate(columns.places)}
+    frame, wrong = without(frame.reset_index(drop=True), {
+        "questions without an answer": lambda rows: rows["text"].isna(),
+        f"answers that are none of {', '.join(columns.places)}": lambda rows: ~rows["text"].isin(
+            columns.places),
+        "answers without a participant": lambda rows: rows["participant"].isna(),
+        "second answers to a question": _twice,
+    })  # fmt: skip
+    whole = frame.assign(
+        role=MAIN, question=PICK, pair_id=frame["item_id"], choice=frame["text"].map(place),
+        answer=np.nan, repeat_of=None,
+    )  # fmt: skip
+    return Answers(whole[COLUMNS], dropped + wrong)
+
+
+def _question(
+    table: pd.DataFrame, columns: Columns, key: pd.DataFrame | None, n: int, url: str, key_url: str
+) -> pd.DataFrame:
+    """All answers to question n: text (of the choice) and what is known of each."""
+
+    def of(name: str) -> pd.Series:
+        return column(table, numbered(name, n), url)
+
+    if key is None:
+        shown = [of(name) for name in columns.options]
+    else:
+        row = [column(key, numbered(name, n), key_url).iloc[n - 1] for name in columns.options]
+        shown = [pd.Series(text, table.index, dtype=object) for text in row]
+    texts = [tuple(row) for row in zip(*shown, strict=True)]
+    pictures = [" | ".join(sorted(map(str, row))) for row in texts]
+    return pd.DataFrame(
+        {
+            "participant": of(columns.participant),
+            "trial_id": [f"question {n}: {picture}" for picture in pictures],
+            "item_id": of(columns.item) if columns.item else pictures,
+            "options": [tuple(_method(text, columns.method, url) for text in row) for row in texts],
+            "text": of(str(columns.choice)),
+            "seconds": number(of(columns.seconds)) if columns.seconds else np.nan,
+        },
+        table.index,
+    )
+
+
+def _method(text: object, pattern: str | None, url: str) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"{url}: a question does not say what was shown")
+    if pattern is None:
+        return text
+    found = re.search(pattern, text)
+    if not found:
+        raise ValueError(f"columns.method={pattern} finds no method in {text!r}")
+    return found[1]
+
+
+def _twice(rows: pd.DataFrame) -> pd.Series:
+    return rows.duplicated(["participant", "trial_id"])

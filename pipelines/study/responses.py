@@ -1,0 +1,113 @@
+"""The rows of `responses`: from the server, from static packs, or from Mechanical Turk."""
+
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from pipelines.study.columns import column, complete_assignments, count_numbered, number, numbered
+from workers.answers import Answers
+from workers.storage import Store, list_files, read_bytes
+from workers.tables import SCHEMAS, is_part
+from workers.user_tables import read_csv
+
+NAMES = SCHEMAS["responses"].names
+NEEDED = ["trial_id", "participant", "choice"]
+TRIAL, CHOICE, SECONDS = "Input.trial_{n}", "Answer.choice_{n}", "Answer.seconds_{n}"
+
+
+def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str]]:
+    """trial_id, participant, choice and seconds (NaN where unknown), in the order answered.
+
+    Also what was dropped, by reason. ValueError, one line, for what is none of `responses`.
+    """
+    lower = url.lower()
+    if lower.endswith((".db", ".sqlite")):
+        frame, dropped = _of_database(url), Counter[str]()
+    elif lower.endswith(".csv"):
+        frame, dropped = _of_csv(url)
+    elif lower.endswith(".parquet"):
+        frame, dropped = _of_parquet(url), Counter[str]()
+    else:
+        frame, dropped = _of_folder(url), Counter[str]()
+    choice = number(frame["choice"])
+    if (choice % 1 != 0).any():  # NaN, too
+        wrong = frame["choice"][choice % 1 != 0].iloc[0]
+        raise ValueError(f"{url}: the choice {wrong!r} is not the number of a place")
+    frame = frame.assign(
+        participant=frame["participant"].astype("string").astype(object),
+        choice=choice.astype(int),
+        seconds=number(frame["seconds"]) if "seconds" in frame else float("nan"),
+    )
+    if "answered_at" in frame:
+        when = pd.to_datetime(frame["answered_at"], utc=True, errors="coerce")
+        frame = frame.assign(answered_at=when).sort_values("answered_at", kind="stable")
+    return frame[[*NEEDED, "seconds"]].reset_index(drop=True), dropped
+
+
+def _of_folder(url: str) -> pd.DataFrame:
+    """A table's Parquet files, or the JSON files that participants of a static pack sent."""
+    if url.lower().endswith(".json"):
+        files = list_files(url) if "*" in url else [url]
+    else:
+        parts = [] if "*" in url else [f.name for f in Store(url).list() if is_part(f.name)]
+        if parts:
+            return pd.concat([_of_parquet(f"{url}/{name}") for name in parts], ignore_index=True)
+        files = [name for name in list_files(url) if name.lower().endswith(".json")]
+    if not files:
+        raise ValueError(f"{url}: no answers there (.json, .parquet, .csv or .db)")
+    return pd.concat([_of_json(name) for name in files], ignore_index=True)
+
+
+def _of_json(url: str) -> pd.DataFrame:
+    try:
+        rows = json.loads(read_bytes(url))
+    except ValueError as error:
+        raise ValueError(f"{url}: not JSON: {error}") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{url}: a list of answers wanted, as the pages of a study save it")
+    return _checked(pd.DataFrame(rows, columns=None if rows else NAMES), url)
+
+
+def _of_parquet(url: str) -> pd.DataFrame:
+    return _checked(pq.read_table(io.BytesIO(read_bytes(url))).to_pandas(), url)
+
+
+def _of_database(url: str) -> pd.DataFrame:
+    answers = Answers(Path(url.removeprefix("file://")))
+    try:
+        return answers.responses().to_pandas()
+    finally:
+        answers.close()
+
+
+def _of_csv(url: str) -> tuple[pd.DataFrame, Counter[str]]:
+    table = read_csv(url)
+    if "trial_id" in table:
+        return _checked(table, url), Counter()
+    count = count_numbered(table, TRIAL, url)
+    table, dropped = complete_assignments(table)
+    parts = [
+        pd.DataFrame({
+            "trial_id": column(table, numbered(TRIAL, n), url),
+            "participant": column(table, "WorkerId", url),
+            "choice": column(table, numbered(CHOICE, n), url),
+            "seconds": column(table, numbered(SECONDS, n), url),
+        }) for n in range(1, count + 1)
+    ]  # fmt: skip
+    whole = pd.concat(parts, ignore_index=True)
+    skipped = whole["choice"].isna()
+    dropped["questions without an answer"] += int(skipped.sum())
+    return whole[~skipped], +dropped
+
+
+def _checked(frame: pd.DataFrame, url: str) -> pd.DataFrame:
+    """A frame with the columns of `responses`, and no others, which would be lost unsaid."""
+    if unknown := [name for name in frame.columns if name not in NAMES]:
+        raise ValueError(f"{url}: unknown column {unknown[0]} (responses has {', '.join(NAMES)})")
+    for name in NEEDED:
+        column(frame, name, url)
+    return frame
