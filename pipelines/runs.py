@@ -190,8 +190,16 @@ def open_run(store: Store, plan: Plan) -> Plan:
 
 def refuse_another(store: Store, written: dict[str, Any], wanted: dict[str, Any]) -> None:
     """RunError, naming what differs, unless the run at a URL has the identity that is wanted."""
-    if found := differences(written, wanted):
-        raise RunError(f"{store.url} holds another run ({found}); use another out=")
+    old, new = _flat(written), _flat(wanted)
+    differences = [
+        f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    ]
+    if differences:
+        raise RunError(
+            f"{store.url} holds another run ({'; '.join(differences)}); use another out="
+        )
 
 
 def finished_shards(store: Store, plan: Plan) -> set[str]:
