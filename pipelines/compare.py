@@ -18,7 +18,7 @@ from eval.statistics import compare as compare_pairs
 from pipelines.evaluation_report import PAGE, thumbnail
 from pipelines.execute import OK
 from pipelines.results import read_shards
-from pipelines.runs import Plan, RunError, read_manifest, read_plan
+from pipelines.runs import Plan, RunError, finished_run
 from workers.pairs import Album, open_album
 from workers.rows import ScoreKey
 from workers.storage import Store
@@ -66,13 +66,7 @@ class Evaluation:
 
 def open_evaluation(url: str) -> Evaluation:
     """The evaluation at a URL; RunError where there is another run, or an unfinished one."""
-    store = Store(url)
-    plan = read_plan(store)
-    if plan.command != "evaluate":
-        raise RunError(f"{url} holds a run of {plan.command}; compare= wants two of evaluate")
-    if read_manifest(store) is None:
-        raise RunError(f"{url} is not finished; run its command again first")
-    return Evaluation(store, plan)
+    return Evaluation(Store(url), finished_run(url, "evaluate"))
 
 
 def run(config: EvaluateConfig) -> int:

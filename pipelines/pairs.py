@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from configs.schema import EvaluateConfig
 from eval.naming import Pair, pair_folders, side_by_side, strips
-from pipelines.runs import Plan, RunError, fingerprint, read_manifest, read_plan
+from pipelines.runs import RunError, fingerprint, finished_run
 from pipelines.splits import Overlap, Split, overlap
 from workers.catalog import Catalog
 from workers.names import canonical_key, item_id
@@ -60,7 +60,7 @@ def find_pairs(config: EvaluateConfig) -> Pairs:
 
 def _of_renders(config: EvaluateConfig, url: str, catalog_url: str, split: Split | None) -> Pairs:
     """Renders whose pose is a photograph of their source's item."""
-    plan, catalog = finished_renders(url), Catalog(catalog_url)
+    plan, catalog = finished_run(url, "render"), Catalog(catalog_url)
     method = config.method or plan.identity["model"]["name"]
     ids, of = catalog.images.ids.to_pylist(), catalog.images.column("item_id").to_pylist()
     items = dict(zip(ids, of, strict=True))
@@ -88,17 +88,6 @@ def _of_renders(config: EvaluateConfig, url: str, catalog_url: str, split: Split
     inputs["catalog"] = fingerprint(catalog.store, "images")
     split_id = split.id if split else None
     return Pairs(chosen, inputs, excluded + left_out, split_id, overlap(plan, chosen))
-
-
-def finished_renders(url: str) -> Plan:
-    """The plan of a finished run of render; RunError where there is none."""
-    store = Store(url)
-    plan = read_plan(store)
-    if plan.command != "render":
-        raise RunError(f"{url} holds a run of {plan.command}; renders= wants one of render")
-    if read_manifest(store) is None:
-        raise RunError(f"{url} is not finished; run its command again first")
-    return plan
 
 
 def _of_side_by_side(url: str) -> Pairs:

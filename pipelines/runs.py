@@ -116,6 +116,17 @@ def read_plan(store: Store) -> Plan:
     return plan
 
 
+def finished_run(url: str, command: str) -> Plan:
+    """The plan of a finished run of a command; RunError where there is none."""
+    store = Store(url)
+    plan = read_plan(store)
+    if plan.command != command:
+        raise RunError(f"{url} holds a run of {plan.command}, a run of {command} is wanted")
+    if read_manifest(store) is None:
+        raise RunError(f"{url} is not finished; run its command again first")
+    return plan
+
+
 def make_plan(
     command: str,
     config: Run,

@@ -11,8 +11,8 @@ import numpy as np
 from configs.schema import EvaluateConfig
 from configs.study import StudyBuildConfig
 from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
-from pipelines.pairs import find_pairs, finished_renders, image_names, spelled
-from pipelines.runs import PLAN, RunError, fingerprint
+from pipelines.pairs import find_pairs, image_names, spelled
+from pipelines.runs import PLAN, RunError, fingerprint, finished_run
 from workers.catalog import Catalog
 from workers.errors import RowError
 from workers.names import canonical_key, elided, item_id
@@ -144,7 +144,7 @@ def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
 
 def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
     """A run of render; pairs of two items, which have no ground truth, where none is needed."""
-    plan = finished_renders(url)
+    plan = finished_run(url, "render")
     if config.catalog is None:
         raise RunError(f"{url} is a run of render: give catalog=, where its photographs lie")
     name = name or plan.identity["model"]["name"]
