@@ -27,5 +27,9 @@ class Detector(Protocol):
     sha256: str  # of the weights file
 
     def __call__(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
-        """Photographs, (H, W, 3) uint8 RGB of any sizes -> each one's people, best score first."""
+        """Photographs, (H, W, 3) uint8 RGB of any sizes -> each one's people, best score first.
+
+        Only those whom the settings ask for (`workers.densepose.people.chosen`). What a
+        photograph gives does not depend on those beside it, but for rounding.
+        """
         ...
