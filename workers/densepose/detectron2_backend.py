@@ -1,4 +1,5 @@
 """DensePose as detectron2's DensePose project runs it: the one file that imports detectron2."""
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 import hashlib
 from collections.abc import Sequence
@@ -95,7 +96,9 @@ class Detectron2:
     def __call__(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
         """As `workers.densepose.detection.Detector` says."""
         short, long = self.settings.short_side, self.settings.long_side
-        sizes = [padded_size(network_size(*p.shape[:2], short, long)) for p in photographs]
+        sizes = [
+            padded_size(network_size(p.shape[0], p.shape[1], short, long)) for p in photographs
+        ]
         people: list[list[Person]] = [[] for _ in photographs]
         for members in batches(sizes, self.batch):
             found = self._detect([photographs[i] for i in members])
@@ -121,7 +124,8 @@ class Detectron2:
         boxes, scores = instances.pred_boxes.tensor, instances.scores
         found = boxes.cpu().numpy(), scores.cpu().numpy()
         people = []
-        for i in chosen(*found, *instances.image_size, self.settings):
+        height, width = instances.image_size
+        for i in chosen(*found, height, width, self.settings):
             dense = instances.pred_densepose
             charts = Charts(dense.coarse_segm[i], dense.fine_segm[i], dense.u[i], dense.v[i])
             labels, uv = body_surface(charts, boxes[i])
