@@ -90,9 +90,11 @@ def load_detector(config: ExtractConfig) -> Detector:
     if settings.precision == "mixed" and not torch.cuda.is_available():
         raise ValueError("densepose.precision=mixed wants a GPU")
     data = read_bytes(settings.weights)
-    from workers.densepose.detectron2_backend import Detectron2
-
-    return Detectron2(settings, data, extractor_name(config), batch_size(config))
+    if settings.backend == "detectron2":
+        from workers.densepose.detectron2_backend import Detectron2 as Backend
+    else:
+        from workers.densepose.torchvision_backend import Torchvision as Backend
+    return Backend(settings, data, extractor_name(config), batch_size(config))
 
 
 def _dumped(dump: Dump, config: ExtractConfig, photo: Photo, pixels: np.ndarray) -> list[Person]:
