@@ -89,10 +89,12 @@ def load_detector(config: ExtractConfig) -> Detector:
     assert settings.weights is not None
     if settings.precision == "mixed" and not torch.cuda.is_available():
         raise ValueError("densepose.precision=mixed wants a GPU")
+    if settings.backend == "detectron2":
+        from workers.densepose.detectron2_backend import Detectron2 as Backend
+    else:
+        from workers.densepose.torchvision_backend import Torchvision as Backend
     data = read_bytes(settings.weights)
-    from workers.densepose.detectron2_backend import Detectron2
-
-    return Detectron2(settings, data, extractor_name(config), batch_size(config))
+    return Backend(settings, data, extractor_name(config), batch_size(config))
 
 
 def _dumped(dump: Dump, config: ExtractConfig, photo: Photo, pixels: np.ndarray) -> list[Person]:
