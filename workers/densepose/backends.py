@@ -89,11 +89,11 @@ def load_detector(config: ExtractConfig) -> Detector:
     assert settings.weights is not None
     if settings.precision == "mixed" and not torch.cuda.is_available():
         raise ValueError("densepose.precision=mixed wants a GPU")
-    data = read_bytes(settings.weights)
     if settings.backend == "detectron2":
         from workers.densepose.detectron2_backend import Detectron2 as Backend
     else:
         from workers.densepose.torchvision_backend import Torchvision as Backend
+    data = read_bytes(settings.weights)
     return Backend(settings, data, extractor_name(config), batch_size(config))
 
 
