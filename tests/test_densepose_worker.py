@@ -1,5 +1,6 @@
 """What becomes of the people that a network finds: their choice, their maps and their rows."""
 
+import hashlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -15,10 +16,14 @@ from configs.densepose import DensePose
 from configs.schema import ExtractConfig
 from models.iuv import iuv_from_image
 from models.uv_maps import dequantise
+from pipelines.cli import main
 from pipelines.execute import execute
 from pipelines.extract import prepare
 from tests.catalogs import rows_of
+from tests.conftest import ROOT
 from tests.densepose import RedBoxes, paint, write_lookup
+from tests.densepose_seeded import seeded_file
+from workers.catalog import Catalog
 from workers.densepose.batches import batches
 from workers.densepose.detection import Person
 from workers.densepose.extract import WINDOW_PIXELS, DensePoseWorker
@@ -312,3 +317,27 @@ def test_the_demo_s_map_gives_the_rows_of_precomputed(real: Path, tmp_path: Path
         assert rows["uv_maps"][0].pop("score") == 0.9
         assert rows == expected
         assert expected["uv_maps"][0]["status"] == "ok"
+
+
+def test_the_command_runs_the_network(tmp_path: Path, lookup: str) -> None:
+    """On torchvision, with seeded weights, which find somebody nearly everywhere."""
+    weights = seeded_file("densepose_rcnn_R_50_FPN_s1x")
+    (tmp_path / "model.pkl").write_bytes(weights)
+    sample = Catalog(str(ROOT / "assets/sample"))
+    (tmp_path / "photos").mkdir()
+    for i, image_id in enumerate(sample.images.ids.to_pylist()[:4]):
+        (tmp_path / f"photos/{i}.jpg").write_bytes(sample.photograph_file(image_id))
+    call = ["extract", f"input={tmp_path}/photos", f"out={tmp_path}/out", f"lookup={lookup}"]
+    call += ["extractor=densepose", f"densepose.weights={tmp_path}/model.pkl"]
+    call += ["densepose.backend=torchvision", "densepose.min_score=0.05"]
+    call += ["densepose.short_side=160", "densepose.long_side=266", "size=native"]
+    call += ["execution.engine=local", "execution.microbatch=3", "max_failed_fraction=1"]
+    assert main(call) == 0
+    rows = rows_of(f"{tmp_path}/out", "uv_maps")
+    assert {row["extractor"] for row in rows} == {"torchvision/densepose_rcnn_R_50_FPN_s1x"}
+    found = [row for row in rows if row["status"] == "ok"]
+    assert found
+    assert all(0.05 < row["score"] <= 1 for row in found)
+    assert {row["error_type"] for row in rows} <= {None, "NobodyFound", "EmptyUvMap"}
+    model = json.loads((tmp_path / "out/manifest.json").read_text())["identity"]["model"]
+    assert model["sha256"] == hashlib.sha256(weights).hexdigest()
