@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,7 @@ def main(photographs: int = 100, many: int = 1000, side: int = 800, small_side: 
         root = Path(folder)
         (root / "model_final.pkl").write_bytes(seeded_file(f"densepose_rcnn_{MODEL}"))
         for count in {1, photographs, max(many // 10, 1), many} - {0}:
-            _link(real, root / f"photos{count}", count)
+            _copy(real, root / f"photos{count}", count)
         for name in _contenders():
             if photographs > 1:
                 first, _ = _measured(name, root, 1, side)
@@ -57,7 +58,7 @@ def _real() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _link(real: Path, folder: Path, count: int) -> None:
+def _copy(real: Path, folder: Path, count: int) -> None:
     """`count` photographs, the real ones again and again under other names."""
     found = sorted((real / "official_samples/source_img").glob("*.jpg"))
     found += sorted((real / "pose_with_style").glob("*[a-z].png"))
@@ -65,7 +66,7 @@ def _link(real: Path, folder: Path, count: int) -> None:
     found.append(real / "densepose_demo/demo_im.jpg")
     folder.mkdir(exist_ok=True)
     for i, path in zip(range(count), itertools.cycle(found), strict=False):
-        (folder / f"{i:05d}{path.suffix}").symlink_to(path)
+        shutil.copy(path, folder / f"{i:05d}{path.suffix}")
 
 
 def _contenders() -> Iterator[str]:
