@@ -164,6 +164,10 @@ class SynthesizeConfig(Run):
         default=256, description="image side in pixels"
     )
     seed: int = Field(default=0, description="the world's seed")
+    stock: Literal["whole", "training", "held_out"] = Field(
+        default="whole",
+        description="colours and words of the clothes: all, or of two parts that share none",
+    )
     image: ImageFormat = Field(default=ImageFormat(), description="encoding of the photographs")
 
 
@@ -224,7 +228,7 @@ class EvaluateConfig(Run):
     )
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("ssim_dsc", "ssim_255", "ssim_win51", "ms_ssim", "psnr", "l1"),
-        description="NAME[.176x256|.white][.body]; see README for the names",
+        description="NAME[.176x256|.white|.256][.body]; see README for the names",
     )
     weights: Annotated[str, AfterValidator(absolute)] | None = Field(
         default=None,

@@ -12,11 +12,13 @@ from dataclasses import asdict
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.generator import Generator
+from models.generator import Generator, PlainGenerator, build_generator
 from models.inpainter import Inpainter
 from models.reposer import CoordinateReposer, ModelConfig
+from models.texture import build_inpainter, parameters
+from models.variants import VARIANTS
 
 FORMAT = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -27,12 +29,12 @@ Read = Callable[[str], bytes]  # a file's name in the checkpoint's folder -> its
 
 def save(
     config: ModelConfig,
-    inpainter: Inpainter,
-    generator: Generator,
+    inpainter: Inpainter | None,
+    generator: Generator | PlainGenerator | None,
     origin: str,
     training_images: bytes | None = None,
 ) -> dict[str, bytes]:
-    """The files of a checkpoint: name -> content.
+    """The files of a checkpoint: name -> content. Of a trained f alone there is no generator.
 
     `origin` is a Markdown paragraph for the model card: where the weights come from and
     under which licence. `training_images` are the names of the images that they were trained
@@ -79,11 +81,34 @@ def load(read: Read, device: torch.device) -> CoordinateReposer:
     return CoordinateReposer(config, inpainter, generator, sha256, device)
 
 
-def load_networks(read: Read) -> tuple[ModelConfig, Inpainter, Generator, str]:
+def load_networks(
+    read: Read,
+) -> tuple[ModelConfig, Inpainter | None, Generator | PlainGenerator, str]:
     """The configuration, f and g of a checkpoint, trainable, and the weights' sha256.
 
     Raises as `load` does.
     """
+    config, state, sha256 = _read_weights(read)
+    inpainter = build_inpainter(VARIANTS[config.variant], config.inpainter_width)
+    generator = build_generator(VARIANTS[config.variant], config.generator_width)
+    if not any(key.startswith("generator.") for key in state):
+        raise ValueError(f"{WEIGHTS} holds f alone: train g on it, with reposer train generator")
+    _fill(state, {"inpainter": inpainter, "generator": generator})
+    return config, inpainter, generator, sha256
+
+
+def load_inpainter(read: Read) -> tuple[ModelConfig, Inpainter, str]:
+    """The configuration and f of a checkpoint, of f alone or of both; else as `load_networks`."""
+    config, state, sha256 = _read_weights(read)
+    inpainter = build_inpainter(VARIANTS[config.variant], config.inpainter_width)
+    if inpainter is None:
+        raise ValueError(f"a checkpoint of variant {config.variant} has no f")
+    state = {key: tensor for key, tensor in state.items() if key.startswith("inpainter.")}
+    _fill(state, {"inpainter": inpainter})
+    return config, inpainter, sha256
+
+
+def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:
     config, sha256 = _read_config(read)
     weights = _read(read, WEIGHTS)
     found = hashlib.sha256(weights).hexdigest()
@@ -93,16 +118,19 @@ def load_networks(read: Read) -> tuple[ModelConfig, Inpainter, Generator, str]:
             f"{CONFIG} says {sha256[:12]}...; copy the whole folder again"
         )
     try:
-        state = safetensors.torch.load(weights)
+        return config, safetensors.torch.load(weights), sha256
     except SafetensorError as error:
         raise ValueError(f"{WEIGHTS} is not a safetensors file: {error}") from error
-    inpainter, generator = Inpainter(config.inpainter_width), Generator(config.generator_width)
-    expected = _prefixed("inpainter", inpainter) | _prefixed("generator", generator)
-    check_state(WEIGHTS, state, {key: tensor.shape for key, tensor in expected.items()})
-    for prefix, network in (("inpainter", inpainter), ("generator", generator)):
-        start = len(prefix) + 1
-        network.load_state_dict({k[start:]: v for k, v in state.items() if k.startswith(prefix)})
-    return config, inpainter, generator, sha256
+
+
+def _fill(state: dict[str, Tensor], networks: dict[str, nn.Module | None]) -> None:
+    expected = {k: v.shape for name, n in networks.items() for k, v in _prefixed(name, n).items()}
+    check_state(WEIGHTS, state, expected)
+    for prefix, network in networks.items():
+        if network is not None:
+            start = len(prefix) + 1
+            own = {k[start:]: v for k, v in state.items() if k.startswith(f"{prefix}.")}
+            network.load_state_dict(own)
 
 
 def check_state(file: object, state: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:
@@ -119,8 +147,9 @@ def check_state(file: object, state: dict[str, Tensor], expected: dict[str, torc
             raise ValueError(f"{file}: the key {key!r} belongs to no layer of the network")
 
 
-def _prefixed(prefix: str, network: Inpainter | Generator) -> dict[str, Tensor]:
-    return {f"{prefix}.{key}": tensor for key, tensor in network.state_dict().items()}
+def _prefixed(prefix: str, network: nn.Module | None) -> dict[str, Tensor]:
+    state = network.state_dict() if network else {}
+    return {f"{prefix}.{key}": tensor.contiguous() for key, tensor in state.items()}
 
 
 def _read(read: Read, name: str) -> bytes:
@@ -147,10 +176,23 @@ def _read_config(read: Read) -> tuple[ModelConfig, str]:
 
 
 def _card(
-    config: ModelConfig, inpainter: Inpainter, generator: Generator, sha256: str, origin: str
+    config: ModelConfig,
+    inpainter: nn.Module | None,
+    generator: nn.Module | None,
+    sha256: str,
+    origin: str,
 ) -> str:
-    f_count = sum(p.numel() for p in inpainter.parameters())
-    g_count = sum(p.numel() for p in generator.parameters())
+    networks = ""
+    if inpainter:
+        networks += f"""
+| texture | {config.texture_size} x {config.texture_size} texels |
+| f, width {config.inpainter_width} | {parameters(inpainter):,} trainable parameters |"""
+    if generator:
+        networks += f"""
+| g, width {config.generator_width} | {parameters(generator):,} trainable parameters |"""
+    use = "Use it as `reposer render model=URL_OF_THIS_FOLDER ...`."
+    if not generator:
+        use = "It holds f alone: `reposer train generator inpainter=URL_OF_THIS_FOLDER ...`."
     return f"""# A reposer model
 
 Renders the person of a photograph in another pose, after "Coordinate-based Texture Inpainting
@@ -160,13 +202,11 @@ for Pose-Guided Human Image Generation" (Grigorev, Sevastopolsky, Vakhitov, Lemp
 
 | | |
 |---|---|
+| variant | `{config.variant}`: {VARIANTS[config.variant].about} |
 | UV layout of its input | `{config.layout}` |
-| coordinate convention | `{config.convention}` |
-| texture | {config.texture_size} x {config.texture_size} texels |
-| f, width {config.inpainter_width} | {f_count:,} trainable parameters |
-| g, width {config.generator_width} | {g_count:,} trainable parameters |
+| coordinate convention | `{config.convention}` |{networks}
 | sha256 of `{WEIGHTS}` | `{sha256}` |
 
 Photographs are RGB in [0, 1]; UV maps are (u, v) in [-1, 1], undefined off the body.
-Use it as `reposer render model=URL_OF_THIS_FOLDER ...`.
+{use}
 """

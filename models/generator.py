@@ -8,7 +8,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from models.coordinates import OFF_BODY, Convention, body_mask, meshgrid, sample
-from models.layers import Block, conv, resize
+from models.layers import Block, Conv, resize
+from models.variants import Variant
 
 SOURCE_CHANNELS = 3 + 2 + 1 + 2  # S, M_S, its mask, meshgrid
 TARGET_CHANNELS = 3 + 2 + 1 + 2 + 2  # W, M_N, its mask, E, meshgrid
@@ -18,7 +19,7 @@ class Generator(nn.Module):
     """g(S, M_S | W, E, M_N): two encoders, and one decoder with deformable skips.
 
     11,332,611 parameters at width 256, the same at all three resolutions. Any image size
-    from 8 pixels a side works.
+    from 8 pixels a side works. For the variants without deformable skips see `PlainGenerator`.
     """
 
     def __init__(self, width: int = 256):
@@ -28,7 +29,7 @@ class Generator(nn.Module):
         self.target_encoder = _encoder(TARGET_CHANNELS, w)
         self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
         self.decoder = nn.ModuleList([Block(3 * w, w) for _ in range(3)])
-        self.out = spectral_norm(conv(w, 3, kernel=3))
+        self.out = spectral_norm(Conv(w, 3, kernel=3))
 
     def encode_source(self, photograph: Tensor, source_uv: Tensor) -> list[Tensor]:
         """S (B, 3, H, W) in [0, 1], M_S (B, 2, H, W) -> features, fine to coarse."""
@@ -52,16 +53,69 @@ class Generator(nn.Module):
         e1, e2, e3 = deformation_fields(
             coordinates, body_mask(target_uv), [t.shape[-2:] for t in (t1, t2, t3)]
         )
-        before, x = t3, self.middle[0](t3)
-        for block in self.middle[1:]:  # r2 = b2(t3 + r1), r3 = b3(r1 + r2), ...
-            before, x = x, block(before + x)
-        x = before + x
+        x = _through(self.middle, t3)
         for block, t, s, e in zip(
             self.decoder, (t3, t2, t1), (s3, s2, s1), (e3, e2, e1), strict=True
         ):
             x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
             x = block(_join(x, t, sample(s, e, convention)))
         return self.out(x).float().sigmoid()
+
+
+class PlainGenerator(nn.Module):
+    """g without deformable skips: one encoder sees all maps (`models.variants`).
+
+    `warped_channels` are those of W, and of E where the variant has one. Source and target have
+    one size.
+    """
+
+    def __init__(self, width: int, warped_channels: int):
+        super().__init__()
+        w = width
+        maps = (SOURCE_CHANNELS - 2) + warped_channels + 3  # one meshgrid; M_N and its mask
+        self.target_encoder = _encoder(maps + 2, w)
+        self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
+        self.decoder = nn.ModuleList([Block(2 * w, w) for _ in range(3)])
+        self.out = spectral_norm(Conv(w, 3, kernel=3))
+
+    def encode_source(self, photograph: Tensor, source_uv: Tensor) -> list[Tensor]:
+        """S and M_S with its mask, as `forward` takes them: (B, 6, H, W)."""
+        uv = source_uv.nan_to_num(nan=OFF_BODY)
+        return [torch.cat([photograph, uv, body_mask(source_uv)], dim=1)]
+
+    def forward(
+        self,
+        source_features: list[Tensor],
+        warped: Tensor,
+        coordinates: Tensor,
+        target_uv: Tensor,
+        convention: Convention,
+    ) -> Tensor:
+        """As `Generator.forward`; W and E have the channels that the variant gives them, or 0.
+
+        ValueError if the source's size is not the target's.
+        """
+        (source,) = source_features
+        if source.shape[-2:] != target_uv.shape[-2:]:
+            (h, w), (h2, w2) = source.shape[-2:], target_uv.shape[-2:]
+            raise ValueError(
+                f"the photograph has {w}x{h} pixels, the target {w2}x{h2}: without deformable "
+                "skips they must be equal"
+            )
+        maps = _with_uv([source, warped], target_uv, [coordinates])
+        t1, t2, t3 = _encode(self.target_encoder, maps)
+        x = _through(self.middle, t3)
+        for block, t in zip(self.decoder, (t3, t2, t1), strict=True):
+            x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
+            x = block(_join(x, t))
+        return self.out(x).float().sigmoid()
+
+
+def build_generator(variant: Variant, width: int) -> "Generator | PlainGenerator":
+    """The g of a variant."""
+    if variant.deformable:
+        return Generator(width)
+    return PlainGenerator(width, variant.warped_channels)
 
 
 def deformation_fields(
@@ -99,11 +153,19 @@ def _encode(encoder: nn.ModuleList, x: Tensor) -> list[Tensor]:
     return features
 
 
+def _through(middle: nn.ModuleList, t3: Tensor) -> Tensor:
+    """The middle convolutions with running sums: r2 = b2(t3 + r1), r3 = b3(r1 + r2), ..."""
+    before, x = t3, middle[0](t3)
+    for block in middle[1:]:
+        before, x = x, block(before + x)
+    return before + x
+
+
 def _join(x: Tensor, *others: Tensor) -> Tensor:
-    """Concatenate channels in x's memory format: `cat` of mixed formats is slow."""
+    """Concatenate channels in x's precision and memory format: `cat` of mixed ones is slow."""
     channels_last = x.is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return torch.cat([x, *(other.contiguous(memory_format=layout) for other in others)], dim=1)
+    return torch.cat([x, *(o.to(x.dtype, memory_format=layout) for o in others)], dim=1)
 
 
 def _with_uv(before: list[Tensor], uv: Tensor, after: list[Tensor]) -> Tensor:

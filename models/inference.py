@@ -35,7 +35,7 @@ def folded(network: Network, device: torch.device) -> Network:
 
 
 class FoldedConv(nn.Module):
-    """A convolution of `models.layers.conv` with its final weights."""
+    """A convolution of `models.layers.Conv` with its final weights."""
 
     def __init__(self, trained: nn.Conv2d):
         super().__init__()

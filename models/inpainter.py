@@ -4,21 +4,23 @@ import torch
 from torch import Tensor, nn
 
 from models.coordinates import meshgrid
-from models.layers import GatedBlock, conv, resize
+from models.layers import Conv, GatedBlock, resize
 
 
 class Inpainter(nn.Module):
     """f: (C, C') -> D, a gated hourglass; 2,824,866 parameters at width 32.
 
+    `channels` are those of the map it completes: 2 of coordinates, 3 of colours.
+
     Any texture size from 36 texels a side works: the widest dilation reflects 8 texels at a
     quarter of the resolution.
     """
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 32, channels: int = 2):
         super().__init__()
         w = width
         self.encoder = nn.Sequential(
-            GatedBlock(5, w, kernel=5),
+            GatedBlock(channels + 3, w, kernel=5),
             GatedBlock(w, 2 * w, stride=2),
             GatedBlock(2 * w, 2 * w),
             GatedBlock(2 * w, 4 * w, stride=2),
@@ -31,16 +33,17 @@ class Inpainter(nn.Module):
         self.decoder = nn.ModuleList(
             [GatedBlock(4 * w, 2 * w), GatedBlock(2 * w, w), GatedBlock(w, w // 2)]
         )
-        self.out = conv(w // 2, 2, kernel=3)
+        self.out = Conv(w // 2, channels, kernel=3)
 
-    def forward(self, coordinates: Tensor, known: Tensor) -> Tensor:
-        """Complete C (B, 2, h, w), 0 where unknown, with C' (B, 1, h, w), 1 where known.
+    def forward(self, seen: Tensor, known: Tensor) -> Tensor:
+        """Complete C (B, channels, h, w), 0 where unknown, with C' (B, 1, h, w), 1 where known.
 
-        Returns D (B, 2, h, w): for every texel a point of the photograph, in [-1, 1].
+        Returns D (B, channels, h, w) in [-1, 1]: for every texel a point of the photograph (or
+        its colour, black to white).
         """
-        batch, _, height, width = coordinates.shape
-        grid = meshgrid(height, width, coordinates.device).expand(batch, -1, -1, -1)
-        x = self.encoder(torch.cat([coordinates, known, grid], dim=1))
+        batch, _, height, width = seen.shape
+        grid = meshgrid(height, width, seen.device).expand(batch, -1, -1, -1)
+        x = self.encoder(torch.cat([seen, known, grid], dim=1))
         x = self.decoder[0](resize(x, ((height + 1) // 2, (width + 1) // 2)))
         x = self.decoder[1](resize(x, (height, width)))
         return self.out(self.decoder[2](x)).float().tanh()

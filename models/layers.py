@@ -1,23 +1,61 @@
 """The building blocks of f and g."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 
-def conv(inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size (at stride 2: halves it, rounding up)."""
-    return nn.Conv2d(
-        inputs,
-        outputs,
-        kernel,
-        stride=stride,
-        dilation=dilation,
-        padding=dilation * (kernel // 2),
-        padding_mode="reflect",
-    )
+class Conv(nn.Conv2d):
+    """A convolution that keeps the size (at stride 2: halves it, rounding up).
+
+    What lies beyond the border is the image, reflected.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1):
+        super().__init__(inputs, outputs, kernel, stride, dilation=dilation)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride), rounded up."""
+        padded = reflected(input, self.border)
+        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation)
+
+    @property
+    def border(self) -> int:
+        """Pixels to add on each side."""
+        return self.dilation[0] * (self.kernel_size[0] // 2)
+
+
+def reflected(x: Tensor, border: int) -> Tensor:
+    """(B, C, H, W) with a reflected border, (B, C, H + 2 border, W + 2 border)."""
+    return _Reflected.apply(x, border)  # pyright: ignore[reportReturnType]
+
+
+class _Reflected(torch.autograd.Function):
+    """Reflection padding in the precision and the memory format that its input has.
+
+    Autocast would turn torch's own into float32, and its gradient would leave channels-last
+    memory: together a third of a training step on a CPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, border: int) -> Tensor:
+        ctx.border = border
+        with torch.autocast(x.device.type, enabled=False):
+            return F.pad(x, 4 * [border], mode="reflect")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        p, g = ctx.border, gradients[0].clone()
+        for dim in (2, 3):  # fold the borders back to where they came from
+            size = g.shape[dim] - 2 * p
+            g.narrow(dim, p + 1, p).add_(g.narrow(dim, 0, p).flip(dim))
+            g.narrow(dim, size - 1, p).add_(g.narrow(dim, size + p, p).flip(dim))
+            g = g.narrow(dim, p, size)
+        return g.contiguous(memory_format=_layout(gradients[0])), None
 
 
 class GatedBlock(nn.Module):
@@ -27,13 +65,32 @@ class GatedBlock(nn.Module):
         self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1
     ):
         super().__init__()
-        self.features = conv(inputs, outputs, kernel, stride, dilation)
-        self.gate = conv(inputs, outputs, kernel, stride, dilation)
+        self.features = Conv(inputs, outputs, kernel, stride, dilation)
+        self.gate = Conv(inputs, outputs, kernel, stride, dilation)
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride), rounded up."""
-        return self.norm(F.elu(self.features(x)) * self.gate(x).sigmoid())
+        if self.training:
+            features, gate = _both(x, self.features, self.gate)
+        else:
+            features, gate = self.features(x), self.gate(x)
+        return self.norm(F.elu(features) * gate.sigmoid())
+
+
+def _both(x: Tensor, a: Conv, b: Conv) -> list[Tensor]:
+    """Two convolutions of one input as one: padded once, and with twice the channels faster."""
+    assert a.bias is not None
+    assert b.bias is not None
+    weight, bias = torch.cat([a.weight, b.weight]), torch.cat([a.bias, b.bias])
+    y = F.conv2d(reflected(x, a.border), weight, bias, a.stride, 0, a.dilation)
+    # Apart in memory: elementwise operations on halves of every pixel are slow.
+    return [half.contiguous(memory_format=_layout(y)) for half in y.chunk(2, dim=1)]
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 class Block(nn.Module):
@@ -41,12 +98,24 @@ class Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1):
         super().__init__()
-        self.conv = spectral_norm(conv(inputs, outputs, kernel, stride))
-        self.norm = nn.InstanceNorm2d(outputs)
+        self.conv = spectral_norm(Conv(inputs, outputs, kernel, stride))
+        self.norm = InstanceNorm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride), rounded up."""
         return F.leaky_relu_(self.norm(self.conv(x)), 0.01)
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Instance norm that stays in channels-last memory."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, C, H, W): every channel of every sample to mean 0, variance 1."""
+        if input.device.type != "cpu":
+            return super().forward(input)
+        # It is batch norm of each sample alone; torch's own would go by channels-first memory.
+        rows = input.split(1)
+        return torch.cat([F.batch_norm(x, None, None, training=True, eps=self.eps) for x in rows])
 
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:

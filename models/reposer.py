@@ -7,16 +7,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from models.coordinates import (
-    CONVENTIONS,
-    body_mask,
-    meshgrid,
-    sample,
-    splat,
-)
-from models.generator import Generator
+from models.coordinates import CONVENTIONS
+from models.generator import Generator, PlainGenerator
 from models.inference import folded
 from models.inpainter import Inpainter
+from models.texture import complete, warp
+from models.variants import VARIANTS
 
 
 class Reposer(Protocol):
@@ -47,7 +43,7 @@ class Reposer(Protocol):
 class ModelConfig:
     """What, beside its weights, decides what a model computes."""
 
-    variant: str = "full"  # the paper's method without ablations
+    variant: str = "full"  # a key of models.variants.VARIANTS
     layout: str = "anny"
     convention: str = "consistent"
     inpainter_width: int = 32
@@ -55,8 +51,8 @@ class ModelConfig:
     texture_size: int = 256  # texels a side of the texture that f completes
 
     def __post_init__(self):
-        if self.variant != "full":
-            raise ValueError(f"variant is {self.variant!r}, this version of reposer knows 'full'")
+        if self.variant not in VARIANTS:
+            raise ValueError(f"variant is {self.variant!r}, not one of {', '.join(VARIANTS)}")
         for name in ("inpainter_width", "generator_width", "texture_size"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
@@ -72,8 +68,8 @@ PRESETS = {"full": ModelConfig(), "small": ModelConfig(generator_width=64)}
 class Source:
     """One source, encoded: all tensors have batch size 1."""
 
-    coordinates: Tensor  # D (1, 2, t, t)
-    texture: Tensor  # T (1, 3, t, t)
+    texture: Tensor  # T (1, 3, t, t); no channels where the variant has none
+    coordinates: Tensor  # D (1, 2, t, t); likewise
     features: list[Tensor]  # of g's source encoder, fine to coarse
 
 
@@ -87,18 +83,19 @@ class CoordinateReposer:
     def __init__(
         self,
         config: ModelConfig,
-        inpainter: Inpainter,
-        generator: Generator,
+        inpainter: Inpainter | None,
+        generator: Generator | PlainGenerator,
         sha256: str,
         device: torch.device,
     ):
         self.config = config
+        self.variant = VARIANTS[config.variant]
         self.name = f"coordinate-{sha256[:12]}"
         self.layout = config.layout
         self.sha256 = sha256
         self.device = device
         self.convention = CONVENTIONS[config.convention]
-        self.inpainter = folded(inpainter, device)
+        self.inpainter = folded(inpainter, device) if inpainter else None
         self.generator = folded(generator, device)
 
     @torch.inference_mode()
@@ -107,11 +104,10 @@ class CoordinateReposer:
         sources = []
         for at in self._batches(len(photographs)):
             S, M_S = photographs[at].to(self.device), source_uv[at].to(self.device)
-            D = self.complete(M_S)
-            T = sample(S * body_mask(M_S), D, self.convention)
+            T, D = self.complete(S, M_S)
             features = self.generator.encode_source(S, M_S)
-            rows = zip(D.split(1), T.split(1), *(x.split(1) for x in features), strict=True)
-            sources += [Source(d, t, list(x)) for d, t, *x in rows]
+            rows = zip(T.split(1), D.split(1), *(x.split(1) for x in features), strict=True)
+            sources += [Source(t, d, list(x)) for t, d, *x in rows]
         return sources
 
     @torch.inference_mode()
@@ -121,23 +117,24 @@ class CoordinateReposer:
         for at in self._batches(len(source_index)):
             sources = [state[i] for i in source_index[at]]
             M_N = target_uv[at].to(self.device)
-            mask = body_mask(M_N)
-            W = sample(_gather([s.texture for s in sources]), M_N, self.convention) * mask
-            E = sample(_gather([s.coordinates for s in sources]), M_N, self.convention) * mask
+            W = warp(_gather([s.texture for s in sources]), M_N, self.convention)
+            E = warp(_gather([s.coordinates for s in sources]), M_N, self.convention)
             levels = zip(*(s.features for s in sources), strict=True)
             features = [_gather(level) for level in levels]
             images.append(self.generator(features, W, E, M_N, self.convention))
         return torch.cat(images)
 
     @torch.inference_mode()
-    def complete(self, source_uv: Tensor) -> Tensor:
-        """f's answer D (B, 2, t, t) to M_S (B, 2, H, W): texels' places in the photograph."""
-        pixels = meshgrid(*source_uv.shape[-2:], device=source_uv.device)
-        size = (self.config.texture_size, self.config.texture_size)
-        C, known = splat(
-            pixels.expand(len(source_uv), -1, -1, -1), source_uv, size, self.convention
+    def complete(self, photographs: Tensor, source_uv: Tensor) -> tuple[Tensor, Tensor]:
+        """T (B, 3, t, t) and f's answer D (B, 2, t, t); see `models.texture.complete`."""
+        return complete(
+            self.variant,
+            self.inpainter,
+            photographs,
+            source_uv,
+            self.config.texture_size,
+            self.convention,
         )
-        return self.inpainter(C, known)
 
     def _batches(self, count: int) -> list[slice]:
         if self.device.type == "cpu":

@@ -184,18 +184,22 @@ def open_run(store: Store, plan: Plan) -> Plan:
     written = read_plan(store)
     if written.command != plan.command:
         raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
-    if written.hash != plan.hash:
-        old = _flat(written.identity)
-        new = _flat(plan.identity)
-        differences = [
-            f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
-            for key in sorted(old | new)
-            if old.get(key) != new.get(key)
-        ]
+    refuse_another(store, written.identity, plan.identity)
+    return written
+
+
+def refuse_another(store: Store, written: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """RunError, naming what differs, unless the run at a URL has the identity that is wanted."""
+    old, new = _flat(written), _flat(wanted)
+    differences = [
+        f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    ]
+    if differences:
         raise RunError(
             f"{store.url} holds another run ({'; '.join(differences)}); use another out="
         )
-    return written
 
 
 def finished_shards(store: Store, plan: Plan) -> set[str]:

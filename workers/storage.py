@@ -10,6 +10,7 @@ repeated: a put replaces a file whole, and a create that was carried out althoug
 lost finds its own file.
 """
 
+import contextlib
 import errno
 import io
 import os
@@ -95,6 +96,11 @@ class Store:
         """
         create = self._create_local if self.local else self._create_remote
         return asked(self._where(name), lambda: create(name, data))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is gone already."""
+        with contextlib.suppress(FileNotFoundError):
+            asked(self._where(name), lambda: self.fs.rm_file(self.path(name)))
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name."""

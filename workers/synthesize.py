@@ -15,12 +15,19 @@ from workers.rows import photo_id
 from workers.shard import Rows
 from workers.world import figures, scene, studio, wardrobe
 
+# Of an item's and a person's id. What is held out must not be taken for what is trained on.
+PREFIXES = {
+    "whole": ("item", "person"),
+    "training": ("training-item", "training-person"),
+    "held_out": ("held-out-item", "held-out-person"),
+}
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
 
 def image_ids(config: SynthesizeConfig) -> list[str]:
     """Every photograph of a catalog, item by item."""
-    return [_image_id(i, v) for i in range(config.items) for v in range(config.views)]
+    items = (_item_id(config, i) for i in range(config.items))
+    return [_image_id(item, v) for item in items for v in range(config.views)]
 
 
 class SynthesizeWorker:
@@ -40,21 +47,25 @@ class SynthesizeWorker:
         `pairs` gets the pairs that start at a key: to every other view of its item.
         """
         for key in map(photo_id, keys):
-            item, number = _item_and_view(key)
+            item, number = item_and_view(key)
             photograph = scene.render(
-                self._dressed(item), studio.view(self.config.seed, item, number), self.config.size
+                self.dressed(item), studio.view(self.config.seed, item, number), self.config.size
             )
             others = (v for v in range(self.config.views) if v != number)
             yield {
                 "images": [self._image_row(key, item, photograph)],
                 "uv_maps": [self._uv_row(key, photograph)],
                 "annotations": [self._annotation_row(key, photograph)],
-                "pairs": [{"from": key, "to": _image_id(item, other)} for other in others],
+                "pairs": [
+                    {"from": key, "to": _image_id(_item_id(self.config, item), other)}
+                    for other in others
+                ],
             }
 
-    def _dressed(self, item: int) -> figures.Figure:
+    def dressed(self, item: int) -> figures.Figure:
+        """The figure of an item."""
         if self._figure is None or self._figure[0] != item:
-            look = wardrobe.look(self.config.seed, _person(item), item)
+            look = wardrobe.look(self.config.seed, _person(item), item, self.config.stock)
             self._figure = item, figures.dress(look)
         return self._figure[1]
 
@@ -62,8 +73,8 @@ class SynthesizeWorker:
         fmt = self.config.image
         return {
             "image_id": key,
-            "item_id": f"item-{item:06d}",
-            "person_id": f"person-{_person(item):06d}",
+            "item_id": _item_id(self.config, item),
+            "person_id": f"{PREFIXES[self.config.stock][1]}-{_person(item):06d}",
             "image": {
                 "bytes": encode(photograph.pixels, fmt),
                 "path": f"{key}.{EXTENSIONS[fmt.format]}",
@@ -99,12 +110,17 @@ def _person(item: int) -> int:
     return item * 2 // 3
 
 
-def _image_id(item: int, number: int) -> str:
-    return f"item-{item:06d}_view-{number:02d}"
+def _item_id(config: SynthesizeConfig, item: int) -> str:
+    return f"{PREFIXES[config.stock][0]}-{item:06d}"
 
 
-def _item_and_view(key: str) -> tuple[int, int]:
-    match = re.fullmatch(r"item-(\d{6,})_view-(\d{2,})", key)
+def _image_id(item_id: str, number: int) -> str:
+    return f"{item_id}_view-{number:02d}"
+
+
+def item_and_view(key: str) -> tuple[int, int]:
+    """The numbers of an image's item and view; ValueError if the sample world has no such id."""
+    match = re.fullmatch(r"[a-z-]+-(\d{6,})_view-(\d{2,})", key)
     if match is None:
         raise ValueError(f"'{key}' is no image of the sample world (item-000012_view-03)")
     return int(match[1]), int(match[2])

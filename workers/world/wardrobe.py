@@ -42,20 +42,41 @@ DENIMS = tuple(rgb(c) for c in ("2f4a6d", "24364f", "55779c", "1d2430", "7c9ab5"
 LEATHERS = tuple(rgb(c) for c in ("2b211c", "6b4226", "1a1a1d", "8d5a3b", "4a2f27"))
 WORDS = ("REPOSE", "TWIRL", "NORTH", "HELLO", "WAVES", "OK", "1987", "LUNA", "RIVER", "07", "SUN",
          "ATLAS", "MOSS", "ECHO")  # fmt: skip
+# A stock is the colours and words to choose from. One in four is held out: a network trained on the
+# others has seen neither.
+STOCKS: dict[str, tuple[tuple[Palette, ...], tuple[str, ...]]] = {
+    "whole": (PALETTES, WORDS),
+    "training": (
+        tuple(p for n, p in enumerate(PALETTES) if n % 4),
+        tuple(w for n, w in enumerate(WORDS) if n % 4),
+    ),
+    "held_out": (PALETTES[::4], WORDS[::4]),
+}
 SMALL_PATTERNS = ("plain", "plain", "stripes", "gingham", "dots", "floral", "chevron", "spots",
                   "tie_dye", "gradient")  # fmt: skip
 
 
-def look(seed: int, person: int, item: int) -> Look:
-    """What `item` looks like, worn by `person`: a pure function of the three numbers."""
+def look(seed: int, person: int, item: int, stock: str = "whole") -> Look:
+    """What `item` looks like, worn by `person`; `stock` is a key of STOCKS. A pure function."""
+    palettes, words = STOCKS[stock]
     female, traits, complexion, style = sample(seed, person)
     rng = np.random.default_rng([seed % 2**63, OUTFIT, item])
-    palette = PALETTES[rng.integers(len(PALETTES))]
+    palette = palettes[rng.integers(len(palettes))]
     kinds, odds = zip(*(WOMEN if female else MEN), strict=True)
     outfit = kinds[rng.choice(len(kinds), p=odds)]
     layers, skirt = outfit(rng, palette, female)
+    layers = tuple(_reworded(layer, words) for layer in layers)
     shoe, socks = _shoes(rng, palette, female, any(layer.hem < -0.5 for layer in layers))
     return Look(traits, complexion, style, (*socks, *layers), shoe, skirt)
+
+
+def _reworded(garment: Garment, words: tuple[str, ...]) -> Garment:
+    """Its word, as one of `words`."""
+    text = garment.fabric.text
+    if not text or text in words:
+        return garment
+    other = words[WORDS.index(text) % len(words)]
+    return replace(garment, fabric=replace(garment.fabric, text=other))
 
 
 def _fabric(rng: np.random.Generator, palette: Palette, patterns: tuple[str, ...]) -> Fabric:

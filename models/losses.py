@@ -1,0 +1,72 @@
+"""What f and g are trained to make small. All in float32, also under autocast."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def masked_l1(values: Tensor, expected: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute difference of maps (B, c, h, w) where mask (B, 1, h, w) is 1; 0 if nowhere."""
+    difference = (values - expected).abs() * mask
+    return difference.sum() / (mask.sum() * values.shape[1]).clamp(min=1)
+
+
+def perceptual(features: Sequence[Tensor], expected: Sequence[Tensor]) -> Tensor:
+    """Mean L1 of features, each depth relative to its own magnitude (Johnson et al. 2016).
+
+    Depths differ in scale by orders of magnitude; divided by their mean they count alike.
+    """
+    terms = [
+        F.l1_loss(a.float(), b.float()) / b.float().abs().mean().clamp(min=1e-6)
+        for a, b in zip(features, expected, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def style(features: Sequence[Tensor], expected: Sequence[Tensor]) -> Tensor:
+    """Mean L1 of the Gram matrices of features (Gatys et al. 2016), relative as `perceptual`."""
+    terms = []
+    for a, b in zip(features, expected, strict=True):
+        gram = _gram(b)
+        terms.append(F.l1_loss(_gram(a), gram) / gram.abs().mean().clamp(min=1e-6))
+    return torch.stack(terms).mean()
+
+
+def _gram(x: Tensor) -> Tensor:
+    """(B, c, h, w) -> (B, c, c): how often two channels are high together."""
+    flat = x.float().flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[-1]
+
+
+def nearest_neighbour(features: Tensor, expected: Tensor, window: int = 5) -> Tensor:
+    """Each pixel's L1, summed over channels, to the nearest of the window around its place.
+
+    Deformable GANs (Siarohin et al. 2018), eq. 9, divided by the channels: features (B, c, h, w)
+    both. Small displacements cost nothing. A running minimum over the window's places takes a
+    25th of the memory of an unfolded one.
+    """
+    reach = window // 2
+    expected = expected.float()
+    height, width = features.shape[-2:]
+    # Beyond the border there is nothing to be near to.
+    padded = F.pad(expected, 4 * [reach], value=float("inf"))
+    nearest: Tensor | None = None
+    for dy in range(window):
+        for dx in range(window):
+            moved = padded[..., dy : dy + height, dx : dx + width]
+            distance = (features.float() - moved).abs().sum(dim=1)
+            nearest = distance if nearest is None else torch.minimum(nearest, distance)
+    assert nearest is not None
+    return nearest.mean() / features.shape[1] / expected.abs().mean().clamp(min=1e-6)
+
+
+def discriminator_hinge(real: Tensor, fake: Tensor) -> Tensor:
+    """The discriminator's hinge loss on its scores of photographs and of renders."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def generator_hinge(fake: Tensor) -> Tensor:
+    """The generator's side of it."""
+    return -fake.mean()

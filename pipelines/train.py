@@ -1,0 +1,265 @@
+"""`reposer train inpainter` and `reposer train generator`: f and g, on Ray Train.
+
+Ray Train starts the processes, connects them and starts them anew when one is lost; what they do,
+and where they go on, is `workers.training.loop`'s.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import time
+from typing import Any
+
+import ray
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from configs.schema import Execution
+from configs.training import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
+from models.backbones import BACKBONES
+from pipelines.engine import start_ray
+from pipelines.progress import LOG_SECONDS, console
+from pipelines.runs import RunError, fingerprint, read_manifest, refuse_another, versions
+from pipelines.stopping import Stopped, stoppable
+from workers.catalog import Catalog
+from workers.names import canonical_key, short
+from workers.patience import WAIT_SECONDS, patience
+from workers.storage import Store
+from workers.training.data import training_pairs
+from workers.training.loop import LOG, SHEETS, Facts, Place, Tell, start, train
+from workers.training.steps import NotFiniteError
+
+PLAN, MANIFEST = "training.json", "manifest.json"
+# What may differ between two calls of one training: how it is executed and what it tells.
+NOT_IDENTITY = {"out", "engine", "processes", "attempts", "loaders", "log_every", "sheet_every",
+                "checkpoint_every", "ray_address"}  # fmt: skip
+CPU = torch.device("cpu")
+POLL_SECONDS = 0.5
+
+
+def run(config: TrainInpainterConfig | TrainGeneratorConfig) -> int:
+    """Train, or go on training; returns the exit code."""
+    command = "train inpainter" if isinstance(config, TrainInpainterConfig) else "train generator"
+    store = Store(config.out)
+    identity, facts = prepare(config, command)
+    _open(store, command, identity)
+    if read_manifest(store):
+        console.print(f"{command}: {store.url} was trained already")
+        return 0
+    patience.seconds, patience.waiting = WAIT_SECONDS, console.print
+    began = time.monotonic()
+    with _Bar(command, config.steps) as bar:
+        try:
+            if config.engine == "local":
+                train(config, facts, Place(0, 1, _device()), bar.tell)
+            else:
+                _on_ray(config, facts, bar.tell)
+        except NotFiniteError as error:
+            raise RunError(
+                f"{command}: stopped in step {bar.step + 1} or soon after: {error}; the last "
+                f"checkpoint in {store.url} is good: lower learning_rate, with another out="
+            ) from None
+    _finish(store, command, identity, time.monotonic() - began)
+    print(f"checkpoint     {store.url}")
+    print(f"log            {store.url}/{LOG}")
+    print(f"picture sheets {store.url}/{SHEETS}")
+    follow = "reposer train generator inpainter=" if "inpainter" in command else "render model="
+    print(f"next           {follow}{store.url} ...".replace(" render", " reposer render"))
+    return 0
+
+
+def prepare(config: TrainConfig, command: str) -> tuple[dict[str, Any], Facts]:
+    """What decides the training, and what its processes need to know.
+
+    Refuses, before anything is written, pairs that cannot be used, a held-out catalog that shares
+    items, and networks or weights that do not fit.
+    """
+    catalog = Catalog(config.catalog)
+    layout = catalog.layout()
+    pairs, lost = training_pairs(config)
+    if lost:
+        console.print(f"{command}: {lost} pairs are left out, for they lack a photograph or a "
+                      "good UV map")  # fmt: skip
+    _refuse_shared_items(config, catalog, pairs)
+    start(config, layout, Place(0, 1, CPU))  # raises what the processes would
+    images = "\n".join(sorted({canonical_key(image) for pair in pairs for image in pair}))
+    split = hashlib.sha256("\n".join(",".join(p) for p in sorted(pairs)).encode()).hexdigest()
+    identity = {
+        "config": config.model_dump(mode="json", exclude=NOT_IDENTITY),
+        "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
+        "pairs": len(pairs),
+        "split": split,
+    }
+    return identity, Facts(layout, _origin(config, command, identity), images.encode())
+
+
+def _refuse_shared_items(
+    config: TrainConfig, catalog: Catalog, pairs: list[tuple[str, str]]
+) -> None:
+    if config.held_out is None:
+        return
+    items = dict(zip(catalog.images.ids.to_pylist(),
+                     catalog.images.column("item_id").to_pylist(), strict=True))  # fmt: skip
+    trained = {items.get(image) or image for pair in pairs for image in pair}
+    test = Catalog(config.held_out).images
+    both = zip(test.column("item_id").to_pylist(), test.ids.to_pylist(), strict=True)
+    shared = sorted(trained & {item or image for item, image in both})
+    if shared:
+        raise RunError(
+            f"{len(shared)} items of held_out={config.held_out} are trained on, {short(shared[0])} "
+            "first: a network must not be shown what it is tested on"
+        )
+
+
+def _origin(config: TrainConfig, command: str, identity: dict[str, Any]) -> str:
+    """The paragraphs of a model card that say how the model was made."""
+    data = f"`{command}` on {identity['pairs']:,} pairs"
+    try:
+        plan = json.loads(Store(config.catalog).read("plan.json"))
+        world = plan["identity"]["config"]
+        if plan["command"] == "synthesize":
+            data += (f" of the sample world (`reposer synthesize items={world['items']} "
+                     f"views={world['views']} size={world['size']} seed={world['seed']} "
+                     f"stock={world['stock']}`)")  # fmt: skip
+    except (FileNotFoundError, ValueError, KeyError):
+        pass  # a catalog from elsewhere
+    text = (f"Trained by {data}, {config.steps:,} steps of {config.batch} pairs, seed "
+            f"{config.seed}. `log.jsonl` and `sheets/` show how it went.")  # fmt: skip
+    if isinstance(config, TrainGeneratorConfig):
+        name = config.backbone.name
+        text += (f" Its perceptual, style and nearest-neighbour losses are measured in features of "
+                 f"{name} (layers {', '.join(map(str, BACKBONES[name].taps))}): do not judge it by "
+                 "that network.")  # fmt: skip
+    return text
+
+
+def _open(store: Store, command: str, identity: dict[str, Any]) -> None:
+    """Write what decides the training, or check that it is what was written."""
+    names = [file.name for file in store.list()]
+    if names and PLAN not in names:
+        raise RunError(f"{store.url} is not empty ({names[0]}) and holds no training; "
+                       "use another out=")  # fmt: skip
+    plan = {"command": command, "identity": identity, "versions": versions()}
+    if store.create(PLAN, json.dumps(plan, indent=2).encode()):
+        return
+    written = json.loads(store.read(PLAN))
+    if written["command"] != command:
+        raise RunError(f"{store.url} holds a run of {written['command']}; use another out=")
+    refuse_another(store, written["identity"], identity)
+    console.print(f"{command}: going on in {store.url}")
+
+
+def _finish(store: Store, command: str, identity: dict[str, Any], seconds: float) -> None:
+    log = store.read(LOG).decode().splitlines()
+    manifest = {
+        "command": command,
+        "identity": identity,
+        "seconds": round(seconds, 1),
+        "last": json.loads(log[-1]),
+        "versions": versions(),
+    }
+    store.put(MANIFEST, json.dumps(manifest, indent=2).encode())
+
+
+def _device() -> torch.device:
+    return torch.device("cuda") if torch.cuda.is_available() else CPU
+
+
+def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
+    """Train in processes of Ray Train; what they tell comes here through a queue."""
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.util.queue import Empty, Queue
+
+    start_ray(Execution(ray_address=config.ray_address))
+    gpus = int(ray.cluster_resources().get("GPU", 0)) if torch.cuda.is_available() else 0
+    told = Queue()
+    trainer = TorchTrainer(
+        _process,
+        train_loop_config={"config": config, "facts": facts, "told": told},
+        scaling_config=ScalingConfig(
+            num_workers=config.processes or max(1, gpus), use_gpu=gpus > 0
+        ),
+        # Ray's own records; checkpoints are ours, at `out`.
+        run_config=RunConfig(
+            name=hashlib.sha256(config.out.encode()).hexdigest()[:16],
+            storage_path=tempfile.mkdtemp(prefix="reposer-train-"),
+            failure_config=FailureConfig(config.attempts - 1, controller_failure_limit=3),
+        ),
+    )
+    outcome: list[BaseException | None] = []
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+            outcome.append(None)
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    with stoppable(0) as stop:
+        while thread.is_alive() or not told.empty():
+            if stop.asked:
+                raise Stopped(f"training stopped; the same command goes on from the last "
+                              f"checkpoint in {config.out}")  # fmt: skip
+            try:
+                record = told.get(timeout=POLL_SECONDS)
+            except Empty:
+                continue
+            if isinstance(record, NotFiniteError):
+                raise record
+            tell(record)
+    if outcome[0] is not None:
+        raise OSError(f"training failed: {str(outcome[0]).splitlines()[0]}") from outcome[0]
+
+
+def _process(given: dict[str, Any]) -> None:
+    """What one process of Ray Train does."""
+    from ray.train import get_context
+    from ray.train.torch import get_device
+
+    context, told = get_context(), given["told"]
+    place = Place(context.get_world_rank(), context.get_world_size(), get_device())
+    patience.seconds, patience.waiting = WAIT_SECONDS, print
+    if place.device.type == "cpu":
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
+    tell: Tell = told.put if place.rank == 0 else lambda record: None
+    try:
+        train(given["config"], given["facts"], place, tell)
+    except NotFiniteError as error:  # no reason to begin anew: it would happen again
+        told.put(error)
+
+
+class _Bar:
+    """A live bar on a terminal, else a line an interval."""
+
+    def __init__(self, command: str, steps: int):
+        self.command, self.steps, self.step, self.printed = command, steps, 0, 0.0
+        self.bar: Progress | None = None
+
+    def __enter__(self) -> "_Bar":
+        if console.is_terminal:
+            self.bar = Progress(
+                TextColumn(self.command), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[about]}"), TimeRemainingColumn(), console=console,
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task("", total=self.steps, about="")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def tell(self, record: dict[str, float]) -> None:
+        """Show a record of the log."""
+        self.step = int(record["step"])
+        about = f"loss {record['total']:.4f}, {record['images_per_second']:.1f} images/s"
+        if self.bar:
+            self.bar.update(self.task, completed=self.step, about=about)
+        elif time.monotonic() - self.printed >= LOG_SECONDS or self.step == self.steps:
+            self.printed = time.monotonic()
+            console.print(f"{self.command}: step {self.step}/{self.steps}, {about}")

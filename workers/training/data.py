@@ -1,0 +1,173 @@
+"""Pairs of photographs for training: which, in which order, varied how, as batches."""
+
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from configs.training import Augmentation, TrainConfig
+from models.layouts import LAYOUTS
+from workers.catalog import Catalog
+from workers.errors import SizeMismatch
+from workers.names import short
+from workers.user_tables import read_pairs
+
+BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
+WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
+AHEAD = 2  # batches a loader is ahead of the optimiser
+
+
+class Batch(NamedTuple):
+    """Pairs of equal sizes: a person's photograph, and another of her or him."""
+
+    S: Tensor  # (B, 3, H, W) RGB in [0, 1]
+    M_S: Tensor  # (B, 2, H, W) in [-1, 1], NaN off the body
+    N: Tensor  # (B, 3, H, W)
+    M_N: Tensor  # (B, 2, H, W)
+    ids: list[tuple[str, str]]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        S, M_S, N, M_N = (x.to(device, non_blocking=True) for x in self[:4])
+        return Batch(S, M_S, N, M_N, self.ids)
+
+
+def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
+    """The pairs to train on, in the order of their list, and how many cannot be used.
+
+    A pair needs a photograph and a good UV map at both ends. ValueError if none is left.
+    """
+    url = config.pairs or f"{config.catalog}/pairs"
+    listed = read_pairs(url)
+    usable = Catalog(config.catalog).usable(photographs=True)
+    good = listed["from"].isin(usable) & listed["to"].isin(usable)
+    pairs = [(str(a), str(b)) for a, b in listed[good].itertuples(index=False)]
+    if not pairs:
+        raise ValueError(f"{url}: none of its {len(listed)} pairs has two usable rows in "
+                         f"{config.catalog}")  # fmt: skip
+    return pairs, len(listed) - len(pairs)
+
+
+def order(pairs: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch: all numbers below `pairs`, shuffled in windows of blocks."""
+    rng = np.random.default_rng([seed % 2**63, epoch])
+    blocks = rng.permutation(-(-pairs // BLOCK))
+    windows = []
+    for at in range(0, len(blocks), WINDOW):
+        numbers = [np.arange(b * BLOCK, min((b + 1) * BLOCK, pairs)) for b in blocks[at:][:WINDOW]]
+        windows.append(rng.permutation(np.concatenate(numbers)))
+    return np.concatenate(windows)
+
+
+class Batches:
+    """The batches of one training process, from any step on.
+
+    Sample n of the run is pair `order` names, varied by a seed of its own: neither depends on the
+    number of processes, of which process `rank` takes its part of every batch.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        pairs: list[tuple[str, str]],
+        layout: str,
+        rank: int = 0,
+        processes: int = 1,
+    ):
+        if config.batch % processes:
+            raise ValueError(f"batch={config.batch} is no multiple of the {processes} processes")
+        self.config, self.pairs, self.layout = config, pairs, layout
+        share = config.batch // processes
+        self.part = slice(rank * share, (rank + 1) * share)
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+
+    def starting_at(self, step: int) -> Generator[Batch]:
+        """The batches of `step`, `step` + 1, ..., loaded ahead by threads."""
+        loaders = self.config.loaders
+        # A catalog is one thread's: each loader has its own, and its own share of the steps.
+        pools = [ThreadPoolExecutor(1) for _ in range(loaders)]
+        catalogs = [Catalog(self.config.catalog) for _ in range(loaders)]
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            while True:
+                while len(waiting) < AHEAD * loaders:
+                    at = step + len(waiting)
+                    job = (self._batch, catalogs[at % loaders], self._samples(at))
+                    waiting.append(pools[at % loaders].submit(*job))
+                yield waiting.popleft().result()
+                step += 1
+        finally:
+            for pool in pools:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _samples(self, step: int) -> list[tuple[int, int]]:
+        """(epoch, number of the pair) of this process's samples of a step."""
+        first = step * self.config.batch
+        return [self._sample(n) for n in range(first, first + self.config.batch)[self.part]]
+
+    def _sample(self, number: int) -> tuple[int, int]:
+        epoch, at = divmod(number, len(self.pairs))
+        if self._order[0] != epoch:
+            self._order = epoch, order(len(self.pairs), self.config.seed, epoch)
+        return epoch, int(self._order[1][at])
+
+    def _batch(self, catalog: Catalog, samples: list[tuple[int, int]]) -> Batch:
+        rows, ids = [], []
+        for epoch, number in samples:
+            source, target = self.pairs[number]
+            maps = [*self._load(catalog, source), *self._load(catalog, target)]
+            rng = np.random.default_rng([self.config.seed % 2**63, epoch, number])
+            rows.append(augmented(maps, self.config.augmentation, self.layout, rng))
+            ids.append((source, target))
+            if rows[-1][0].shape != rows[0][0].shape or rows[-1][2].shape != rows[0][0].shape:
+                raise SizeMismatch(
+                    f"{short(source)}, {short(target)}: training wants photographs of one size"
+                )
+        S, M_S, N, M_N = (np.stack(maps) for maps in zip(*rows, strict=True))
+        S, N = (torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() for x in (S, N))
+        return Batch(S, torch.from_numpy(M_S), N, torch.from_numpy(M_N), ids)
+
+    def _load(self, catalog: Catalog, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+        photograph = catalog.photograph(image_id).astype(np.float32) / 255
+        uv = catalog.uv_map(image_id, self.layout)
+        if photograph.shape[:2] != uv.shape[1:]:
+            raise SizeMismatch(f"{short(image_id)}: its photograph and UV map differ in size")
+        return photograph, uv
+
+
+def augmented(
+    maps: list[np.ndarray], config: Augmentation, layout: str, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """S (H, W, 3) in [0, 1], M_S (2, H, W), N and M_N, varied so that UV maps stay true.
+
+    Pixels move whole, so that no UV map is interpolated over a seam; a mirrored person has left
+    and right of the UV map exchanged.
+    """
+    S, M_S, N, M_N = maps
+    mirrored = rng.random() < 0.5
+    if config.flip and mirrored and LAYOUTS[layout].mirror == "flip_u":
+        exchange = np.array([-1, 1], np.float32)[:, None, None]
+        S, N = S[:, ::-1], N[:, ::-1]
+        M_S, M_N = M_S[:, :, ::-1] * exchange, M_N[:, :, ::-1] * exchange
+    gain = 1 + config.colour * rng.uniform(-1, 1) + config.colour / 2 * rng.uniform(-1, 1, 3)
+    S, N = ((x * gain.astype(np.float32)).clip(0, 1) for x in (S, N))
+    S, M_S = _shifted(S, M_S, config.shift, rng)
+    N, M_N = _shifted(N, M_N, config.shift, rng)
+    return [S, M_S, N, M_N]
+
+
+def _shifted(
+    photograph: np.ndarray, uv: np.ndarray, share: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both moved by the same whole pixels; the photograph's border goes on, nobody comes in."""
+    height, width = uv.shape[1:]
+    reach = round(share * max(height, width))
+    dy, dx = (int(d) for d in rng.integers(-reach, reach + 1, 2))
+    rows, columns = np.arange(height) - dy, np.arange(width) - dx
+    inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
+    at = np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))
+    return photograph[at], np.where(inside, uv[:, *at], np.float32(np.nan))

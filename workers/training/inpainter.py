@@ -1,0 +1,114 @@
+"""Trains f: the texture it completes must agree with the source, and with the target."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from configs.training import TrainInpainterConfig
+from models.checkpoint import save
+from models.coordinates import CONSISTENT, body_mask, splat
+from models.losses import masked_l1
+from models.reposer import ModelConfig
+from models.texture import build_inpainter, read_texture, seen, warp
+from models.variants import VARIANTS
+from workers.training.data import Batch
+from workers.training.steps import (
+    check_finite,
+    distributed,
+    in_bf16,
+    mixed,
+    picture,
+    set_rate,
+)
+
+
+class InpainterTraining:
+    """f with its optimiser; a `workers.training.steps.Training`."""
+
+    columns: tuple[str, ...] = ("source", "target", "texture seen", "T", "W")
+
+    def __init__(self, config: TrainInpainterConfig, layout: str, device: torch.device):
+        self.config, self.device = config, device
+        self.variant = VARIANTS[config.variant]
+        self.model = ModelConfig(
+            variant=config.variant,
+            layout=layout,
+            convention=CONSISTENT.name,
+            inpainter_width=config.width,
+            texture_size=config.texture_size,
+        )
+        torch.manual_seed(config.seed)
+        network = build_inpainter(self.variant, config.width)
+        if network is None:
+            raise ValueError(f"variant {config.variant} has no f: train its generator at once")
+        self.f = network.to(device).to(memory_format=torch.channels_last)
+        self.parallel = distributed(self.f, device)
+        self.optimiser = torch.optim.Adam(self.f.parameters(), lr=config.learning_rate)
+        self.bf16 = in_bf16(config, device)
+
+    def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
+        """See `Training.step`."""
+        self.f.train()
+        losses = self._losses(self.parallel, batch.to(self.device))
+        check_finite(losses, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses["total"].backward()
+        set_rate(self.optimiser, rate)
+        self.optimiser.step()
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    @torch.no_grad()
+    def test(self, batch: Batch) -> dict[str, Tensor]:
+        """See `Training.test`."""
+        return self._losses(self.f.eval(), batch.to(self.device))
+
+    def _losses(self, f: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The paper's two losses of f, weighed in `total` (section 3.2)."""
+        size = (self.model.texture_size, self.model.texture_size)
+        C, known, completed, T = self._complete(f, batch)
+        N = splat(batch.N, batch.M_N, size, CONSISTENT)
+        weights = self.config.losses
+        parts = {
+            "coordinates": masked_l1(completed, C, known),
+            # As printed this term compares D with an RGB texture; S read at D is what can be meant.
+            "texture": masked_l1(T, *N),
+        }
+        total = weights.coordinates * parts["coordinates"] + weights.texture * parts["texture"]
+        return parts | {"total": total}
+
+    def _complete(self, f: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """C, C', f's answer to them, and T."""
+        size = self.model.texture_size
+        C, known = seen(self.variant, batch.S, batch.M_S, size, CONSISTENT)
+        with mixed(self.device, self.bf16):
+            completed = f(C, known)
+        if self.variant.completes == "colours":
+            return C, known, completed, (completed + 1) / 2
+        return C, known, completed, read_texture(batch.S, batch.M_S, completed, CONSISTENT)
+
+    @torch.no_grad()
+    def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
+        """See `Training.sheet`."""
+        batch = batch.to(self.device)
+        size = (self.model.texture_size, self.model.texture_size)
+        *_, T = self._complete(self.f.eval(), batch)
+        shown, _ = splat(batch.S, batch.M_S, size, CONSISTENT)
+        W = warp(T, batch.M_N, CONSISTENT) + 1 - body_mask(batch.M_N)
+        return [
+            [picture(x) for x in row] for row in zip(batch.S, batch.N, shown, T, W, strict=True)
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """See `Training.state`."""
+        return {"f": self.f.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """See `Training.load`."""
+        self.f.load_state_dict(state["f"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def served(self, origin: str, training_images: bytes) -> dict[str, bytes]:
+        """See `Training.served`."""
+        return save(self.model, self.f, None, origin, training_images)

@@ -1,0 +1,184 @@
+"""The loop that every training process runs: steps, log, picture sheets, checkpoints.
+
+A checkpoint is one file below `checkpoints/`, put whole: the training goes on from the last one,
+in whatever process. The log is part of it, so a step that is done again leaves one line.
+"""
+
+import io
+import json
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from configs.training import Augmentation, TrainConfig, TrainInpainterConfig
+from eval.pictures import contact_sheet
+from workers.storage import Store
+from workers.training.data import Batch, Batches, training_pairs
+from workers.training.generator import GeneratorTraining
+from workers.training.inpainter import InpainterTraining
+from workers.training.steps import Training, rate_at
+from workers.training.tensorboard import EVENTS, events
+
+CHECKPOINTS, SHEETS, LOG = "checkpoints", "sheets", "log.jsonl"
+KEPT = 2  # checkpoints: the last, and one before it
+SHOWN = 8  # pairs of a picture sheet, whose mean losses the log calls held out
+TILE = 160  # pixels
+
+Tell = Callable[[dict[str, float]], None]  # hears of every record of the log
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of how many training processes this is, and where it computes."""
+
+    rank: int
+    processes: int
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the driver found out about the training, for checkpoints and model card."""
+
+    layout: str
+    origin: str  # Markdown; how the model was made
+    training_images: bytes  # a name a line
+
+
+def start(config: TrainConfig, layout: str, place: Place) -> Training:
+    """f or g, as the config says, untrained."""
+    kind = InpainterTraining if isinstance(config, TrainInpainterConfig) else GeneratorTraining
+    return kind(config, layout, place.device)  # pyright: ignore[reportArgumentType]
+
+
+def train(config: TrainConfig, facts: Facts, place: Place, tell: Tell) -> None:
+    """Train from the last checkpoint, or from the beginning, to the last step."""
+    store = Store(config.out)
+    training = start(config, facts.layout, place)
+    step, records = resume(store, training, place.device)
+    pairs, _ = training_pairs(config)
+    batches = Batches(config, pairs, facts.layout, place.rank, place.processes)
+    shown = _shown(config, pairs, facts.layout) if place.rank == 0 else None
+    meter = _Meter(config.batch, place.device)
+    stream = batches.starting_at(step)
+    while step < config.steps:
+        with meter.waiting():
+            batch = next(stream)
+        rate = rate_at(config, training.config.learning_rate, step)
+        meter.add(training.step(batch, rate))
+        step += 1
+        last = step == config.steps
+        if step % config.log_every == 0 or last:
+            records.append({"step": step, "rate": rate, **meter.read()})
+            tell(records[-1])
+        if shown is None:
+            continue
+        if step % config.sheet_every == 0 or last:
+            records[-1] |= {f"held_out_{k}": v for k, v in _floats(training.test(shown)).items()}
+            store.put(f"{SHEETS}/step-{step:08d}.png", _sheet(training, shown))
+        if step % config.checkpoint_every == 0 or last:
+            _save(store, training, facts, step, records)
+    stream.close()
+
+
+def resume(
+    store: Store, training: Training, device: torch.device
+) -> tuple[int, list[dict[str, float]]]:
+    """Load the last checkpoint; the step it was taken after, and the log up to it."""
+    files = store.list(CHECKPOINTS)
+    if not files:
+        return 0, []
+    data = io.BytesIO(store.read(files[-1].name))
+    state = torch.load(data, map_location=device, weights_only=True)
+    training.load(state["training"])
+    return state["step"], state["log"]
+
+
+def _save(
+    store: Store, training: Training, facts: Facts, step: int, records: list[dict[str, float]]
+) -> None:
+    """Put the checkpoint, then what others read of it; forget the checkpoints before."""
+    out = io.BytesIO()
+    torch.save({"step": step, "log": records, "training": training.state()}, out)
+    store.put(f"{CHECKPOINTS}/{step:08d}.pt", out.getvalue())
+    store.put(LOG, "".join(json.dumps(record) + "\n" for record in records).encode())
+    store.put(EVENTS, events(records))
+    for name, data in training.served(facts.origin, facts.training_images).items():
+        store.put(name, data)
+    for old in store.list(CHECKPOINTS)[:-KEPT]:
+        store.remove(old.name)
+
+
+def _shown(config: TrainConfig, pairs: list[tuple[str, str]], layout: str) -> Batch:
+    """Pairs spread over the held-out catalog (else over that of training), as they are."""
+    plain = Augmentation(flip=False, shift=0, colour=0)
+    config = config.model_copy(
+        update={"augmentation": plain, "batch": SHOWN, "catalog": config.held_out or config.catalog}
+    )
+    if config.held_out:
+        config = config.model_copy(update={"pairs": None})
+        pairs, _ = training_pairs(config)
+    spread = [pairs[n * len(pairs) // SHOWN] for n in range(SHOWN)]
+    stream = Batches(config, spread, layout).starting_at(0)
+    batch = next(stream)
+    stream.close()
+    return batch
+
+
+def _sheet(training: Training, batch: Batch) -> bytes:
+    pixels = contact_sheet(training.sheet(batch), training.columns, TILE, across=2)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def _floats(losses: dict[str, Tensor]) -> dict[str, float]:
+    return {name: round(float(loss), 6) for name, loss in losses.items()}
+
+
+class _Meter:
+    """Means of the losses since the last reading, speed, waiting and memory."""
+
+    def __init__(self, batch: int, device: torch.device):
+        self.batch, self.device = batch, device
+        self._reset()
+
+    def _reset(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.steps, self.waited, self.since = 0, 0.0, time.monotonic()
+
+    def waiting(self) -> "_Meter":
+        """Time spent within is time spent waiting for data."""
+        return self
+
+    def __enter__(self) -> None:
+        self.entered = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        self.waited += time.monotonic() - self.entered
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Count a step."""
+        self.steps += 1
+        for name, loss in losses.items():
+            self.sums[name] = self.sums.get(name, torch.zeros_like(loss)) + loss
+
+    def read(self) -> dict[str, float]:
+        """The means, images a second of all processes, share of waiting, peak memory in GB."""
+        seconds = time.monotonic() - self.since
+        record = _floats({name: loss / self.steps for name, loss in self.sums.items()})
+        record["images_per_second"] = round(self.steps * self.batch / seconds, 3)
+        record["waiting"] = round(self.waited / seconds, 4)
+        record["memory_gb"] = round(self._memory() / 1e9, 3)
+        self._reset()
+        return record
+
+    def _memory(self) -> float:
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,118 @@
+"""What is common to the training of f and of g: precision, rates, what a step must not do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import parametrize
+
+from configs.training import TrainConfig
+from workers.training.data import Batch
+
+
+class Training(Protocol):
+    """A network in training: what a loop needs of f or of g."""
+
+    config: Any  # with a learning_rate
+    columns: tuple[str, ...]  # names of the pictures of a sheet
+
+    def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
+        """One optimiser step at a learning rate; the losses, `total` among them.
+
+        Raises NotFiniteError, and changes nothing, if a loss is not finite.
+        """
+        ...
+
+    def test(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses on a batch that is not trained on."""
+        ...
+
+    def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
+        """For every pair its pictures, named by `columns`: (H, W, 3) uint8 each."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that another process needs to go on, as plain containers of tensors."""
+        ...
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        ...
+
+    def served(self, origin: str, training_images: bytes) -> dict[str, bytes]:
+        """The files of a checkpoint that others can use (`models.checkpoint.save`)."""
+        ...
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss is NaN or infinite; the message names it and the batch."""
+
+
+def check_finite(losses: dict[str, Tensor], batch: Batch) -> None:
+    """Raise NotFiniteError, naming the losses and the pairs; in all processes, if in one."""
+    wrong = ~torch.stack([loss.detach() for loss in losses.values()]).isfinite()
+    found = wrong.any().float()
+    if torch.distributed.is_initialized():
+        torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
+    if found:
+        names = [name for name, is_wrong in zip(losses, wrong.tolist(), strict=True) if is_wrong]
+        pairs = ", ".join(f"{source} -> {target}" for source, target in batch.ids)
+        loss = f"the loss {' and '.join(names)}" if names else "in another process, a loss"
+        raise NotFiniteError(f"{loss} is not finite on the batch {pairs}")
+
+
+def rate_at(config: TrainConfig, rate: float, step: int) -> float:
+    """The learning rate of a step: constant, then falling to 0 over the last share of `decay`."""
+    last = config.steps * config.decay
+    return rate * min(1.0, (config.steps - step) / last) if last else rate
+
+
+def distributed(module: nn.Module, device: torch.device) -> nn.Module:
+    """The module with its gradients averaged over all processes, where there are several."""
+    if not torch.distributed.is_initialized():
+        return module
+    ids = [device] if device.type == "cuda" else None
+    return DistributedDataParallel(module, device_ids=ids)
+
+
+def in_bf16(config: TrainConfig, device: torch.device) -> bool:
+    """Whether convolutions run in bfloat16: on a processor that is made for it it is faster.
+
+    Without AMX a CPU is ten times slower in it.
+    """
+    if config.precision != "auto":
+        return config.precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_amx_tile_supported()
+
+
+@contextmanager
+def mixed(device: torch.device, bf16: bool, *networks: nn.Module) -> Iterator[None]:
+    """Run convolutions in bfloat16 where `bf16`; parametrised weights are made in float32, once.
+
+    Spectral norm would otherwise run a power iteration at every use of a weight, in bfloat16.
+    """
+    with parametrize.cached():
+        for network in networks:
+            for module in network.modules():
+                if parametrize.is_parametrized(module):
+                    _ = module.weight
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            yield
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+def picture(image: Tensor) -> np.ndarray:
+    """(3, H, W) in [0, 1] -> (H, W, 3) uint8."""
+    pixels = image.detach().float().clamp(0, 1).mul(255).round()
+    return pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
