@@ -1,8 +1,20 @@
 """All benchmarks, one after the other: `make bench`."""
 
-from bench import coverage, engines, forward, metrics, rates, scale, study, synthesize
+from bench import (
+    coverage,
+    densepose,
+    engines,
+    forward,
+    metrics,
+    rates,
+    scale,
+    study,
+    synthesize,
+)
+
+PARTS = (coverage, rates, metrics, synthesize, scale, study, engines, forward, densepose)
 
 if __name__ == "__main__":
-    for part in (coverage, rates, metrics, synthesize, scale, study, engines, forward):
+    for part in PARTS:
         print(f"\n== {part.__name__}")
         part.main()

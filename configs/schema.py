@@ -5,29 +5,16 @@ Each field's description is its documentation: `reposer COMMAND --help` prints i
 """
 
 import datetime
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from configs.densepose import MODEL_ZOO, DensePose
+from configs.fields import Frozen, Url, absolute
 
-def _absolute(url: str) -> str:
-    """A local path made absolute: workers do not run in the caller's folder."""
-    if not url.strip():
-        raise ValueError("a path or URL wanted")
-    return url if "://" in url else str(Path(url).expanduser().absolute())
-
-
-Url = Annotated[str, AfterValidator(_absolute)]
-Model = Annotated[str, AfterValidator(lambda m: m if m == "symmetry" else _absolute(m))]
+Model = Annotated[str, AfterValidator(lambda m: m if m == "symmetry" else absolute(m))]
 Byte = Annotated[int, Field(ge=0, le=255)]
 Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
-
-
-class Frozen(BaseModel):
-    """Immutable, and refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Execution(Frozen):
@@ -45,11 +32,13 @@ class Execution(Frozen):
         default=1.0, description="GPU share of an actor, where the cluster has GPUs"
     )
     microbatch: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="pairs a model call (default: 16 on a GPU, 1 on a CPU)"
+        default=None,
+        description="pairs a model call (default: 16 on a GPU, 1 on a CPU), or photographs (8, 1)",
     )
-    row_timeout: Annotated[float, Field(gt=0)] = Field(
-        default=30.0,
-        description="seconds without a row made after which a worker is taken to hang (ray)",
+    row_timeout: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="seconds without a row made after which a worker is taken to hang (ray; "
+        "default: 30, or 300 for extractor=densepose, which may run on a CPU)",
     )
     worker_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
@@ -116,20 +105,22 @@ class RenderConfig(Run):
 
 
 class ExtractConfig(Run):
-    """Turn photographs and their DensePose results into a catalog."""
+    """Turn photographs into a catalog, with DensePose's results or by running DensePose."""
 
     input: Url = Field(
         description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
         "uv; optional item_id), local or s3"
     )
-    extractor: Literal["precomputed"] = Field(
+    extractor: Literal["precomputed", "densepose"] = Field(
         default="precomputed",
-        description="precomputed: NAME_IUV.png or NAME.npy beside NAME.jpg, or named in the table",
+        description="precomputed: NAME_IUV.png or NAME.npy beside NAME.jpg, or named in the "
+        "table; densepose: the network is run",
     )
+    densepose: DensePose = Field(default=DensePose(), description="network and choice of people")
     uv: Url | None = Field(
         default=None,
         description="folder that holds the IUV PNGs or UV arrays, where it is not the "
-        "photographs' own",
+        "photographs' own; or a .pkl file that apply_net dumped",
     )
     lookup: Url | None = Field(
         default=None,
@@ -151,6 +142,15 @@ class ExtractConfig(Run):
     max_pixels: Annotated[int, Field(ge=1)] = Field(
         default=50_000_000, description="larger photographs become failed rows"
     )
+
+    @model_validator(mode="after")
+    def _weights_for_the_network(self) -> Self:
+        if self.extractor == "densepose" and self.densepose.weights is None:
+            raise ValueError(
+                "extractor=densepose wants densepose.weights=, the model zoo's .pkl file of "
+                f"densepose.config={self.densepose.config}; links are in {MODEL_ZOO}"
+            )
+        return self
 
 
 class SynthesizeConfig(Run):
@@ -230,7 +230,7 @@ class EvaluateConfig(Run):
         default=("ssim_dsc", "ssim_255", "ssim_win51", "ms_ssim", "psnr", "l1"),
         description="NAME[.176x256|.white|.256][.body]; see README for the names",
     )
-    weights: Annotated[str, AfterValidator(_absolute)] | None = Field(
+    weights: Annotated[str, AfterValidator(absolute)] | None = Field(
         default=None,
         description="local folder of weights files (default: $TORCH_HOME/hub/checkpoints)",
     )

@@ -36,7 +36,8 @@ def uv_from_iuv(iuv: np.ndarray, lookup: np.ndarray) -> np.ndarray:
     u' = 2u - 1 and v' = 1 - 2v: the lookup's v points up, a UV map's down. NaN off the body, and
     where U and V were rounded off the edge of their chart (about 1 % of a body's pixels).
     """
-    chart, u, v = (iuv[..., c].astype(np.int64) for c in range(3))
-    uv = lookup[chart - 1, v, u] * _SCALE + _OFFSET
-    uv[chart == 0] = np.nan
+    body = iuv[..., 0] > 0
+    chart, u, v = iuv[body].T  # of the body alone, for photographs may have 50 million pixels
+    uv = np.full((*body.shape, 2), np.nan, np.float32)
+    uv[body] = lookup[chart - 1, v, u] * _SCALE + _OFFSET
     return uv

@@ -115,7 +115,9 @@ class _Pool:
         remote: Any = ray.remote  # its overloads do not fit unpacked options
         actor = remote(**resources(execution))(_Actor)
         sealed = replace(job, make_worker=Sealed(job.make_worker))
-        self.new_actor = lambda: actor.remote(sealed, store, limits(execution), patience.seconds)
+        self.new_actor = lambda: actor.remote(
+            sealed, store, limits(job, execution), patience.seconds
+        )
 
     def run(self) -> Iterator[ShardReport]:
         try:
@@ -188,13 +190,14 @@ def pool_size(execution: Execution) -> int:
     return execution.workers or max(1, sum(map(int, _places(execution))))
 
 
-def limits(execution: Execution) -> Limits:
+def limits(job: Job, execution: Execution) -> Limits:
     """What a worker may take before it is ended."""
     densest = max(1, *map(int, _places(execution)), 1)
     node = min(n["Resources"].get("memory", float("inf")) for n in _nodes())
     share = MEMORY * node / min(densest, execution.workers or densest)
     given = execution.worker_memory_gb
-    return Limits(execution.row_timeout, given * 1e9 if given else share, execution.attempts)
+    seconds = execution.row_timeout or job.row_seconds
+    return Limits(seconds, given * 1e9 if given else share, execution.attempts)
 
 
 def _nodes() -> list[dict[str, Any]]:

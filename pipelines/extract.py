@@ -13,16 +13,21 @@ from pipelines.execute import carry_out
 from pipelines.progress import console
 from pipelines.report import CATALOG_TITLES, catalog_samples
 from pipelines.runs import Plan, make_plan
-from workers.extract import ExtractWorker, read_lookup
+from workers.densepose.backends import extractor_name, load_finder, resolved, weights_sha256
+from workers.densepose.dump import read_names
+from workers.densepose.extract import DensePoseWorker
+from workers.extract import ExtractWorker
+from workers.extracted import read_lookup
 from workers.keys import Keys
-from workers.names import utf8
+from workers.names import short, utf8
 from workers.patience import StorageError
-from workers.photos import Photo, find_photos
-from workers.rows import failed_photograph, photo_id
+from workers.photos import Photo, find_photos, is_dump, with_maps
+from workers.rows import failed_photograph, photo_id, photograph_id
 from workers.shard import Job
 from workers.storage import Store, list_files
 
 TABLES = ("images", "uv_maps")
+ROW_SECONDS = 300.0  # a network without a GPU takes its time
 NATIVE_PIXELS = 1_000_000  # a guess for the size of a shard; photographs differ
 
 
@@ -39,21 +44,49 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
 
 def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
     """The plan of an extraction, and what its workers do."""
-    photos = find_photos(config)
+    if config.extractor == "densepose":
+        config = config.model_copy(update={"densepose": resolved(config.densepose)})
+    photos = find_photos(config, read_names(config.uv) if is_dump(config) else None)
     if Path(config.input).is_dir():
-        _warn_of_ignored(config.input, photos)
-    facts: dict = {"inputs": {"files": _fingerprint(photos)}}
-    if any(photo.iuv for photo in photos):
+        _warn_of_ignored(config, photos)
+    facts: dict = {"inputs": {"files": _fingerprint(config, photos)}}
+    people = not with_maps(config)
+    if people or any(photo.iuv for photo in photos):
         facts["lookup"] = hashlib.sha256(read_lookup(config).tobytes()).hexdigest()
-    job = Job(TABLES, partial(ExtractWorker, config), photo_id, failed_photograph)
+    if config.extractor == "densepose":
+        facts["model"] = {"name": extractor_name(config), "sha256": weights_sha256(config)}
+    if people:
+        job = _job_of_people(config, photos, facts)
+    else:
+        job = Job(TABLES, partial(ExtractWorker, config), photo_id, failed_photograph)
     keys = Keys.of(Photo._fields, photos)
     pixels = NATIVE_PIXELS if config.size == "native" else config.size**2
     return make_plan("extract", config, job, keys, photo_id, pixels, facts), job
 
 
-def _warn_of_ignored(folder: str, photos: Sequence[Photo]) -> None:
+def _job_of_people(config: ExtractConfig, photos: Sequence[Photo], facts: dict) -> Job:
+    """What workers do where people are found, by a network or in a dump of its results."""
+    settings, every = config.densepose, config.densepose.person == "all"
+    for photo in photos if every else ():
+        if photograph_id(photo.image_id) != photo.image_id:
+            raise ValueError(f"{short(photo.image_id)}: with densepose.person=all, @ and a number "
+                             "end the names of further people; rename the photograph")  # fmt: skip
+    name = extractor_name(config)
+    return Job(
+        TABLES,
+        partial(DensePoseWorker, config, name, partial(load_finder, config)),
+        photo_id,
+        partial(failed_photograph, extractor=name),
+        photograph_id if every else str,
+        ROW_SECONDS,
+        {"densepose": json.dumps(facts.get("model", {}) | settings.model_dump(mode="json"))},
+    )
+
+
+def _warn_of_ignored(config: ExtractConfig, photos: Sequence[Photo]) -> None:
     """Name what in the input folder will not be read."""
-    used = {url for photo in photos for url in photo}
+    folder = config.input
+    used = {url for photo in photos for url in photo} | {config.uv}
     ignored = [Path(url).name for url in map(utf8, list_files(folder)) if url not in used]
     ignored += [utf8(f"{path.name}/") for path in Path(folder).iterdir() if path.is_dir()]
     if ignored:
@@ -61,12 +94,14 @@ def _warn_of_ignored(folder: str, photos: Sequence[Photo]) -> None:
                       + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""))  # fmt: skip
 
 
-def _fingerprint(photos: Sequence[Photo]) -> str:
+def _fingerprint(config: ExtractConfig, photos: Sequence[Photo]) -> str:
     """Names and sizes of all files that will be read."""
     urls = [url for p in photos for url in (p.image, p.iuv, p.uv, p.instances) if url]
+    urls += [config.uv] if is_dump(config) and config.uv else []
     sizes = {}
     for folder in sorted({url.rpartition("/")[0] for url in urls}):
         with contextlib.suppress(StorageError, OSError):  # its rows will fail, and say why
             sizes |= {f"{folder}/{file.name}": file.size for file in Store(folder).list()}
     listed = [[*photo, *(sizes.get(url or "") for url in photo)] for photo in photos]
+    listed += [[sizes.get(config.uv or "")]]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

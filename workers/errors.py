@@ -25,6 +25,10 @@ class EmptyUvMap(RowError):  # noqa: N818
     """There is nobody on the UV map."""
 
 
+class NobodyFound(RowError):  # noqa: N818
+    """DensePose finds nobody on the photograph, or nobody large or certain enough."""
+
+
 class WrongLayout(RowError):  # noqa: N818
     """The UV map is laid out on another sheet than the model's."""
 

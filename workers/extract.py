@@ -7,17 +7,15 @@ from functools import cached_property
 
 import numpy as np
 
-from configs.schema import ExtractConfig, ImageFormat
+from configs.schema import ExtractConfig
 from models.iuv import iuv_from_image, uv_from_iuv
-from models.lookup import load_lookup, rebuild_lookup
-from models.uv_maps import SLACK, quantise
+from models.uv_maps import SLACK
 from workers.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap, SizeMismatch
-from workers.framing import Box, frame, person_box
-from workers.images import decode, encode, is_plain
+from workers.extracted import extracted, failed, is_empty, read_lookup
+from workers.images import decode
 from workers.keys import Key
 from workers.patience import CredentialsError, StorageUnavailable
 from workers.photos import Photo
-from workers.rows import extracted_uv_row, failed_photograph
 from workers.shard import Rows
 from workers.storage import read_bytes
 
@@ -49,41 +47,17 @@ class ExtractWorker:
     def _rows(self, photo: Photo) -> Rows:
         try:
             uv = self._uv_map(photo)
-            if photo.image is None:
-                image, uv = self._pose(photo, uv)
-            else:
-                image, uv = self._photograph(photo, photo.image, uv)
-            return {"images": [image], "uv_maps": [uv]}
+            photograph = None
+            if photo.image is not None:
+                data = read_bytes(photo.image)
+                pixels = decode(data, self.config.max_pixels)
+                _same_size("photograph", pixels, "UV map", uv)
+                photograph = data, pixels
+            return extracted(self.config, photo, uv, photograph)
         except (StorageUnavailable, CredentialsError):
             raise  # that is no fault of the photograph's
         except Exception as error:  # whatever a stranger's file raises, it is this row's
-            return failed_photograph(photo, type(error).__name__, _about(photo, error))
-
-    def _pose(self, photo: Photo, uv: np.ndarray) -> tuple[dict, dict]:
-        return _image_row(photo), self._uv_row(photo, uv, person_box(uv, self.config))
-
-    def _photograph(self, photo: Photo, url: str, uv: np.ndarray) -> tuple[dict, dict]:
-        data = read_bytes(url)
-        pixels = decode(data, self.config.max_pixels)
-        _same_size("photograph", pixels, "UV map", uv)
-        box = person_box(uv, self.config)
-        framed = frame(pixels, box, self.config.size)
-        # Pixels that stay as they are keep their file: encoding it again would lose or add bytes.
-        if framed.shape != pixels.shape or (framed != pixels).any() or not is_plain(data):
-            data = encode(framed, ImageFormat(format="png"))
-        height, width = framed.shape[:2]
-        image = {"image": {"bytes": data, "path": None}, "width": width, "height": height}
-        return _image_row(photo, **image), self._uv_row(photo, uv, box)
-
-    def _uv_row(self, photo: Photo, uv: np.ndarray, box: Box) -> dict:
-        framed = frame(uv, box, self.config.size)
-        if _empty(framed):
-            raise EmptyUvMap(f"nobody is left on the UV map at size={self.config.size}: "
-                             "too small on the photograph; crop=person may help")  # fmt: skip
-        height, width = framed.shape[:2]
-        return extracted_uv_row(
-            photo.image_id, uv=quantise(framed).tobytes(), width=width, height=height, status="ok"
-        )
+            return failed(photo, error, "precomputed")
 
     def _uv_map(self, photo: Photo) -> np.ndarray:
         """The photograph's UV map, (H, W, 2) float32, NaN off the body."""
@@ -97,7 +71,7 @@ class ExtractWorker:
                 uv = uv * np.array([1, -1], uv.dtype)
         else:
             raise MissingUvMap(f"no {photo.image_id}_IUV.png and no {photo.image_id}.npy")
-        if _empty(uv):
+        if is_empty(uv):
             raise EmptyUvMap("nobody is on the UV map")
         return uv
 
@@ -110,17 +84,6 @@ class ExtractWorker:
             pixels = np.bincount(person[iuv[..., 0] > 0], minlength=1)
             iuv = np.where((person == pixels.argmax())[..., None], iuv, 0)
         return uv_from_iuv(iuv, self._lookup)
-
-
-def _about(photo: Photo, error: Exception) -> str:
-    """The error in one line that names the row's files."""
-    files = ", ".join(url for url in (photo.image, photo.iuv or photo.uv) if url)
-    return f"{' '.join(str(error).split())} ({files})"
-
-
-def read_lookup(config: ExtractConfig) -> np.ndarray:
-    """The DensePose lookup that the config names; ValueError when there is none."""
-    return load_lookup(read_bytes(config.lookup)) if config.lookup else rebuild_lookup()
 
 
 def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
@@ -145,11 +108,3 @@ def _same_size(what: str, a: np.ndarray, other: str, b: np.ndarray) -> None:
     if a.shape[:2] != b.shape[:2]:
         (h, w), (h2, w2) = a.shape[:2], b.shape[:2]
         raise SizeMismatch(f"the {what} has {w}x{h} pixels, its {other} {w2}x{h2}")
-
-
-def _image_row(photo: Photo, **values: object) -> dict:
-    return {"image_id": photo.image_id, "item_id": photo.item_id, **values}
-
-
-def _empty(uv: np.ndarray) -> bool:
-    return bool(np.isnan(uv).any(axis=-1).all())

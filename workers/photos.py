@@ -1,6 +1,6 @@
 """Finds what `reposer extract` is to read: photographs, and the UV maps that belong to them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -25,6 +25,7 @@ class Photo(NamedTuple):
     uv: str | None = None  # a UV array
     instances: str | None = None  # beside the IUV PNG: whose each pixel is
     fault: str | None = None  # why its files, which were found, cannot be read
+    dumped: str | None = None  # its place in the file that apply_net dumped
     item_id: str | None = None
 
 
@@ -36,8 +37,11 @@ class _Files(NamedTuple):
     instances: dict[str, str]  # by the URL up to its suffix, which it shares with its map
 
 
-def find_photos(config: ExtractConfig) -> list[Photo]:
+def find_photos(config: ExtractConfig, dumped: Sequence[str] | None = None) -> list[Photo]:
     """List the input of an extraction, by id; a table's rows stay in their order.
+
+    With extractor=densepose these are photographs alone. `dumped` are the names of photographs in
+    a dump of apply_net's, which then takes the place of maps.
 
     In folders, and for globs, maps are known by their names: NAME_IUV.png, with NAME_INDS.png
     where there are instances, or NAME.npy belongs to NAME.jpg; NAME_sil.png, a silhouette, is
@@ -49,11 +53,16 @@ def find_photos(config: ExtractConfig) -> list[Photo]:
     """
     glob = any(c in config.input for c in WILDCARDS)
     if config.input.lower().endswith(SUFFIXES) and not glob:
-        return _from_table(config.input)
+        return _matched(_from_table(config), dumped)
     files = list_files(config.input)
     found = _by_role(_root(config.input), files)
+    if not with_maps(config):
+        found = found._replace(maps={})
     if not found.photographs and not found.maps:
-        raise ValueError(f"{config.input}: no photographs and no UV maps there")
+        maps = " and no UV maps" if with_maps(config) else ""
+        raise ValueError(f"{config.input}: no photographs{maps} there")
+    if not with_maps(config):
+        return _matched(_join(found, found), dumped)
     maps = found
     if config.uv is not None:
         maps = _by_role(_root(config.uv), list_files(config.uv))
@@ -61,6 +70,36 @@ def find_photos(config: ExtractConfig) -> list[Photo]:
         folders = sorted({url.rpartition("/")[0] for url in files})
         maps = _by_role(_root(config.input), [u for f in folders for u in list_files(f)])
     return _join(found, maps)
+
+
+def with_maps(config: ExtractConfig) -> bool:
+    """Whether maps of single photographs are read: no network is run, and no dump named."""
+    return config.extractor == "precomputed" and not is_dump(config)
+
+
+def is_dump(config: ExtractConfig) -> bool:
+    """Whether `uv` names a file that apply_net dumped."""
+    return config.extractor == "precomputed" and (config.uv or "").lower().endswith(".pkl")
+
+
+def _matched(photos: list[Photo], dumped: Sequence[str] | None) -> list[Photo]:
+    """Photographs with their places in a dump, by their paths as far as their ids go.
+
+    Raises ValueError where two of the dump's photographs could be meant.
+    """
+    by_name: dict[str, list[int]] = {}
+    stems = [f"/{name.rpartition('.')[0]}" for name in dumped or ()]
+    for place, stem in enumerate(stems):
+        by_name.setdefault(stem.rpartition("/")[2], []).append(place)
+    matched = []
+    for photo in photos:
+        name = f"/{photo.image_id}"
+        places = by_name.get(name.rpartition("/")[2], [])
+        places = [place for place in places if stems[place].endswith(name)]
+        if len(places) > 1:
+            raise ValueError(f"the dump has {len(places)} photographs {short(photo.image_id)}")
+        matched.append(photo._replace(dumped=str(places[0])) if places else photo)
+    return matched
 
 
 def _root(url: str) -> str:
@@ -128,12 +167,15 @@ def _photo(name: str, image: str | None, uv: str | None, maps: _Files) -> Photo:
     return photo._replace(**text)._replace(fault="the file's name is not UTF-8: rename it")
 
 
-def _from_table(url: str) -> list[Photo]:
+def _from_table(config: ExtractConfig) -> list[Photo]:
     """Rows of a CSV or Parquet table; its paths are relative to its folder."""
+    url = config.input
     optional = {"iuv": TEXT, "uv": TEXT, "item_id": ID}
     table = read_user_table(url, {"image_id": ID, "image": TEXT}, optional)
     columns = set(table.columns)
-    if not columns & {"iuv", "uv"}:
+    if not with_maps(config):
+        columns -= {"iuv", "uv"}
+    elif not columns & {"iuv", "uv"}:
         raise ValueError(f"{url}: wants a column iuv or uv beside image_id,image")
     folder = url.rpartition("/")[0]
     rows: dict[str, int] = {}

@@ -1,17 +1,18 @@
 """Renders pairs of a source photograph and a target pose: the worker of `reposer render`."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import groupby
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from configs.schema import RenderConfig
 from models.reposer import Reposer
+from workers.ahead import ahead
 from workers.catalog import Catalog
 from workers.errors import SizeMismatch
 from workers.images import encode
@@ -21,9 +22,6 @@ from workers.names import short
 from workers.patience import StorageError, StorageUnavailable
 from workers.rows import failed_render, render_row
 from workers.shard import Rows, pack
-
-P = TypeVar("P")
-R = TypeVar("R")
 
 ENCODERS = 2  # threads that encode beside the model call
 POSES_KEPT = 1024  # decoded target UV maps, 0.5 MB each at 256x256
@@ -60,7 +58,7 @@ class RenderWorker:
         parts = _parts(keys, self.microbatch)
         with ThreadPoolExecutor(1) as loader, ThreadPoolExecutor(ENCODERS) as encoders:
             before: list[Future[dict]] = []
-            for loaded in _one_ahead(loader, self._load, parts):
+            for loaded in ahead(loader, self._load, parts, 1):
                 pairs = [pair for pair in loaded if isinstance(pair, Pair)]
                 rendered = dict(zip((p.key for p in pairs), self._render_all(pairs), strict=True))
                 rows = []
@@ -157,15 +155,3 @@ def _parts(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
     for length in pack(keys, lambda key: key[0], size):
         yield keys[start : start + length]
         start += length
-
-
-def _one_ahead(pool: ThreadPoolExecutor, load: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
-    """Load each part while the part before it is being worked on."""
-    waiting: Future[R] | None = None
-    for part in parts:
-        following = pool.submit(load, part)
-        if waiting is not None:
-            yield waiting.result()
-        waiting = following
-    if waiting is not None:
-        yield waiting.result()

@@ -3,6 +3,7 @@
 Apart from the workers, because a supervisor needs these and none of the models.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from workers.keys import Key
@@ -30,17 +31,35 @@ def failed_render(key: Key, error_type: str, message: str) -> Rows:
     return {"renders": [render_row(key, **_failure(error_type, message))]}
 
 
+PERSON = re.compile(r"(.+)@[1-9]\d*")  # of the people on a photograph but the first
+
+
+def person_id(image_id: str, number: int) -> str:
+    """The id of the row of a photograph's person, numbered from 1: NAME, NAME@2, NAME@3, ..."""
+    return image_id if number == 1 else f"{image_id}@{number}"
+
+
+def photograph_id(image_id: str) -> str:
+    """The id of the photograph that a row of a person belongs to."""
+    person = PERSON.fullmatch(image_id)
+    return person[1] if person else image_id
+
+
 def extracted_uv_row(image_id: str, **values: object) -> dict[str, Any]:
     """A row of `uv_maps`, as `extract` writes them."""
     return {"image_id": image_id, "layout": "smpl", "extractor": "precomputed", **values}
 
 
-def failed_photograph(key: Key, error_type: str, message: str) -> Rows:
+def failed_photograph(
+    key: Key, error_type: str, message: str, extractor: str = "precomputed"
+) -> Rows:
     """The rows of a photograph that could not be extracted; a key is a `workers.photos.Photo`."""
     image_id = photo_id(key)
     return {
         "images": [{"image_id": image_id, "item_id": key[-1]}],
-        "uv_maps": [extracted_uv_row(image_id, **_failure(error_type, message))],
+        "uv_maps": [
+            extracted_uv_row(image_id, extractor=extractor, **_failure(error_type, message))
+        ],
     }
 
 

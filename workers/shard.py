@@ -23,7 +23,8 @@ from workers.patience import StorageUnavailable
 from workers.storage import Store
 from workers.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
 
-FAILED = b"reposer.failed"  # in a status table's footer: its failures by type, as JSON
+# In a status table's footer: its failures by type, as JSON; the planned rows it is of.
+FAILED, PLANNED = b"reposer.failed", b"reposer.planned"
 
 Rows = dict[str, list[dict[str, Any]]]  # by table
 Tables = dict[str, pa.Table]
@@ -43,14 +44,22 @@ class WorkerLost(RuntimeError):  # noqa: N818 - what it says is what happened
 class Job:
     """What a command does to its rows. Travels to the workers, so it must pickle.
 
-    In every table, the first column holds the id of the planned row that the table's row belongs
-    to; the last table has exactly one row a planned row, with its status.
+    In every table, the first column holds an id from which `planned` tells the planned row that the
+    table's row belongs to; the last table has the status of each planned row: one row, or several
+    that are all ok.
     """
 
     tables: tuple[str, ...]
     make_worker: Callable[[], Worker]
     row_id: Callable[[Key], str]
     failed: Callable[[Key, str, str], Rows]  # key, error type, message
+    planned: Callable[[str], str] = str
+    row_seconds: float = 30.0  # that a worker may honestly take until it has made its next row
+    about: dict[str, str] = field(default_factory=dict)  # added to the status table's metadata
+
+    def planned_ids(self, ids: Iterable[str]) -> list[str]:
+        """The planned rows that rows belong to, which stand together by their ids."""
+        return [planned for planned, _ in groupby(map(self.planned, ids))]
 
 
 @dataclass(frozen=True)
@@ -114,23 +123,28 @@ def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool)
 def commit(job: Job, store: Store, shard: Shard, tables: Tables, start: float) -> ShardReport:
     """Check a shard's tables against its keys, then put each file once, the status table last."""
     status = tables[job.tables[-1]]
-    if status.column(0).to_pylist() != [job.row_id(key) for key in shard.keys]:
-        raise RuntimeError(f"shard {shard.name}: {len(status)} rows of {len(shard.keys)} planned")
+    ids = status.column(0).to_pylist()
+    made = job.planned_ids(ids)
+    if made != [job.row_id(key) for key in shard.keys] or len(set(ids)) < len(ids):
+        raise RuntimeError(f"shard {shard.name}: {len(ids)} rows of {len(shard.keys)} planned")
     failed = Counter(status.filter(pc.field("status") != "ok").column("error_type").to_pylist())
-    metadata = {**SCHEMAS[job.tables[-1]].metadata, FAILED: json.dumps(failed)}
+    about = {f"reposer.{name}": value for name, value in job.about.items()}
+    metadata = {**SCHEMAS[job.tables[-1]].metadata, **about,
+                FAILED: json.dumps(failed), PLANNED: str(len(made))}  # fmt: skip
     tables = tables | {job.tables[-1]: status.replace_schema_metadata(metadata)}
     files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
     for name, data in files.items():
         store.put(name, data)
-    return ShardReport(shard.name, len(status), failed, time.monotonic() - start)
+    return ShardReport(shard.name, len(made), failed, time.monotonic() - start)
 
 
 def count(store: Store, shard: Shard, table: str) -> ShardReport:
     """Count a committed shard's rows and failures, from the footer of its status file."""
     with _readable(store, shard.file(table)) as file:
         footer = pq.read_metadata(file)
-    failed = json.loads((footer.metadata or {}).get(FAILED, b"{}"))
-    return ShardReport(shard.name, footer.num_rows, Counter(failed))
+    about = footer.metadata or {}
+    rows = int(about.get(PLANNED, footer.num_rows))
+    return ShardReport(shard.name, rows, Counter(json.loads(about.get(FAILED, b"{}"))))
 
 
 def read_file(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -180,7 +194,9 @@ def _replaced(job: Job, shard: Shard, ids: set[str], before: Tables, made: Table
         if "attempts" in table.column_names:
             new = _attempted(table.filter(old), new)
         both = pa.concat_tables([table.filter(~old), new]).cast(SCHEMAS[name])
-        order = np.argsort([position[i] for i in both.column(0).to_pylist()], kind="stable")
+        order = np.argsort(
+            [position[job.planned(i)] for i in both.column(0).to_pylist()], kind="stable"
+        )
         # Slices, for a column of more than 2 GiB cannot be taken from.
         rows = [both.slice(int(i), 1) for i in order]
         tables[name] = pa.concat_tables(rows) if rows else both

@@ -76,7 +76,8 @@ class Supervisor:
             part = keys[at : at + 1] if alone else keys[at:]
             try:
                 for rows in self._asked(part):
-                    made = len(rows[self.job.tables[-1]])
+                    ids = (next(iter(row.values())) for row in rows[self.job.tables[-1]])
+                    made = len(self.job.planned_ids(ids))
                     at, alone, deaths = at + made, max(0, alone - made), 0
                     yield rows
             except WorkerDied as death:

@@ -1,0 +1,1 @@
+"""DensePose R-CNN on torchvision: photographs -> boxes, body parts, U and V."""

@@ -1,0 +1,1 @@
+"""People found by DensePose: detectors, and what becomes of what they find."""
