@@ -48,7 +48,7 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
         config = config.model_copy(update={"densepose": resolved(config.densepose)})
     photos = find_photos(config, read_names(config.uv) if is_dump(config) else None)
     if Path(config.input).is_dir():
-        _warn_of_ignored(config.input, photos)
+        _warn_of_ignored(config, photos)
     facts: dict = {"inputs": {"files": _fingerprint(config, photos)}}
     people = not with_maps(config)
     if people or any(photo.iuv for photo in photos):
@@ -83,9 +83,10 @@ def _job_of_people(config: ExtractConfig, photos: Sequence[Photo], facts: dict) 
     )
 
 
-def _warn_of_ignored(folder: str, photos: Sequence[Photo]) -> None:
+def _warn_of_ignored(config: ExtractConfig, photos: Sequence[Photo]) -> None:
     """Name what in the input folder will not be read."""
-    used = {url for photo in photos for url in photo}
+    folder = config.input
+    used = {url for photo in photos for url in photo} | {config.uv}
     ignored = [Path(url).name for url in map(utf8, list_files(folder)) if url not in used]
     ignored += [utf8(f"{path.name}/") for path in Path(folder).iterdir() if path.is_dir()]
     if ignored:

@@ -1,11 +1,13 @@
 """What becomes of the people that a network finds: their choice, their maps and their rows."""
 
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -27,6 +29,7 @@ from workers.photos import find_photos
 from workers.shard import made_tables
 from workers.tables import SCHEMAS
 
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 TWO = [(10, 20, 30, 60, 90), (60, 10, 20, 40, 99)]  # the larger one, and the surer one
 
 
@@ -236,7 +239,12 @@ def test_engines_make_the_same_rows_of_all_people(
         assert manifest["totals"] == {
             "rows": 9, "ok": 6, "failed": 3, "failures": {"NobodyFound": 3}, "shards": 3,
         }  # fmt: skip
+        assert manifest["identity"]["model"]["sha256"] == EMPTY_SHA256
         tables.append([rows_of(settings.out, table) for table in ("images", "uv_maps")])
+        about = pq.read_schema(f"{settings.out}/uv_maps/00000-of-00003.parquet").metadata
+        about = json.loads((about or {})[b"reposer.densepose"])
+        assert about["sha256"] == EMPTY_SHA256
+        assert (about["person"], about["backend"]) == ("all", "torchvision")
     assert tables[0] == tables[1]
     assert [row["image_id"] for row in tables[0][1]][:5] == ["0", "1", "2", "2@2", "3"]
     assert [row["status"] for row in tables[0][1]].count("ok") == 9

@@ -13,7 +13,7 @@ from workers.ahead import ahead
 from workers.densepose.backends import Finder, window_size
 from workers.densepose.detection import Person
 from workers.densepose.people import paste
-from workers.errors import BadFileName, EmptyUvMap, NobodyFound
+from workers.errors import BadFileName, EmptyUvMap, MissingImage, NobodyFound
 from workers.extracted import extracted, failed, is_empty, read_lookup
 from workers.images import decode, encode, open_image
 from workers.keys import Key
@@ -58,8 +58,10 @@ class DensePoseWorker:
 
     def _read(self, photo: Photo, _: None) -> tuple[bytes, int]:
         """A photograph's file, and how many pixels it holds."""
-        if photo.fault is not None or photo.image is None:
-            raise BadFileName(photo.fault or "the table's row names no image")
+        if photo.fault is not None:
+            raise BadFileName(photo.fault)
+        if photo.image is None:
+            raise MissingImage("the table names no image")
         data = read_bytes(photo.image)
         with open_image(data, self.config.max_pixels) as image:
             return data, image.width * image.height
