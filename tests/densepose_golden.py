@@ -20,7 +20,8 @@ SAMPLE = Path(__file__).parent.parent / "assets" / "sample" / "images"
 FILE = Path(__file__).parent / "densepose_golden.npz"
 WEIGHTS = "model_final.pkl"
 PHOTOGRAPHS = ("item-000000_view-00", "item-000001_view-01")
-MIN_SCORE = dict(zip(MODELS, (0.7, 0.05), strict=True))  # above it, each network finds a few
+# Above it, each network finds a few people.
+MIN_SCORE: dict[str, float] = dict(zip(MODELS, (0.7, 0.05), strict=True))
 
 
 def photographs() -> list[np.ndarray]:
@@ -43,7 +44,7 @@ def write(model: str, found: list[list[Person]], arrays: dict[str, np.ndarray]) 
         for j, person in enumerate(people):
             key = f"{model}/{i}/{j}"
             arrays[f"{key}/box"], arrays[f"{key}/labels"] = person.box, person.labels
-            arrays[f"{key}/score"] = np.float32(person.score)
+            arrays[f"{key}/score"] = np.array(person.score, np.float32)
             arrays[f"{key}/uv"] = (person.uv * 65535).round().astype(np.uint16)
 
 
@@ -100,7 +101,7 @@ def main() -> None:
         found = found_by_detectron2(settings(model), photographs())
         print(model, [[(p.score, p.labels.shape) for p in people] for people in found])
         write(model, found, arrays)
-    np.savez_compressed(FILE, **arrays)
+    np.savez_compressed(FILE, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":
