@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import check_state
-from models.densepose.network import MODELS, DensePoseRCNN
+from models.densepose.network import DensePoseRCNN
 
 BATCH_NORM_EPSILON = 1e-5
 NORM = ("weight", "bias", "running_mean", "running_var")
@@ -24,11 +24,13 @@ def load(name: str, file: str, data: bytes) -> DensePoseRCNN:
 
     Raises ValueError, in one line that names the file, and the key where it is one.
     """
-    if name not in MODELS:
-        raise ValueError(f"{name!r} is no model of this backend; it has {', '.join(MODELS)}")
+    return network_of(name, file, read_zoo_file(file, data))
+
+
+def network_of(name: str, file: str, state: dict[str, Tensor]) -> DensePoseRCNN:
+    """The zoo's model `name` with the tensors of `file`; raises as `load` does."""
     with torch.device("meta"):
         network = DensePoseRCNN(name)
-    state = read_zoo_file(file, data)
     state = {key: value for key, value in state.items() if not key.startswith(IGNORED)}
     check_state(file, state, zoo_shapes(network))
     network.load_state_dict(folded(state), assign=True)
@@ -92,7 +94,8 @@ def read_arrays(file: str, data: bytes) -> object:
             "holds arrays alone"
         ) from error
     except Exception as error:  # on a damaged pickle Python raises whatever it stumbles over
-        raise ValueError(f"{file} is damaged, or no pickle of arrays ({error})") from error
+        why = " ".join(str(error).split())
+        raise ValueError(f"{file} is damaged, or no pickle of arrays ({why})") from error
 
 
 class _RefusedError(Exception):
@@ -132,6 +135,10 @@ def _bytes(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    return b""
+
+
 # What the pickles of arrays ask for (in any version of numpy) -> what they get.
 _ADMITTED: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy", "ndarray"): _empty_array,
@@ -140,5 +147,6 @@ _ADMITTED: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy.core.numeric", "_frombuffer"): _whole_array,
     ("numpy.core.multiarray", "scalar"): _scalar,
     ("_codecs", "encode"): _bytes,
+    ("__builtin__", "bytes"): _no_bytes,
     ("collections", "OrderedDict"): OrderedDict,
 }
