@@ -119,6 +119,7 @@ def test_import_keeps_every_tensor(imported: dict[str, bytes]) -> None:
     f, g = authors_states()
     config, inpainter, generator, _ = load_networks(imported.__getitem__)
     assert (config.layout, config.convention) == ("smpl", "compat")
+    assert inpainter is not None
     # Gate 14 stands at place 15 of the sequence, whose values count.
     assert torch.equal(
         inpainter.state_dict()["decoder.1.gate.weight"], f["sequence.15.conv_m.weight"]
