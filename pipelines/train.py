@@ -28,7 +28,7 @@ from workers.names import canonical_key, short
 from workers.patience import WAIT_SECONDS, patience
 from workers.storage import Store
 from workers.training.data import training_pairs
-from workers.training.loop import LOG, SHEETS, Facts, Place, Tell, start, train
+from workers.training.loop import LOG, SHEETS, Facts, Place, Tell, shown_pairs, start, train
 from workers.training.steps import NotFiniteError
 
 PLAN, MANIFEST = "training.json", "manifest.json"
@@ -58,8 +58,8 @@ def run(config: TrainInpainterConfig | TrainGeneratorConfig) -> int:
                 _on_ray(config, facts, bar.tell)
         except NotFiniteError as error:
             raise RunError(
-                f"{command}: stopped in step {bar.step + 1} or soon after: {error}; the last "
-                f"checkpoint in {store.url} is good: lower learning_rate, with another out="
+                f"{command}: stopped at {error}; the last checkpoint in {store.url} is good: "
+                "lower learning_rate, with another out="
             ) from None
     _finish(store, command, identity, time.monotonic() - began)
     print(f"checkpoint     {store.url}")
@@ -83,7 +83,9 @@ def prepare(config: TrainConfig, command: str) -> tuple[dict[str, Any], Facts]:
         console.print(f"{command}: {lost} pairs are left out, for they lack a photograph or a "
                       "good UV map")  # fmt: skip
     _refuse_shared_items(config, catalog, pairs)
-    start(config, layout, Place(0, 1, CPU))  # raises what the processes would
+    # These raise what the processes would.
+    start(config, layout, Place(0, 1, CPU))
+    shown_pairs(config, pairs, layout)
     images = "\n".join(sorted({canonical_key(image) for pair in pairs for image in pair}))
     split = hashlib.sha256("\n".join(",".join(p) for p in sorted(pairs)).encode()).hexdigest()
     identity = {
@@ -169,7 +171,7 @@ def _device() -> torch.device:
 
 def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     """Train in processes of Ray Train; what they tell comes here through a queue."""
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
     from ray.util.queue import Empty, Queue
 
@@ -187,6 +189,7 @@ def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
             name=hashlib.sha256(config.out.encode()).hexdigest()[:16],
             storage_path=tempfile.mkdtemp(prefix="reposer-train-"),
             failure_config=FailureConfig(config.attempts - 1, controller_failure_limit=3),
+            logging_config=LoggingConfig("ERROR"),  # the bar tells more
         ),
     )
     outcome: list[BaseException | None] = []
@@ -209,11 +212,17 @@ def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
                 record = told.get(timeout=POLL_SECONDS)
             except Empty:
                 continue
-            if isinstance(record, NotFiniteError):
+            if isinstance(record, ValueError):
                 raise record
             tell(record)
     if outcome[0] is not None:
-        raise OSError(f"training failed: {str(outcome[0]).splitlines()[0]}") from outcome[0]
+        raise OSError(f"training failed: {_cause(outcome[0])}") from outcome[0]
+
+
+def _cause(error: BaseException) -> str:
+    """What ended the processes: the last line of what the first of them said."""
+    failures = getattr(error, "worker_failures", None) or {0: error}
+    return str(next(iter(failures.values()))).strip().splitlines()[-1]
 
 
 def _process(given: dict[str, Any]) -> None:
@@ -229,7 +238,7 @@ def _process(given: dict[str, Any]) -> None:
     tell: Tell = told.put if place.rank == 0 else lambda record: None
     try:
         train(given["config"], given["facts"], place, tell)
-    except NotFiniteError as error:  # no reason to begin anew: it would happen again
+    except ValueError as error:  # a mistake, or NaN: it would happen again
         told.put(error)
 
 
