@@ -228,7 +228,7 @@ class EvaluateConfig(Run):
     )
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("ssim_dsc", "ssim_255", "ssim_win51", "ms_ssim", "psnr", "l1"),
-        description="NAME[.176x256|.white][.body]; see README for the names",
+        description="NAME[.176x256|.white|.256][.body]; see README for the names",
     )
     weights: Annotated[str, AfterValidator(_absolute)] | None = Field(
         default=None,

@@ -66,7 +66,7 @@ def evaluation_page(
             for v in variants
         ],
         methods=list(dict.fromkeys(method for method, _ in summaries)),
-        tables=[_printed(table) for table in tables],
+        tables=[printed(table) for table in tables],
         distributions=[_distributions(v, summaries, values) for v in variants
                        if METRICS[v.metric].of == "pair"],
         facts=facts,
@@ -127,7 +127,8 @@ def _mean(summary: Summary) -> dict[str, str]:
     return {"mean": number(summary.mean), "interval": interval, "n": n}
 
 
-def _printed(table: Table) -> dict[str, Any]:
+def printed(table: Table) -> dict[str, Any]:
+    """A table as the pages' templates take it."""
     return {
         "title": table.title,
         "heads": [f"{column.heading} {ARROWS[column.better]}" for column in table.columns],

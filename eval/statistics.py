@@ -99,12 +99,35 @@ def summarise(sums: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -
     if n == 0:
         return Summary(0, missing, 0, np.nan, np.nan, np.nan)
     mean = float(totals.sum() / n)
+    interval = _interval(totals, counts, seed, replicates)
+    return Summary(n, missing, len(counts), mean, *interval)
+
+
+def summarise_ratio(rows: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Summary:
+    """Rows (item_id, value, reference) -> the sum of values over that of references.
+
+    With its interval by the same bootstrap over items. A row with NaN on either side is missing.
+    """
+    good = rows.dropna(subset=["value", "reference"])
+    sums = good.groupby("item_id", sort=True)[["value", "reference"]].sum()
+    totals, references = (sums[name].to_numpy(np.float64) for name in ("value", "reference"))
+    if not references.sum() > 0:
+        return Summary(0, len(rows), 0, np.nan, np.nan, np.nan)
+    interval = _interval(totals, references, seed, replicates)
+    ratio = float(totals.sum() / references.sum())
+    return Summary(len(good), len(rows) - len(good), len(sums), ratio, *interval)
+
+
+def _interval(
+    totals: np.ndarray, counts: np.ndarray, seed: int, replicates: int
+) -> tuple[float, float]:
+    """The bounds of sum(totals) / sum(counts), of items (N,); NaN of fewer than two."""
     if len(counts) < 2:
-        return Summary(n, missing, len(counts), mean, np.nan, np.nan)
+        return np.nan, np.nan
     means = _bootstrap_means(totals, counts, seed, replicates)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail], method="inverted_cdf")
-    return Summary(n, missing, len(counts), mean, float(low), float(high))
+    return float(low), float(high)
 
 
 def _bootstrap_means(

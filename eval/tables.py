@@ -5,7 +5,7 @@ so the best of a column is sought among published and among measured rows separa
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,18 +134,32 @@ def paper_table(
 def summary_table(title: str, summaries: Mapping[str, Mapping[Variant, Summary]]) -> Table:
     """Means with their intervals: a row a method, a column a variant (in order of appearance)."""
     variants = dict.fromkeys(v for by_variant in summaries.values() for v in by_variant)
-    rows = []
-    for method, by_variant in summaries.items():
-        row: dict[str, str | float] = {"method": method, "source": MEASURED}
-        for variant in variants:
-            summary = by_variant.get(variant)
-            row[str(variant)] = summary.mean if summary else NAN
-            row[f"{variant}_low"] = summary.low if summary else NAN
-            row[f"{variant}_high"] = summary.high if summary else NAN
-        rows.append(row)
-    columns = tuple(Column(str(v), str(v), METRICS[v.metric].better) for v in variants)
+    columns = [Column(str(v), str(v), METRICS[v.metric].better) for v in variants]
+    named = {
+        method: {str(v): s for v, s in by_variant.items()}
+        for method, by_variant in summaries.items()
+    }
     notes = ("Mean over pairs, with a 95 % interval by bootstrap over items.",)
-    return Table(title, columns, pd.DataFrame(rows), notes)
+    return table_of(title, columns, named, notes)
+
+
+def table_of(
+    title: str,
+    columns: Sequence[Column],
+    summaries: Mapping[str, Mapping[str, Summary]],
+    notes: Sequence[str],
+) -> Table:
+    """A measured row a method, with the intervals; `summaries` by method and column's name."""
+    rows = []
+    for method, by_column in summaries.items():
+        row: dict[str, str | float] = {"method": method, "source": MEASURED}
+        for name in (column.name for column in columns):
+            summary = by_column.get(name)
+            row[name] = summary.mean if summary else NAN
+            row[f"{name}_low"] = summary.low if summary else NAN
+            row[f"{name}_high"] = summary.high if summary else NAN
+        rows.append(row)
+    return Table(title, tuple(columns), pd.DataFrame(rows), tuple(notes))
 
 
 def markdown(table: Table) -> str:

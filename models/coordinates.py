@@ -75,26 +75,29 @@ def splat(
     batch, channels = values.shape[:2]
     height, width = size
     margin = 1 if convention.corner_aligned else 0
-    extent = torch.tensor([width - margin, height - margin], device=to.device).view(1, 2, 1, 1)
-    point = (to.float().nan_to_num(nan=OFF_BODY) + 1) / 2 * extent
-    corner = point.floor()
+    extent = torch.tensor([width - margin, height - margin], device=to.device)
+    on_body = ~to.isnan().any(dim=1)
+    image = on_body.nonzero()[:, 0]
+    # The body alone: it is a fifth of a photograph.
+    point = (to.float().movedim(1, -1)[on_body] + 1) / 2 * extent  # (n, 2)
+    gathered = values.float().movedim(1, -1)[on_body]
     # A last channel of ones gathers the weights themselves.
-    weighed = torch.cat([values.float(), values.new_ones(batch, 1, *values.shape[2:])], dim=1)
+    weighed = torch.cat([gathered, gathered.new_ones(len(gathered), 1)], dim=1).double()
+    corner = point.floor()
 
     # Sums in fixed point: integers add up to the same in any order, so a GPU's unordered
     # additions, too, give the same bits every time. 2^40 leaves room for 2^23 values a texel.
     sums = torch.zeros(
         batch * height * width, channels + 1, dtype=torch.int64, device=values.device
     )
-    image = torch.arange(batch, device=values.device).view(batch, 1, 1)
     for dx in (0, 1):
         for dy in (0, 1):
-            x, y = (corner + corner.new_tensor([dx, dy]).view(1, 2, 1, 1)).unbind(dim=1)
+            x, y = (corner + corner.new_tensor([dx, dy])).unbind(dim=1)
             weight = (1 - (point[:, 0] - x).abs()) * (1 - (point[:, 1] - y).abs())
             inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
             texel = (image * height + y.long()) * width + x.long()
-            share = (weighed.double() * weight[:, None] * 2.0**40).round().long()
-            sums.index_add_(0, texel[inside], share.movedim(1, -1)[inside])
+            share = (weighed * weight[:, None] * 2.0**40).round().long()
+            sums.index_add_(0, texel[inside], share[inside])
     total = sums.view(batch, height, width, channels + 1).movedim(-1, 1).double() / 2.0**40
     known = total[:, -1:] > EMPTY
     mean = (total[:, :-1] / total[:, -1:].where(known, 1.0)).where(known, 0.0)

@@ -166,10 +166,10 @@ def _through(middle: nn.ModuleList, t3: Tensor) -> Tensor:
 
 
 def _join(x: Tensor, *others: Tensor) -> Tensor:
-    """Concatenate channels in x's memory format: `cat` of mixed formats is slow."""
+    """Concatenate channels in x's precision and memory format: `cat` of mixed ones is slow."""
     channels_last = x.is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return torch.cat([x, *(other.contiguous(memory_format=layout) for other in others)], dim=1)
+    return torch.cat([x, *(o.to(x.dtype, memory_format=layout) for o in others)], dim=1)
 
 
 def _with_uv(before: list[Tensor], uv: Tensor, after: list[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import schema, training
+from configs import benchmark, schema, training
 from pipelines.stopping import Stopped
 
 
@@ -49,6 +49,12 @@ COMMANDS = [
     Command("train generator", training.TrainGeneratorConfig, "train",
             "train g, which paints the new view, on a trained f",
             "reposer train generator catalog=world inpainter=inpainter out=model"),
+    Command("benchmark report", benchmark.ReportConfig, "benchmark_report",
+            "set the finished variants of a benchmark side by side",
+            "reposer benchmark report out=benchmark"),
+    Command("benchmark", benchmark.BenchmarkConfig, "benchmark",
+            "train one variant of the method, render held-out pairs and score them",
+            "reposer benchmark --config configs/benchmark/full.yaml out=benchmark"),
     Command("checkpoint import", schema.CheckpointImportConfig, "checkpoint",
             "turn the authors' inpainter.pth and refiner.pth into a checkpoint",
             "reposer checkpoint import inpainter=inpainter.pth refiner=refiner.pth out=checkpoint"),
@@ -175,7 +181,9 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise UsageError(f"--config {path}: not YAML: {error}") from None
     if not isinstance(values, dict):
         raise UsageError(f"--config {path}: a mapping of keys to values wanted")
-    nested: dict[str, Any] = {}
+    # `extends` names a file beside this one, whose keys this one's override.
+    base = values.pop("extends", None)
+    nested = _read_yaml(str(Path(path).parent / str(base))) if base else {}
     for key, value in values.items():
         _merge(nested, _nested(str(key), value))
     return nested

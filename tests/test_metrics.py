@@ -6,6 +6,7 @@ import pytorch_msssim
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from eval.metrics.differences import differences
@@ -199,6 +200,24 @@ def test_variants_score_what_their_name_says():
     assert (scores["ms_ssim.white"] == ms_ssim(*white).whole["ms_ssim"]).all()
 
 
+def test_small_images_are_scaled_for_ms_ssim():
+    x = pictures(12, 2, 128, 128)
+    y = np.clip(x + np.random.default_rng(0).normal(0, 9, x.shape), 0, 255).astype(np.uint8)
+    (values,) = PairScorer({Variant.parse("ms_ssim.256"): None})(x, y).values()
+    bicubic = Image.Resampling.BICUBIC
+    scaled = [
+        np.stack([np.array(Image.fromarray(image).resize((256, 256), bicubic)) for image in side])
+        for side in (x, y)
+    ]
+    sides = [torch.from_numpy(side).movedim(-1, 1).float() for side in scaled]
+    expected = pytorch_msssim.ms_ssim(*sides, data_range=255, size_average=False)
+    assert values == pytest.approx(expected.numpy(), abs=1e-3)
+    masks = x[..., 0] > 120
+    assert (cropped(masks, "256", False)[:, ::2, ::2] == masks).all()
+    with pytest.raises(ValueError, match="square images, not 100x128"):
+        cropped(x[:, :, :100], "256", 0)
+
+
 def test_what_does_not_fit_is_refused():
     x = pictures(0, 2, 60, 60)
     with pytest.raises(ValueError, match="differ"):
@@ -217,7 +236,7 @@ def test_what_does_not_fit_is_refused():
 
 @given(
     st.sampled_from([m for m in METRICS.values() if m.body]).map(lambda m: m.name),
-    st.sampled_from(["full", "176x256", "white"]),
+    st.sampled_from(["full", "176x256", "white", "256"]),
     st.booleans(),
 )
 def test_names_round_trip(metric, crop, body):

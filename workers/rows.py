@@ -54,6 +54,12 @@ def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
     }
 
 
+def failed_texture(key: Key, error_type: str, message: str) -> Rows:
+    """The row of a texture that could not be measured; a key holds image and item id."""
+    row = {"image_id": key[0], "item_id": key[1]}
+    return {"textures": [row | _failure(error_type, message)]}
+
+
 class ScoreKey(NamedTuple):
     """A key of `evaluate`: a pair of pictures, by their names in the input."""
 

@@ -47,9 +47,9 @@ class SynthesizeWorker:
         `pairs` gets the pairs that start at a key: to every other view of its item.
         """
         for key in map(photo_id, keys):
-            item, number = _item_and_view(key)
+            item, number = item_and_view(key)
             photograph = scene.render(
-                self._dressed(item), studio.view(self.config.seed, item, number), self.config.size
+                self.dressed(item), studio.view(self.config.seed, item, number), self.config.size
             )
             others = (v for v in range(self.config.views) if v != number)
             yield {
@@ -62,7 +62,8 @@ class SynthesizeWorker:
                 ],
             }
 
-    def _dressed(self, item: int) -> figures.Figure:
+    def dressed(self, item: int) -> figures.Figure:
+        """The figure of an item."""
         if self._figure is None or self._figure[0] != item:
             look = wardrobe.look(self.config.seed, _person(item), item, self.config.stock)
             self._figure = item, figures.dress(look)
@@ -117,7 +118,8 @@ def _image_id(item_id: str, number: int) -> str:
     return f"{item_id}_view-{number:02d}"
 
 
-def _item_and_view(key: str) -> tuple[int, int]:
+def item_and_view(key: str) -> tuple[int, int]:
+    """The numbers of an image's item and view; ValueError if the sample world has no such id."""
     match = re.fullmatch(r"[a-z-]+-(\d{6,})_view-(\d{2,})", key)
     if match is None:
         raise ValueError(f"'{key}' is no image of the sample world (item-000012_view-03)")

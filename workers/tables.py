@@ -124,6 +124,27 @@ SCHEMAS: dict[str, pa.Schema] = {
         ],
         size="of the generated image, before any crop",
     ),
+    # How a completer's texture of a photograph of the sample world compares with what is true;
+    # see `workers.textures`.
+    "textures": _schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("item_id", pa.string(), nullable=False),
+            *[
+                pa.field(f"{kind}_{name}", pa.int32() if name == "texels" else pa.float64())
+                for kind in ("visible", "mirrored", "never_seen")
+                for name in ("texels", "mean", "median", "within_2px")
+            ],
+            pa.field("energy", pa.float64()),
+            pa.field("energy_true", pa.float64()),
+            pa.field("smooth_energy", pa.float64()),
+            pa.field("smooth_energy_true", pa.float64()),
+            *STATUS,
+        ],
+        errors="pixels of the photograph; null where there is no such texel, or no coordinates",
+        energy="mean square of the Laplacian over texels that the photograph does not show; "
+        "smooth: without those where the source coordinates have a seam",
+    ),
     # A row a method and variant. `n` pairs have a value, `missing` are ok and have none, `failed`
     # have no row in `metrics`.
     "summary": _schema(

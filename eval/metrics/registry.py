@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
+from PIL import Image
 
 from eval.metrics.weights import (
     ALEXNET,
@@ -16,7 +17,7 @@ from eval.metrics.weights import (
 )
 
 Better = Literal["higher", "lower"]
-Crop = Literal["full", "176x256", "white"]
+Crop = Literal["full", "176x256", "white", "256"]
 WIDTH, CROPPED_WIDTH = 256, 176  # pixels: DeepFashion's square images, and without their borders
 SIDE = (WIDTH - CROPPED_WIDTH) // 2
 
@@ -24,6 +25,8 @@ CROPS: dict[Crop, str] = {
     "full": "the image as it is",
     "176x256": "the middle 176 columns of 256x256 (DeepFashion without its side borders)",
     "white": "the same 176 columns, padded with white to 256x256 again",
+    "256": "the image scaled to 256x256 (Pillow's bicubic filter, 8 bits): for metrics that need "
+    "more pixels than it has",
 }
 
 
@@ -128,8 +131,8 @@ METRICS = {
 class Variant(NamedTuple):
     """A metric, what of the images it sees, and whether only the body counts.
 
-    Spelled metric[.crop][.body]: `ssim_dsc`, `ssim_dsc.176x256`, `l1.white.body`. The crop
-    `full` is not spelled.
+    Spelled metric[.crop][.body]: `ssim_dsc`, `ssim_dsc.176x256`, `l1.white.body`,
+    `ms_ssim.256`. The crop `full` is not spelled.
     """
 
     metric: str
@@ -174,11 +177,16 @@ class Variant(NamedTuple):
 def cropped(pixels: np.ndarray, crop: Crop, fill: int | bool) -> np.ndarray:
     """What a crop leaves of images or masks (N, H, W, ...), padded with `fill` (crop white).
 
-    Images must be 256 or, borders already gone, 176 pixels wide, and 256 high; else ValueError.
+    Images must be square for crop 256; for the others 256 or, borders already gone, 176 pixels
+    wide, and 256 high; else ValueError.
     """
     if crop == "full":
         return pixels
     height, width = pixels.shape[1:3]
+    if crop == "256":
+        if height != width:
+            raise ValueError(f"crop 256 is of square images, not {width}x{height}")
+        return np.stack([_scaled(image) for image in pixels])
     if height != WIDTH or width not in (WIDTH, CROPPED_WIDTH):
         raise ValueError(
             f"crop {crop} is of images of 256x256 or 176x256 pixels, not {width}x{height}"
@@ -190,3 +198,10 @@ def cropped(pixels: np.ndarray, crop: Crop, fill: int | bool) -> np.ndarray:
     borders = [(0, 0)] * pixels.ndim
     borders[2] = (SIDE, SIDE)
     return np.pad(pixels, borders, constant_values=fill)
+
+
+def _scaled(pixels: np.ndarray) -> np.ndarray:
+    """An image (H, W, 3) uint8 or a mask (H, W) bool at 256x256."""
+    mask = pixels.dtype == bool
+    kind = Image.Resampling.NEAREST if mask else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(pixels).resize((WIDTH, WIDTH), kind))

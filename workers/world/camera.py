@@ -18,6 +18,11 @@ class Camera:
     eye: float  # height of the camera
     row: float  # image row of the optical axis
 
+    @property
+    def position(self) -> np.ndarray:
+        """Where the camera stands, (3,) world."""
+        return np.array([self.centre[1], -DISTANCE, self.eye])
+
     def project(self, points: np.ndarray) -> np.ndarray:
         """(N, 3) world -> (N, 3): x, y in pixels (integers are centres), depth in metres."""
         depth = np.maximum(DISTANCE + points[:, 1], NEAR)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.world import anny_data, bodies, garments, hair, labels, lighting, shoes, skin, skirts
-from workers.world.camera import DISTANCE, Camera, frame, turned
+from workers.world.camera import Camera, frame, turned
 from workers.world.figures import Figure, Look
 from workers.world.keypoints import keypoints
 from workers.world.noise import layered
@@ -51,8 +51,41 @@ class _Meshes:
     attributes: np.ndarray  # (V, 16): canonical, cut, normal, vertex, arm, hand, foot, neck
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A figure in its pose before the camera: what is true before anything is painted."""
+
+    meshes: _Meshes
+    joints: np.ndarray  # (B, 3)
+    camera: Camera
+    vertices: np.ndarray  # (V, 3) posed, turned body
+
+
 def render(figure: Figure, view: View, size: int) -> Photograph:
     """Photograph a figure. The UV map is of the body, under hair and skirts too."""
+    scene = stage(figure, view, size)
+    camera, meshes, body_vertices = scene.camera, scene.meshes, scene.vertices
+    screen = camera.project(body_vertices)
+    face, weights, _ = rasterise(screen, bodies.template().sheet.faces, size, size)
+    uv = _uv_map(face, weights)
+
+    fine = camera.scaled(SAMPLES)
+    face, weights, depth = rasterise(
+        fine.project(meshes.vertices), meshes.faces, fine.size, fine.size
+    )
+    radiance, code = _develop(figure.look, view.studio, meshes, fine, face, weights, depth)
+    return Photograph(
+        pixels=lighting.tone(_averaged(radiance)),
+        uv=uv,
+        labels=_label_map(code),
+        keypoints=keypoints(scene.joints, body_vertices, camera, depth, SAMPLES),
+        camera=camera,
+        vertices=body_vertices,
+    )
+
+
+def stage(figure: Figure, view: View, size: int) -> Stage:
+    """Pose a figure, hang what it wears, and set up the camera."""
     t = bodies.template()
     turns = rotations(view.pose, figure.body.joints)
     posed, joints, transforms = bodies.pose(figure.body.vertices, figure.body.joints, turns)
@@ -70,26 +103,7 @@ def render(figure: Figure, view: View, size: int) -> Photograph:
     pieces = [(turned(v - axis, view.yaw), *rest) for v, *rest in pieces]
     joints = turned(joints - axis, view.yaw)
     meshes = _join(pieces, figure.hair.scalp)
-    camera = _camera(view, meshes, joints, size)
-
-    body_vertices = pieces[0][0]
-    screen = camera.project(body_vertices)
-    face, weights, _ = rasterise(screen, t.sheet.faces, size, size)
-    uv = _uv_map(face, weights)
-
-    fine = camera.scaled(SAMPLES)
-    face, weights, depth = rasterise(
-        fine.project(meshes.vertices), meshes.faces, fine.size, fine.size
-    )
-    radiance, code = _develop(figure.look, view.studio, meshes, fine, face, weights, depth)
-    return Photograph(
-        pixels=lighting.tone(_averaged(radiance)),
-        uv=uv,
-        labels=_label_map(code),
-        keypoints=keypoints(joints, body_vertices, camera, depth, SAMPLES),
-        camera=camera,
-        vertices=body_vertices,
-    )
+    return Stage(meshes, joints, _camera(view, meshes, joints, size), pieces[0][0])
 
 
 def _averaged(radiance: np.ndarray) -> np.ndarray:
@@ -181,7 +195,7 @@ def _develop(
 
     cap = (piece == HAIR) & (places.neck > 0.99)
     on = np.flatnonzero((piece == BODY) | cap & (hair.scalp(look.hair, places) < HAIRLINE))
-    colour[on], code[on], gloss[on], bump[on] = _paint_body(look, places.take(on), eyeball[on])
+    colour[on], code[on], gloss[on], bump[on] = paint_body(look, places.take(on), eyeball[on])
     on = np.flatnonzero((piece == HAIR) & (code == labels.BACKGROUND))
     colour[on], code[on], gloss[on] = hair.paint(look.hair, canonical[on]), labels.HAIR, 0.20
     bump[on] = 0.15
@@ -210,7 +224,7 @@ def _develop(
     return radiance, whole
 
 
-def _paint_body(
+def paint_body(
     look: Look, places: Places, eyeball: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Colours, labels, gloss and folds of body pixels: skin, then each layer over it."""
@@ -249,5 +263,4 @@ def _crumple(normal: np.ndarray, canonical: np.ndarray, strength: np.ndarray) ->
 
 def _side(normal: np.ndarray, points: np.ndarray, camera: Camera) -> np.ndarray:
     """1 where a normal faces the camera, -1 where its surface is seen from behind."""
-    eye = np.array([camera.centre[1], -DISTANCE, camera.eye])
-    return np.where(((eye - points) * normal).sum(1) < 0, -1.0, 1.0)
+    return np.where(((camera.position - points) * normal).sum(1) < 0, -1.0, 1.0)

@@ -1,0 +1,136 @@
+"""Measures completed textures against what is true in the sample world.
+
+For every photograph: how far the source coordinates that a completer gives the texels lie from the
+exact ones (`workers.world.truth`), and how much fine detail there is in what the photograph does
+not show.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from configs.benchmark import TexturesConfig
+from configs.schema import SynthesizeConfig
+from eval.textures import continuous, coordinate_error, high_frequency_energy, interior
+from models.checkpoint import load_inpainter
+from models.coordinates import CONSISTENT, CONVENTIONS
+from models.inference import folded
+from models.symmetry import SymmetryReposer
+from models.texture import complete, read_texture
+from models.variants import VARIANTS
+from workers.catalog import Catalog
+from workers.keys import Key
+from workers.patience import StorageError, StorageUnavailable
+from workers.rows import failed_texture, photo_id
+from workers.shard import Rows
+from workers.storage import Store
+from workers.synthesize import SynthesizeWorker, item_and_view
+from workers.world import figures, scene, studio
+from workers.world.truth import (
+    MIRRORED,
+    NEVER_SEEN,
+    OFF,
+    VISIBLE,
+    Truth,
+    on_body_chart,
+    painted,
+    truth,
+)
+
+KINDS = {"visible": VISIBLE, "mirrored": MIRRORED, "never_seen": NEVER_SEEN}
+LAYOUT = "anny"
+
+# S (1, 3, H, W), M_S (1, 2, H, W) -> T (1, 3, t, t), D (1, 2 or 0, t, t)
+Completer = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class Texture(NamedTuple):
+    """A photograph, its completed texture, and what is true of it."""
+
+    photograph: np.ndarray  # (H, W, 3) uint8
+    texture: np.ndarray  # T (3, t, t) in [0, 1]
+    coordinates: np.ndarray | None  # D (2, t, t)
+    truth: Truth
+    paint: np.ndarray  # (3, t, t), NaN off the charts
+
+
+def load_completer(name: str, device: torch.device) -> tuple[Completer, str]:
+    """`symmetry`, or the f of a checkpoint's URL; with the sha256 of what decides its answers."""
+    if name == "symmetry":
+        reposer = SymmetryReposer(LAYOUT, device)
+
+        def mirrored(S: Tensor, M_S: Tensor) -> tuple[Tensor, Tensor]:
+            D = reposer.encode(S, M_S).coordinates
+            return read_texture(S, M_S, D, CONSISTENT), D
+
+        return mirrored, reposer.sha256
+    model, f, sha256 = load_inpainter(Store(name).read)
+    inpainter, variant = folded(f, device), VARIANTS[model.variant]
+    size, convention = model.texture_size, CONVENTIONS[model.convention]
+    return lambda S, M_S: complete(variant, inpainter, S, M_S, size, convention), sha256
+
+
+class TextureWorker:
+    """Keys (image id, item id) -> rows of `textures`; `world` is what made the catalog."""
+
+    def __init__(self, config: TexturesConfig, world: SynthesizeConfig):
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.completer, _ = load_completer(config.completer, self.device)
+        self.catalog, self.world = Catalog(config.catalog), SynthesizeWorker(world)
+        self._paint: tuple[figures.Figure | None, np.ndarray] = (None, np.empty(0))
+
+    def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        """Measure photographs; those of one item should follow each other."""
+        for key in keys:
+            try:
+                measures = measured(self.texture(photo_id(key)))
+            except (StorageUnavailable, StorageError):
+                raise
+            except Exception as error:  # whatever a damaged catalog raises, it is this row's
+                yield failed_texture(key, type(error).__name__, " ".join(str(error).split()))
+                continue
+            row = {"image_id": key[0], "item_id": key[1], "status": "ok", **measures}
+            yield {"textures": [row]}
+
+    @torch.inference_mode()
+    def texture(self, image_id: str) -> Texture:
+        """A photograph's completed texture, and the truth at the same texels."""
+        photograph = self.catalog.photograph(image_id)
+        uv = self.catalog.uv_map(image_id, LAYOUT)
+        S = torch.tensor(photograph, device=self.device).permute(2, 0, 1)[None].float() / 255
+        T, D = self.completer(S, torch.tensor(uv, device=self.device)[None])
+        item, number = item_and_view(image_id)
+        figure, config = self.world.dressed(item), self.world.config
+        stage = scene.stage(figure, studio.view(config.seed, item, number), config.size)
+        size = T.shape[-1]
+        if self._paint[0] is not figure:  # an item's photographs follow each other
+            self._paint = (figure, painted(figure, size))
+        return Texture(
+            photograph,
+            T[0].cpu().numpy(),
+            D[0].cpu().numpy() if D.shape[1] else None,
+            truth(stage, size),
+            self._paint[1],
+        )
+
+
+def measured(found: Texture) -> dict[str, float | int | None]:
+    """A photograph's columns of the table `textures`."""
+    row: dict[str, float | int | None] = {}
+    kind, D = found.truth.kind, found.coordinates
+    if D is not None:
+        for name, code in KINDS.items():
+            size = found.photograph.shape[:2]
+            error = coordinate_error(D, found.truth.coordinates, kind == code, size)
+            row |= {f"{name}_{column}": value for column, value in error._asdict().items()}
+    # Of the body's chart alone: heads, hands and feet are seen in hair and shoes.
+    hidden = on_body_chart(len(kind)) & (kind != VISIBLE) & (kind != OFF)
+    inner = interior(hidden)
+    smooth = inner & continuous(D) if D is not None else inner
+    for prefix, which in (("", inner), ("smooth_", smooth)):
+        row[f"{prefix}energy"] = high_frequency_energy(found.texture, which)
+        row[f"{prefix}energy_true"] = high_frequency_energy(found.paint, which)
+    return row
