@@ -22,7 +22,7 @@ from models.backbones import BACKBONES
 from pipelines.engine import start_ray
 from pipelines.progress import LOG_SECONDS, console
 from pipelines.runs import RunError, fingerprint, read_manifest, refuse_another, versions
-from pipelines.stopping import Stopped, stoppable
+from pipelines.stopping import Stopped, stoppable, stopped_at_once
 from workers.catalog import Catalog
 from workers.names import canonical_key, short
 from workers.patience import WAIT_SECONDS, patience
@@ -53,7 +53,8 @@ def run(config: TrainInpainterConfig | TrainGeneratorConfig) -> int:
     with _Bar(command, config.steps) as bar:
         try:
             if config.engine == "local":
-                train(config, facts, Place(0, 1, _device()), bar.tell)
+                with stopped_at_once(_stopped(config)):
+                    train(config, facts, Place(0, 1, _device()), bar.tell)
             else:
                 _on_ray(config, facts, bar.tell)
         except NotFiniteError as error:
@@ -169,6 +170,10 @@ def _device() -> torch.device:
     return torch.device("cuda") if torch.cuda.is_available() else CPU
 
 
+def _stopped(config: TrainConfig) -> str:
+    return f"training stopped; the same command goes on from the last checkpoint in {config.out}"
+
+
 def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     """Train in processes of Ray Train; what they tell comes here through a queue."""
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
@@ -206,8 +211,7 @@ def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     with stoppable(0) as stop:
         while thread.is_alive() or not told.empty():
             if stop.asked:
-                raise Stopped(f"training stopped; the same command goes on from the last "
-                              f"checkpoint in {config.out}")  # fmt: skip
+                raise Stopped(_stopped(config))
             try:
                 record = told.get(timeout=POLL_SECONDS)
             except Empty:
