@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load as read_weights
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto import event_pb2
 
 from pipelines.cli import main
 from tests.catalogs import rows_of, write_catalog, write_pairs
@@ -28,7 +28,9 @@ def scalars(events: bytes) -> dict[tuple[str, int], float]:
     values, at = {}, 0
     while at < len(events):  # a record: its length, a checksum, the event, a checksum
         (length,) = struct.unpack_from("<Q", events, at)
-        event = Event.FromString(events[at + 12 : at + 12 + length])
+        event = event_pb2.Event.FromString(  # pyright: ignore[reportAttributeAccessIssue]
+            events[at + 12 : at + 12 + length]
+        )
         for value in event.summary.value:
             assert (value.tag, event.step) not in values
             values[value.tag, event.step] = value.simple_value

@@ -71,8 +71,8 @@ def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
     assert all(map(same, whole, batches(config.model_copy(update={"loaders": 3}), 0)))
     halves = [batches(config, 0, rank, 2) for rank in (0, 1)]
     for batch, first, second in zip(whole, *halves, strict=True):
-        maps = (torch.cat(both) for both in zip(first[:4], second[:4], strict=True))
-        assert same(batch, Batch(*maps, first.ids + second.ids))
+        S, M_S, N, M_N = (torch.cat(both) for both in zip(first[:4], second[:4], strict=True))
+        assert same(batch, Batch(S, M_S, N, M_N, first.ids + second.ids))
     other = batches(config.model_copy(update={"seed": 1}), 0)
     assert not any(map(same, whole, other))
     # Twenty pairs, six a step: the fourth step ends one epoch and begins the next.

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from models.checkpoint import load, load_inpainter, load_networks, save
 from models.coordinates import CONSISTENT
-from models.generator import build_generator
+from models.generator import Generator, PlainGenerator, build_generator
+from models.inpainter import Inpainter
 from models.layers import Conv, GatedBlock, InstanceNorm, reflected
 from models.reposer import ModelConfig
 from models.texture import build_inpainter, complete, warp
@@ -24,11 +25,11 @@ CPU = torch.device("cpu")
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
 
-def networks(variant: str) -> tuple:
+def networks(
+    variant: str,
+) -> tuple[ModelConfig, Inpainter | None, Generator | PlainGenerator]:
     torch.manual_seed(3)
-    config = ModelConfig(
-        variant=variant, inpainter_width=4, generator_width=8, texture_size=40
-    )  # fmt: skip
+    config = ModelConfig(variant=variant, inpainter_width=4, generator_width=8, texture_size=40)
     kind = VARIANTS[variant]
     return config, build_inpainter(kind, 4), build_generator(kind, 8)
 
@@ -50,7 +51,8 @@ def people(size: int = 32) -> tuple[Tensor, Tensor, Tensor]:
 def test_what_is_trained_is_what_is_served(variant: str) -> None:
     config, f, g = networks(variant)
     files = save(config, f, g, "Made for a test.")
-    assert save(*load_networks(files.__getitem__)[:3], "Made for a test.") == files
+    again = load_networks(files.__getitem__)
+    assert save(again[0], again[1], again[2], "Made for a test.") == files
     assert f"`{variant}`" in files["README.md"].decode()
     S, M_S, M_N = people()
     served = load(files.__getitem__, CPU)
@@ -115,6 +117,7 @@ def test_f_alone_is_no_model_to_render_with(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, f, _ = networks("full")
+    assert f
     files = save(config, f, None, "Made for a test.")
     for name, data in files.items():
         Store(f"{tmp_path}/f").put(name, data)
