@@ -75,7 +75,7 @@ def start_ray(execution: Execution) -> None:
     address = execution.ray_address or os.environ.get("RAY_ADDRESS")
     # "local", for without an address Ray joins whichever cluster was last started on this machine.
     ray.init(address=address or "local", include_dashboard=None if address else False,
-             # Of Ray's own processes, too: Ray Train's ask in vain for a dashboard every second.
+             # Of Ray's own processes, too.
              logging_config=ray.LoggingConfig(log_level="ERROR"), log_to_driver=True)  # fmt: skip
 
 

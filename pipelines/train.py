@@ -177,13 +177,12 @@ def _stopped(config: TrainConfig) -> str:
 def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     """Train in processes of Ray Train; what they tell comes here through a queue."""
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
     from ray.util.queue import Empty, Queue
 
     start_ray(Execution(ray_address=config.ray_address))
     gpus = int(ray.cluster_resources().get("GPU", 0)) if torch.cuda.is_available() else 0
     told = Queue()
-    trainer = TorchTrainer(
+    trainer = _trainer_class(config)(
         _process,
         train_loop_config={"config": config, "facts": facts, "told": told},
         scaling_config=ScalingConfig(
@@ -227,6 +226,26 @@ def _cause(error: BaseException) -> str:
     """What ended the processes: the last line of what the first of them said."""
     failures = getattr(error, "worker_failures", None) or {0: error}
     return str(next(iter(failures.values()))).strip().splitlines()[-1]
+
+
+def _trainer_class(config: TrainConfig) -> Any:
+    """Ray Train's trainer; on a Ray that ends with this process, without what watches a cluster.
+
+    Its cleaner of placement groups asks the dashboard, which is off there, once a second, and
+    prints that it got no answer; each of the two is a process to start, besides.
+    """
+    from ray.train.torch import TorchTrainer
+
+    if config.ray_address or os.environ.get("RAY_ADDRESS"):
+        return TorchTrainer
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+
+    class Trainer(TorchTrainer):
+        def _create_default_callbacks(self) -> list:
+            callbacks = super()._create_default_callbacks()
+            return [c for c in callbacks if type(c).__name__ != "PlacementGroupCleanerCallback"]
+
+    return Trainer
 
 
 def _process(given: dict[str, Any]) -> None:
