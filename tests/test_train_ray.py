@@ -17,7 +17,10 @@ from tests.test_cli import wrong
 from tests.test_train import finite, weights
 from tests.trainings import checkpoint, generator, inpainter, log, trained, world
 
-pytestmark = pytest.mark.ray
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Ray Data's, of itself
+]
 
 
 def totals(url: object) -> list[float]:
