@@ -10,9 +10,12 @@ from bench import (
     scale,
     study,
     synthesize,
+    training,
 )
 
-PARTS = (coverage, rates, metrics, synthesize, scale, study, engines, forward, densepose)
+PARTS = (
+    coverage, rates, metrics, synthesize, scale, study, engines, forward, training, densepose
+)  # fmt: skip
 
 if __name__ == "__main__":
     for part in PARTS:

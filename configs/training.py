@@ -1,8 +1,8 @@
 """The configuration of training: what the paper leaves out is a documented value here."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.schema import Frozen, Url
 
@@ -69,6 +69,12 @@ class TrainConfig(Frozen):
     ray_address: str | None = Field(
         default=None, description="an existing Ray cluster (default: RAY_ADDRESS, else a new one)"
     )
+
+    @model_validator(mode="after")
+    def _whole_parts(self) -> Self:
+        if self.batch % (self.processes or 1):
+            raise ValueError(f"batch={self.batch} is no multiple of processes={self.processes}")
+        return self
 
 
 class InpainterLosses(Frozen):

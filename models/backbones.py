@@ -50,8 +50,10 @@ def load_backbone(name: str, weights: str | None) -> Backbone:
         )
     try:
         state = _read(path)
-        layers = kind.build()
-        layers.load_state_dict({key: state[kind.name_of(key)] for key in layers.state_dict()})
+        with torch.device("meta"):  # without memory, or time spent on weights that are replaced
+            layers = kind.build()
+        known = {key: state[kind.name_of(key)] for key in layers.state_dict()}
+        layers.load_state_dict(known, assign=True)
     except (KeyError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path} does not hold the weights of {name}: {reason}") from error

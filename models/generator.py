@@ -15,6 +15,10 @@ SOURCE_CHANNELS = 3 + 2 + 1 + 2  # S, M_S, its mask, meshgrid
 TARGET_CHANNELS = 3 + 2 + 1 + 2 + 2  # W, M_N, its mask, E, meshgrid
 
 
+class SizeMismatch(ValueError):  # noqa: N818 - as a row's error_type is called
+    """Source and target must be of one size, and are not."""
+
+
 class Generator(nn.Module):
     """g(S, M_S | W, E, M_N): two encoders, and one decoder with deformable skips.
 
@@ -93,12 +97,12 @@ class PlainGenerator(nn.Module):
     ) -> Tensor:
         """As `Generator.forward`; W and E have the channels that the variant gives them, or 0.
 
-        ValueError if the source's size is not the target's.
+        SizeMismatch if the source's size is not the target's.
         """
         (source,) = source_features
         if source.shape[-2:] != target_uv.shape[-2:]:
             (h, w), (h2, w2) = source.shape[-2:], target_uv.shape[-2:]
-            raise ValueError(
+            raise SizeMismatch(
                 f"the photograph has {w}x{h} pixels, the target {w2}x{h2}: without deformable "
                 "skips they must be equal"
             )

@@ -4,7 +4,6 @@ Ray does placement, GPU pinning, autoscaling and the loss of nodes. What a row d
 is the supervisor's business (`workers.supervise`), for Ray would retry such a row for ever.
 """
 
-import logging
 import os
 import time
 from collections import deque
@@ -76,7 +75,8 @@ def start_ray(execution: Execution) -> None:
     address = execution.ray_address or os.environ.get("RAY_ADDRESS")
     # "local", for without an address Ray joins whichever cluster was last started on this machine.
     ray.init(address=address or "local", include_dashboard=None if address else False,
-             configure_logging=True, logging_level=logging.ERROR, log_to_driver=True)  # fmt: skip
+             # Of Ray's own processes, too.
+             logging_config=ray.LoggingConfig(log_level="ERROR"), log_to_driver=True)  # fmt: skip
 
 
 class _Actor:

@@ -47,3 +47,20 @@ def stoppable(grace: float) -> Iterator[Stop]:
         yield stop
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def stopped_at_once(message: str) -> Iterator[None]:
+    """Let SIGTERM raise Stopped within: for work that loses nothing where it is cut off."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise Stopped(message)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -22,13 +22,13 @@ from models.backbones import BACKBONES
 from pipelines.engine import start_ray
 from pipelines.progress import LOG_SECONDS, console
 from pipelines.runs import RunError, fingerprint, read_manifest, refuse_another, versions
-from pipelines.stopping import Stopped, stoppable
+from pipelines.stopping import Stopped, stoppable, stopped_at_once
 from workers.catalog import Catalog
 from workers.names import canonical_key, short
 from workers.patience import WAIT_SECONDS, patience
 from workers.storage import Store
 from workers.training.data import training_pairs
-from workers.training.loop import LOG, SHEETS, Facts, Place, Tell, start, train
+from workers.training.loop import LOG, SHEETS, Facts, Place, Tell, shown_pairs, start, train
 from workers.training.steps import NotFiniteError
 
 PLAN, MANIFEST = "training.json", "manifest.json"
@@ -53,13 +53,14 @@ def run(config: TrainInpainterConfig | TrainGeneratorConfig) -> int:
     with _Bar(command, config.steps) as bar:
         try:
             if config.engine == "local":
-                train(config, facts, Place(0, 1, _device()), bar.tell)
+                with stopped_at_once(_stopped(config)):
+                    train(config, facts, Place(0, 1, _device()), bar.tell)
             else:
                 _on_ray(config, facts, bar.tell)
         except NotFiniteError as error:
             raise RunError(
-                f"{command}: stopped in step {bar.step + 1} or soon after: {error}; the last "
-                f"checkpoint in {store.url} is good: lower learning_rate, with another out="
+                f"{command}: stopped at {error}; the last checkpoint in {store.url} is good: "
+                "lower learning_rate, with another out="
             ) from None
     _finish(store, command, identity, time.monotonic() - began)
     print(f"checkpoint     {store.url}")
@@ -83,7 +84,9 @@ def prepare(config: TrainConfig, command: str) -> tuple[dict[str, Any], Facts]:
         console.print(f"{command}: {lost} pairs are left out, for they lack a photograph or a "
                       "good UV map")  # fmt: skip
     _refuse_shared_items(config, catalog, pairs)
-    start(config, layout, Place(0, 1, CPU))  # raises what the processes would
+    # These raise what the processes would.
+    start(config, layout, Place(0, 1, CPU))
+    shown_pairs(config, pairs, layout)
     images = "\n".join(sorted({canonical_key(image) for pair in pairs for image in pair}))
     split = hashlib.sha256("\n".join(",".join(p) for p in sorted(pairs)).encode()).hexdigest()
     identity = {
@@ -167,16 +170,19 @@ def _device() -> torch.device:
     return torch.device("cuda") if torch.cuda.is_available() else CPU
 
 
+def _stopped(config: TrainConfig) -> str:
+    return f"training stopped; the same command goes on from the last checkpoint in {config.out}"
+
+
 def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     """Train in processes of Ray Train; what they tell comes here through a queue."""
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
+    from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.util.queue import Empty, Queue
 
     start_ray(Execution(ray_address=config.ray_address))
     gpus = int(ray.cluster_resources().get("GPU", 0)) if torch.cuda.is_available() else 0
     told = Queue()
-    trainer = TorchTrainer(
+    trainer = _trainer_class(config)(
         _process,
         train_loop_config={"config": config, "facts": facts, "told": told},
         scaling_config=ScalingConfig(
@@ -187,6 +193,7 @@ def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
             name=hashlib.sha256(config.out.encode()).hexdigest()[:16],
             storage_path=tempfile.mkdtemp(prefix="reposer-train-"),
             failure_config=FailureConfig(config.attempts - 1, controller_failure_limit=3),
+            logging_config=LoggingConfig("ERROR"),  # the bar tells more
         ),
     )
     outcome: list[BaseException | None] = []
@@ -203,17 +210,42 @@ def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     with stoppable(0) as stop:
         while thread.is_alive() or not told.empty():
             if stop.asked:
-                raise Stopped(f"training stopped; the same command goes on from the last "
-                              f"checkpoint in {config.out}")  # fmt: skip
+                raise Stopped(_stopped(config))
             try:
                 record = told.get(timeout=POLL_SECONDS)
             except Empty:
                 continue
-            if isinstance(record, NotFiniteError):
+            if isinstance(record, ValueError):
                 raise record
             tell(record)
     if outcome[0] is not None:
-        raise OSError(f"training failed: {str(outcome[0]).splitlines()[0]}") from outcome[0]
+        raise OSError(f"training failed: {_cause(outcome[0])}") from outcome[0]
+
+
+def _cause(error: BaseException) -> str:
+    """What ended the processes: the last line of what the first of them said."""
+    failures = getattr(error, "worker_failures", None) or {0: error}
+    return str(next(iter(failures.values()))).strip().splitlines()[-1]
+
+
+def _trainer_class(config: TrainConfig) -> Any:
+    """Ray Train's trainer; on a Ray that ends with this process, without what watches a cluster.
+
+    Its cleaner of placement groups asks the dashboard, which is off there, once a second, and
+    prints that it got no answer; each of the two is a process to start, besides.
+    """
+    from ray.train.torch import TorchTrainer
+
+    if config.ray_address or os.environ.get("RAY_ADDRESS"):
+        return TorchTrainer
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+
+    class Trainer(TorchTrainer):
+        def _create_default_callbacks(self) -> list:
+            callbacks = super()._create_default_callbacks()
+            return [c for c in callbacks if type(c).__name__ != "PlacementGroupCleanerCallback"]
+
+    return Trainer
 
 
 def _process(given: dict[str, Any]) -> None:
@@ -229,7 +261,7 @@ def _process(given: dict[str, Any]) -> None:
     tell: Tell = told.put if place.rank == 0 else lambda record: None
     try:
         train(given["config"], given["facts"], place, tell)
-    except NotFiniteError as error:  # no reason to begin anew: it would happen again
+    except ValueError as error:  # a mistake, or NaN: it would happen again
         told.put(error)
 
 

@@ -62,6 +62,7 @@ def write_catalog(
     poison: Mapping[int, str] = MappingProxyType({}),
     bad: Sequence[int] = (),
     prefix: str = "p",
+    size: int = SIZE,
 ) -> list[str]:
     """A catalog of `count` photographs; `bad` ones are no image files. Returns the ids.
 
@@ -71,13 +72,13 @@ def write_catalog(
     images, uv_maps = [], []
     ids = [f"{prefix}{i:03d}" for i in range(count)]
     for i, image_id in enumerate(ids):
-        pixels = generator.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+        pixels = generator.integers(0, 256, (size, size, 3), dtype=np.uint8)
         data = b"not an image" if i in bad else encode(pixels, ImageFormat(format="png"))
         image = {"bytes": data, "path": None}
-        size = {"width": SIZE, "height": SIZE}
-        images.append({"image_id": image_id, "image": image, **size})
-        uv = quantise(body_uv(i, poison=poison.get(i))).tobytes()
-        row = {"image_id": image_id, "layout": "anny", "uv": uv, "status": "ok", **size}
+        sides = {"width": size, "height": size}
+        images.append({"image_id": image_id, "image": image, **sides})
+        uv = quantise(body_uv(i, size, poison.get(i))).tobytes()
+        row = {"image_id": image_id, "layout": "anny", "uv": uv, "status": "ok", **sides}
         uv_maps.append(row)
     store = Store(url)
     for name, rows in (("images", images), ("uv_maps", uv_maps)):

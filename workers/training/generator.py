@@ -27,11 +27,11 @@ from workers.storage import Store
 from workers.training.data import Batch
 from workers.training.steps import (
     check_finite,
+    descend,
     distributed,
     in_bf16,
     mixed,
     picture,
-    set_rate,
 )
 
 BETAS = (0.5, 0.999)  # of Adam, as in Deformable GANs
@@ -80,17 +80,11 @@ class GeneratorTraining:
         batch = batch.to(self.device)
         image, losses = self._losses(self.paint, batch)
         check_finite(losses, batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses["total"].backward()
-        set_rate(self.optimiser, rate)
-        self.optimiser.step()
+        descend(self.optimiser, losses["total"], rate, batch)
         if self.config.losses.adversarial:
             losses["discriminator"] = self._judge(image.detach(), batch)
             check_finite(losses, batch)
-            self.judges_optimiser.zero_grad(set_to_none=True)
-            losses["discriminator"].backward()
-            set_rate(self.judges_optimiser, rate)
-            self.judges_optimiser.step()
+            descend(self.judges_optimiser, losses["discriminator"], rate, batch)
         return {name: loss.detach() for name, loss in losses.items()}
 
     @torch.no_grad()

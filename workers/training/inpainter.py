@@ -16,11 +16,11 @@ from models.variants import VARIANTS
 from workers.training.data import Batch
 from workers.training.steps import (
     check_finite,
+    descend,
     distributed,
     in_bf16,
     mixed,
     picture,
-    set_rate,
 )
 
 
@@ -53,10 +53,7 @@ class InpainterTraining:
         self.f.train()
         losses = self._losses(self.parallel, batch.to(self.device))
         check_finite(losses, batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses["total"].backward()
-        set_rate(self.optimiser, rate)
-        self.optimiser.step()
+        descend(self.optimiser, losses["total"], rate, batch)
         return {name: loss.detach() for name, loss in losses.items()}
 
     @torch.no_grad()

@@ -21,7 +21,7 @@ from workers.storage import Store
 from workers.training.data import Batch, Batches, training_pairs
 from workers.training.generator import GeneratorTraining
 from workers.training.inpainter import InpainterTraining
-from workers.training.steps import Training, rate_at
+from workers.training.steps import NotFiniteError, Training, rate_at
 from workers.training.tensorboard import EVENTS, events
 
 CHECKPOINTS, SHEETS, LOG = "checkpoints", "sheets", "log.jsonl"
@@ -63,25 +63,31 @@ def train(config: TrainConfig, facts: Facts, place: Place, tell: Tell) -> None:
     step, records = resume(store, training, place.device)
     pairs, _ = training_pairs(config)
     batches = Batches(config, pairs, facts.layout, place.rank, place.processes)
-    shown = _shown(config, pairs, facts.layout) if place.rank == 0 else None
+    shown = shown_pairs(config, pairs, facts.layout) if place.rank == 0 else None
     meter = _Meter(config.batch, place.device)
     stream = batches.starting_at(step)
     while step < config.steps:
         with meter.waiting():
             batch = next(stream)
         rate = rate_at(config, training.config.learning_rate, step)
-        meter.add(training.step(batch, rate))
+        try:
+            meter.add(training.step(batch, rate))
+        except NotFiniteError as error:
+            raise NotFiniteError(f"step {step + 1}: {error}") from None
         step += 1
-        last = step == config.steps
-        if step % config.log_every == 0 or last:
+        log, sheet, checkpoint = (
+            step % every == 0 or step == config.steps
+            for every in (config.log_every, config.sheet_every, config.checkpoint_every)
+        )
+        if log or sheet:
             records.append({"step": step, "rate": rate, **meter.read()})
             tell(records[-1])
         if shown is None:
             continue
-        if step % config.sheet_every == 0 or last:
+        if sheet:
             records[-1] |= {f"held_out_{k}": v for k, v in _floats(training.test(shown)).items()}
             store.put(f"{SHEETS}/step-{step:08d}.png", _sheet(training, shown))
-        if step % config.checkpoint_every == 0 or last:
+        if checkpoint:
             _save(store, training, facts, step, records)
     stream.close()
 
@@ -102,19 +108,22 @@ def resume(
 def _save(
     store: Store, training: Training, facts: Facts, step: int, records: list[dict[str, float]]
 ) -> None:
-    """Put the checkpoint, then what others read of it; forget the checkpoints before."""
-    out = io.BytesIO()
-    torch.save({"step": step, "log": records, "training": training.state()}, out)
-    store.put(f"{CHECKPOINTS}/{step:08d}.pt", out.getvalue())
+    """Put what others read, then the checkpoint; forget the checkpoints before.
+
+    The checkpoint last: once it is there, this step is not done again.
+    """
     store.put(LOG, "".join(json.dumps(record) + "\n" for record in records).encode())
     store.put(EVENTS, events(records))
     for name, data in training.served(facts.origin, facts.training_images).items():
         store.put(name, data)
+    out = io.BytesIO()
+    torch.save({"step": step, "log": records, "training": training.state()}, out)
+    store.put(f"{CHECKPOINTS}/{step:08d}.pt", out.getvalue())
     for old in store.list(CHECKPOINTS)[:-KEPT]:
         store.remove(old.name)
 
 
-def _shown(config: TrainConfig, pairs: list[tuple[str, str]], layout: str) -> Batch:
+def shown_pairs(config: TrainConfig, pairs: list[tuple[str, str]], layout: str) -> Batch:
     """Pairs spread over the held-out catalog (else over that of training), as they are."""
     plain = Augmentation(flip=False, shift=0, colour=0)
     config = config.model_copy(

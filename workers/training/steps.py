@@ -48,8 +48,8 @@ class Training(Protocol):
         ...
 
 
-class NotFiniteError(ArithmeticError):
-    """A loss is NaN or infinite; the message names it and the batch."""
+class NotFiniteError(ValueError):
+    """A loss or a gradient is NaN or infinite; the message names it and the batch."""
 
 
 def check_finite(losses: dict[str, Tensor], batch: Batch) -> None:
@@ -60,9 +60,28 @@ def check_finite(losses: dict[str, Tensor], batch: Batch) -> None:
         torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
     if found:
         names = [name for name, is_wrong in zip(losses, wrong.tolist(), strict=True) if is_wrong]
-        pairs = ", ".join(f"{source} -> {target}" for source, target in batch.ids)
         loss = f"the loss {' and '.join(names)}" if names else "in another process, a loss"
-        raise NotFiniteError(f"{loss} is not finite on the batch {pairs}")
+        raise NotFiniteError(f"{loss} is not finite on the batch {_named(batch)}")
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor, rate: float, batch: Batch) -> None:
+    """A step down a finite loss; NotFiniteError, and no step, if its gradient is not finite.
+
+    A checkpoint after it can so be gone on from: a loss may be finite where its gradient is not.
+    """
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    gradients = [p.grad for group in optimiser.param_groups for p in group["params"]
+                 if p.grad is not None]  # fmt: skip
+    if not torch.nn.utils.get_total_norm(gradients).isfinite():
+        raise NotFiniteError(f"the gradient is not finite on the batch {_named(batch)}")
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.step()
+
+
+def _named(batch: Batch) -> str:
+    return ", ".join(f"{source} -> {target}" for source, target in batch.ids)
 
 
 def rate_at(config: TrainConfig, rate: float, step: int) -> float:
@@ -104,12 +123,6 @@ def mixed(device: torch.device, bf16: bool, *networks: nn.Module) -> Iterator[No
                     _ = module.weight
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             yield
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameters."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
 
 
 def picture(image: Tensor) -> np.ndarray:

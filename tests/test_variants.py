@@ -1,0 +1,189 @@
+"""The paper's variants, from layers to files: what is trained is what is served."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.checkpoint import load, load_inpainter, load_networks, save
+from models.coordinates import CONSISTENT
+from models.generator import Generator, PlainGenerator, build_generator
+from models.inpainter import Inpainter
+from models.layers import Conv, GatedBlock, InstanceNorm, reflected
+from models.reposer import ModelConfig
+from models.texture import build_inpainter, complete, warp
+from models.variants import VARIANTS
+from pipelines.cli import main
+from tests.catalogs import body_uv, rows_of, write_catalog, write_pairs
+from workers.storage import Store
+from workers.training.generator import Painter
+
+CPU = torch.device("cpu")
+FORMATS = [torch.contiguous_format, torch.channels_last]
+
+
+def networks(
+    variant: str,
+) -> tuple[ModelConfig, Inpainter | None, Generator | PlainGenerator]:
+    torch.manual_seed(3)
+    config = ModelConfig(variant=variant, inpainter_width=4, generator_width=8, texture_size=40)
+    kind = VARIANTS[variant]
+    return config, build_inpainter(kind, 4), build_generator(kind, 8)
+
+
+def checkpoint(variant: str, folder: Path) -> str:
+    for name, data in save(*networks(variant), "Made for a test.").items():
+        Store(str(folder)).put(name, data)
+    return str(folder)
+
+
+def people(size: int = 32) -> tuple[Tensor, Tensor, Tensor]:
+    """S (1, 3, size, size), M_S and M_N."""
+    S = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(1))
+    uv = [torch.from_numpy(body_uv(seed, size)).movedim(2, 0)[None] for seed in (1, 2)]
+    return S, uv[0], uv[1]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_trained_is_what_is_served(variant: str) -> None:
+    config, f, g = networks(variant)
+    files = save(config, f, g, "Made for a test.")
+    again = load_networks(files.__getitem__)
+    assert save(again[0], again[1], again[2], "Made for a test.") == files
+    assert f"`{variant}`" in files["README.md"].decode()
+    S, M_S, M_N = people()
+    served = load(files.__getitem__, CPU)
+    found = served.render(served.encode(S, M_S), [0], M_N)
+    if f:
+        f.eval()
+    with torch.no_grad():
+        T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT)
+        W, E = (warp(x, M_N, CONSISTENT) for x in (T, D))
+        expected = Painter(g.eval(), CONSISTENT)(S, M_S, W, E, M_N)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("variant", "texture", "coordinates"),
+    [("full", 3, 2), ("no-deform", 3, 2), ("rgb-inpainting", 3, 0), ("no-textures", 0, 0)],
+)
+def test_variants_complete_what_the_paper_says(
+    variant: str, texture: int, coordinates: int
+) -> None:
+    config, f, g = networks(variant)
+    S, M_S, M_N = people()
+    T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT)
+    assert (T.shape[1], D.shape[1]) == (texture, coordinates)
+    W, E = (warp(x, M_N, CONSISTENT).requires_grad_() for x in (T.detach(), D.detach()))
+    g(g.encode_source(S, M_S), W, E, M_N, CONSISTENT).sum().backward()
+    for x in (W, E):  # what there is, g looks at
+        assert x.numel() == 0 or (x.grad is not None and x.grad.abs().max() > 0)
+    assert (hasattr(g, "source_encoder")) == (variant == "full")
+
+
+def test_colours_are_completed_between_black_and_white() -> None:
+    config, f, _ = networks("rgb-inpainting")
+    S, M_S, _ = people()
+    T, _ = complete(VARIANTS["rgb-inpainting"], f, S, M_S, config.texture_size, CONSISTENT)
+    assert 0 <= T.min() < T.max() <= 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_render_takes_a_checkpoint_of_every_variant(variant: str, tmp_path: Path) -> None:
+    ids = write_catalog(f"{tmp_path}/catalog", 2)
+    wide = write_catalog(f"{tmp_path}/wide", 1, prefix="wide", size=48)
+    model = checkpoint(variant, tmp_path / "model")
+    call = ["render", f"catalog={tmp_path}/catalog", f"model={model}", "execution.engine=local"]
+    pairs = write_pairs(tmp_path / "p.csv", [(ids[0], ids[1]), (ids[1], ids[0])])
+    assert main([*call, f"pairs={pairs}", f"out={tmp_path}/same"]) == 0
+    assert [r["status"] for r in rows_of(f"{tmp_path}/same")] == ["ok", "ok"]
+    other = write_pairs(tmp_path / "w.csv", [(ids[0], wide[0])])
+    code = main([*call, f"pairs={other}", f"poses={tmp_path}/wide", f"out={tmp_path}/other",
+                 "max_failed_fraction=1"])  # fmt: skip
+    assert code == 0
+    (row,) = rows_of(f"{tmp_path}/other")
+    if variant == "full":  # the skips read the source wherever E points
+        assert (row["status"], row["width"]) == ("ok", 48)
+    else:
+        assert (row["status"], row["error_type"]) == ("failed", "SizeMismatch")
+        assert "32x32" in row["error_message"]
+        assert "48x48" in row["error_message"]
+
+
+def test_f_alone_is_no_model_to_render_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, f, _ = networks("full")
+    assert f
+    files = save(config, f, None, "Made for a test.")
+    for name, data in files.items():
+        Store(f"{tmp_path}/f").put(name, data)
+    ids = write_catalog(f"{tmp_path}/catalog", 2)
+    pairs = write_pairs(tmp_path / "p.csv", [(ids[0], ids[1])])
+    call = ["render", f"catalog={tmp_path}/catalog", f"model={tmp_path}/f", f"pairs={pairs}"]
+    assert main([*call, f"out={tmp_path}/o"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "holds f alone: train g on it, with reposer train generator" in line
+    assert "holds f alone" in files["README.md"].decode()
+    assert torch.equal(
+        load_inpainter(files.__getitem__)[1].state_dict()["out.weight"],
+        f.state_dict()["out.weight"],
+    )
+
+
+def gradients(output: Tensor, *of: Tensor) -> list[Tensor]:
+    """Of a function of the output that weighs all its values unequally."""
+    weights = torch.rand(output.shape, generator=torch.Generator().manual_seed(5))
+    return list(torch.autograd.grad((output * weights).sum(), of))
+
+
+@pytest.mark.parametrize("memory", FORMATS, ids=str)
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"), [(3, 1, 1), (5, 1, 1), (3, 2, 1), (3, 1, 2), (3, 1, 4)]
+)
+def test_convolutions_are_torchs_with_reflection(
+    kernel: int, stride: int, dilation: int, memory: torch.memory_format
+) -> None:
+    ours = Conv(3, 5, kernel, stride, dilation).double()
+    theirs = nn.Conv2d(3, 5, kernel, stride, dilation * (kernel // 2), dilation,
+                       padding_mode="reflect").double()  # fmt: skip
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.rand(2, 3, 11, 8).double().contiguous(memory_format=memory).requires_grad_()
+    found, expected = ours(x), theirs(x)
+    torch.testing.assert_close(found, expected)
+    for a, b in zip(
+        gradients(found, x, ours.weight), gradients(expected, x, theirs.weight), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_reflection_has_the_gradient_of_its_values() -> None:
+    x = torch.rand(1, 2, 5, 4).double().requires_grad_()
+    assert torch.equal(reflected(x, 3), F.pad(x, 4 * [3], mode="reflect"))
+    assert torch.autograd.gradcheck(lambda x: reflected(x, 3), x)
+
+
+@pytest.mark.parametrize("memory", FORMATS, ids=str)
+def test_instance_norm_is_torchs(memory: torch.memory_format) -> None:
+    x = torch.rand(3, 4, 7, 6).double().contiguous(memory_format=memory).requires_grad_()
+    found, expected = InstanceNorm(4)(x), nn.InstanceNorm2d(4)(x)
+    assert found.is_contiguous(memory_format=memory)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradients(found, x), gradients(expected, x))
+
+
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_the_gated_block_is_the_papers(stride: int, dilation: int) -> None:
+    block = GatedBlock(3, 4, stride=stride, dilation=dilation).double().train()
+    x = torch.rand(2, 3, 12, 9).double().requires_grad_()
+    plain = copy.deepcopy(block)
+    found = block(x)
+    expected = plain.norm(F.elu(plain.features(x)) * torch.sigmoid(plain.gate(x)))
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        gradients(found, x, *block.parameters()), gradients(expected, x, *plain.parameters())
+    )
+    torch.testing.assert_close(dict(block.norm.named_buffers()), dict(plain.norm.named_buffers()))
