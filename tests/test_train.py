@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import struct
 import subprocess
@@ -127,8 +128,11 @@ def test_log_and_sheets_keep_their_own_rhythms(tmp_path: Path) -> None:
 
 def in_own_process(arguments: list[str]) -> subprocess.Popen:
     code = "import sys; from pipelines.cli import main; sys.exit(main())"
+    # Sums in more or fewer threads are other bits.
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, *arguments], cwd=ROOT,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+                            env=environment, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)  # fmt: skip
 
 
 def killed_at(arguments: list[str], out: Path, checkpoints: int, sign: signal.Signals) -> int:
