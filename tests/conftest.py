@@ -96,3 +96,12 @@ def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network = FeatureExtractorInceptionV3("seeded", ["2048"])
     torch.save(network.state_dict(), path)
     return path
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads of small networks wait for each other for seconds on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -22,14 +22,7 @@ from eval.metrics.score import BY_FORMULA, BY_NETWORK, CPU, PairScorer, availabl
 from eval.metrics.weights import MissingWeightsError, WeightsFile, find_weights
 from tests.test_metrics import pictures
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads of small networks wait for each other for seconds on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def seeded(net: str, path: Path) -> tuple[lpips.LPIPS, Path]:

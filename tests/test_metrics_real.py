@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from eval.metrics.registry import Variant
@@ -12,17 +11,8 @@ from eval.metrics.score import PairScorer, available
 from eval.naming import pair_folders, side_by_side, split_strip, strips
 from workers.names import canonical_key, item_id
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("one_thread")]
 RANKED = ["OURS_DP", "OURS_STICKMAN", "DPT", "DSC", "VUNET"]  # by ssim_dsc
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads of small networks wait for each other for seconds on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def read(path):

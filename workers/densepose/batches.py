@@ -1,7 +1,13 @@
 """Batches of photographs that a network sees at one size."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+
+import numpy as np
+
+from workers.densepose.detection import Person
+
+Detect = Callable[[list[np.ndarray]], list[list[Person]]]
 
 
 def batches(sizes: Sequence[Hashable], most: int) -> Iterator[list[int]]:
@@ -16,3 +22,15 @@ def batches(sizes: Sequence[Hashable], most: int) -> Iterator[list[int]]:
     for members in buckets.values():
         for start in range(0, len(members), most):
             yield members[start : start + most]
+
+
+def in_batches(
+    photographs: Sequence[np.ndarray], sizes: Sequence[Hashable], most: int, detect: Detect
+) -> list[list[Person]]:
+    """The people on each photograph, in order; `detect` sees them by `batches`."""
+    people: list[list[Person]] = [[] for _ in photographs]
+    for members in batches(sizes, most):
+        found = detect([photographs[i] for i in members])
+        for i, persons in zip(members, found, strict=True):
+            people[i] = persons
+    return people

@@ -18,7 +18,7 @@ from models.densepose.charts import body_surface
 from models.densepose.heads import Charts
 from models.densepose.preprocess import network_size, padded_size
 from models.densepose.weights import read_zoo_file
-from workers.densepose.batches import batches
+from workers.densepose.batches import in_batches
 from workers.densepose.detection import Person
 from workers.densepose.people import chosen
 
@@ -99,12 +99,7 @@ class Detectron2:
         sizes = [
             padded_size(network_size(p.shape[0], p.shape[1], short, long)) for p in photographs
         ]
-        people: list[list[Person]] = [[] for _ in photographs]
-        for members in batches(sizes, self.batch):
-            found = self._detect([photographs[i] for i in members])
-            for i, persons in zip(members, found, strict=True):
-                people[i] = persons
-        return people
+        return in_batches(photographs, sizes, self.batch, self._detect)
 
     def _detect(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
         mixed = self.settings.precision == "mixed"

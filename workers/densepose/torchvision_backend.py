@@ -14,7 +14,7 @@ from models.densepose.heads import Charts
 from models.densepose.inference import prepared
 from models.densepose.preprocess import batch, network_size, padded_size, resized
 from models.densepose.weights import load
-from workers.densepose.batches import batches
+from workers.densepose.batches import in_batches
 from workers.densepose.detection import Person
 from workers.densepose.people import chosen
 
@@ -33,12 +33,7 @@ class Torchvision:
     def __call__(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
         """As `workers.densepose.detection.Detector` says."""
         sizes = [padded_size(self._size(photograph)) for photograph in photographs]
-        people: list[list[Person]] = [[] for _ in photographs]
-        for members in batches(sizes, self.batch):
-            found = self._detect([photographs[i] for i in members])
-            for i, persons in zip(members, found, strict=True):
-                people[i] = persons
-        return people
+        return in_batches(photographs, sizes, self.batch, self._detect)
 
     def _size(self, photograph: np.ndarray) -> tuple[int, int]:
         height, width, _ = photograph.shape
