@@ -87,6 +87,15 @@ class InpainterLosses(Frozen):
         default=1.0,
         description="L1 of the texture against the target's, on texels seen in the target",
     )
+    body: Weight = Field(
+        default=1.0, description="distance of D from the body in the source (not in the paper)"
+    )
+    blurs: tuple[Weight, ...] = Field(
+        default=(0, 0.015, 0.05),
+        min_length=1,
+        description="the texture loss is a mean over the source blurred by these standard "
+        "deviations, shares of its side: blurred colours lead D there from afar (paper: [0])",
+    )
 
 
 class TrainInpainterConfig(TrainConfig):
@@ -97,6 +106,11 @@ class TrainInpainterConfig(TrainConfig):
     texture_size: Annotated[int, Field(ge=36)] = Field(
         default=256, description="texels a side of the texture"
     )
+    keep_seen: bool = Field(
+        default=True,
+        description="texels seen in the source keep their exact coordinates (or colours) when a "
+        "texture is completed; false: f's answer is taken everywhere, as in the paper",
+    )
     learning_rate: Positive = Field(default=5e-4, description="Adam's rate")
     losses: InpainterLosses = Field(default=InpainterLosses(), description="weights of the losses")
 
@@ -105,12 +119,12 @@ class GeneratorLosses(Frozen):
     """Weights of the losses of g."""
 
     perceptual: Weight = Field(default=1.0, description="L1 of the backbone's features")
-    style: Weight = Field(default=20.0, description="L1 of the Gram matrices of these features")
-    adversarial: Weight = Field(default=0.05, description="PatchGAN, hinge loss")
+    style: Weight = Field(default=2.0, description="L1 of the Gram matrices of these features")
+    adversarial: Weight = Field(default=0.02, description="PatchGAN, hinge loss")
     nearest_neighbour: Weight = Field(
-        default=0.1, description="L1 to the nearest in a 5x5 window, in the finest features"
+        default=0.5, description="L1 to the nearest in a 5x5 window, in the finest features"
     )
-    pixel: Weight = Field(default=1.0, description="L1 of the pixels (not in the paper)")
+    pixel: Weight = Field(default=5.0, description="L1 of the pixels (not in the paper)")
 
 
 class PerceptualBackbone(Frozen):

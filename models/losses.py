@@ -1,5 +1,6 @@
 """What f and g are trained to make small. All in float32, also under autocast."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,35 @@ def masked_l1(values: Tensor, expected: Tensor, mask: Tensor) -> Tensor:
     """Mean absolute difference of maps (B, c, h, w) where mask (B, 1, h, w) is 1; 0 if nowhere."""
     difference = (values - expected).abs() * mask
     return difference.sum() / (mask.sum() * values.shape[1]).clamp(min=1)
+
+
+def body_distance(mask: Tensor, reach: int) -> Tensor:
+    """How far each pixel is from the body: (B, 1, H, W) of 0 and 1 -> pixels, at most `reach`.
+
+    Chebyshev's distance: diagonal steps count as one.
+    """
+    distance = torch.zeros_like(mask)
+    for _ in range(reach):
+        distance += 1 - mask
+        mask = F.max_pool2d(mask, kernel_size=3, stride=1, padding=1)
+    return distance
+
+
+def blurred(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
+    """An image (B, 3, H, W) blurred within a mask (B, 1, H, W): its colours go on beyond it.
+
+    A Gaussian of `sigma` pixels, cut at three of them; 0 where nothing of the mask is so near.
+    """
+    if sigma == 0:
+        return image * mask
+    reach = math.ceil(3 * sigma)
+    x = torch.arange(-reach, reach + 1, device=image.device, dtype=torch.float32)
+    kernel = torch.exp(-(x**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).expand(4, 1, 1, -1)
+    both = torch.cat([image * mask, mask], dim=1)
+    both = F.conv2d(both, kernel, padding=(0, reach), groups=4)
+    both = F.conv2d(both, kernel.transpose(2, 3), padding=(reach, 0), groups=4)
+    return both[:, :3] / both[:, 3:].clamp(min=1e-6)
 
 
 def perceptual(features: Sequence[Tensor], expected: Sequence[Tensor]) -> Tensor:

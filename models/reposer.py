@@ -49,6 +49,7 @@ class ModelConfig:
     inpainter_width: int = 32
     generator_width: int = 256
     texture_size: int = 256  # texels a side of the texture that f completes
+    keep_seen: bool = False  # f fills in only what is not seen; see models.texture.complete
 
     def __post_init__(self):
         if self.variant not in VARIANTS:
@@ -58,6 +59,8 @@ class ModelConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
         if self.convention not in CONVENTIONS:
             raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
+        if not isinstance(self.keep_seen, bool):
+            raise ValueError(f"keep_seen is {self.keep_seen!r}, true or false wanted")
 
 
 # The published widths, and a g of a sixteenth of the cost for tests, demos and small GPUs.
@@ -134,6 +137,7 @@ class CoordinateReposer:
             source_uv,
             self.config.texture_size,
             self.convention,
+            self.config.keep_seen,
         )
 
     def _batches(self, count: int) -> list[slice]:

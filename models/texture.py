@@ -35,15 +35,21 @@ def complete(
     M_S: Tensor,
     size: int,
     convention: Convention,
+    keep_seen: bool,
 ) -> tuple[Tensor, Tensor]:
     """The texture T (B, 3, size, size) in [0, 1], and D (B, 2, size, size) that it was read at.
 
-    Without channels where the variant has no D, or no texture at all.
+    Without channels where the variant has no D, or no texture at all. In the paper f answers for
+    all texels; with `keep_seen` those that the photograph shows stay as they are seen, exact
+    whatever f has learnt.
     """
     nothing = S.new_zeros(len(S), 0, size, size)
     if inpainter is None:
         return nothing, nothing
-    completed = inpainter(*seen(variant, S, M_S, size, convention))
+    C, known = seen(variant, S, M_S, size, convention)
+    completed = inpainter(C, known)
+    if keep_seen:
+        completed = torch.where(known > 0, C, completed)
     if variant.completes == "colours":
         return (completed + 1) / 2, nothing
     return read_texture(S, M_S, completed, convention), completed

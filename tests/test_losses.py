@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
@@ -14,6 +15,8 @@ from torchvision.transforms import Normalize
 from models.backbones import BACKBONES, load_backbone
 from models.discriminator import PatchGAN
 from models.losses import (
+    blurred,
+    body_distance,
     discriminator_hinge,
     generator_hinge,
     masked_l1,
@@ -27,6 +30,40 @@ from tests.test_networks import body
 def features(seed: int, channels: int = 6, size: int = 12) -> Tensor:
     random = torch.Generator().manual_seed(seed)
     return torch.rand(2, channels, size, size - 2, generator=random)
+
+
+def silhouettes(seed: int) -> np.ndarray:
+    """(2, 40, 32) of 0 and 1: a few blobs each."""
+    noise = np.random.default_rng(seed).random((2, 40, 32))
+    smooth = ndimage.gaussian_filter(noise, (0, 3, 3))
+    return (smooth > np.quantile(smooth, 0.8)).astype(np.float32)
+
+
+def test_body_distance_is_the_chessboard_distance() -> None:
+    masks = silhouettes(0)
+    found = body_distance(torch.from_numpy(masks)[:, None], reach=6)[:, 0]
+    for distance, mask in zip(found.numpy(), masks, strict=True):
+        expected = np.asarray(ndimage.distance_transform_cdt(1 - mask, "chessboard"))
+        np.testing.assert_array_equal(distance, np.minimum(expected, 6))
+
+
+def test_blurred_colours_are_a_gaussian_mean_over_the_body() -> None:
+    masks, sigma = silhouettes(1), 1.5
+    image = features(8, channels=3, size=40)
+    image = F.interpolate(image, (40, 32))
+
+    def blur(x: np.ndarray) -> np.ndarray:
+        radius = (0, 5, 5)  # three standard deviations
+        return ndimage.gaussian_filter(x, (0, sigma, sigma), mode="constant", radius=radius)
+
+    mask = torch.from_numpy(masks)[:, None]
+    found = blurred(image, mask, sigma).numpy()
+    weight = blur(masks)
+    near = weight > 1e-3
+    for channel in range(3):
+        expected = blur(image[:, channel].numpy() * masks)[near] / weight[near]
+        np.testing.assert_allclose(found[:, channel][near], expected, atol=2e-5)
+    assert torch.equal(blurred(image, mask, 0), image * mask)
 
 
 def test_nearest_neighbour_is_the_minimum_over_an_unfolded_window() -> None:

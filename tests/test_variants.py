@@ -14,7 +14,7 @@ from models.generator import Generator, PlainGenerator, build_generator
 from models.inpainter import Inpainter
 from models.layers import Conv, GatedBlock, InstanceNorm, reflected
 from models.reposer import ModelConfig
-from models.texture import build_inpainter, complete, warp
+from models.texture import build_inpainter, complete, seen, warp
 from models.variants import VARIANTS
 from pipelines.cli import main
 from tests.catalogs import body_uv, rows_of, write_catalog, write_pairs
@@ -60,7 +60,7 @@ def test_what_is_trained_is_what_is_served(variant: str) -> None:
     if f:
         f.eval()
     with torch.no_grad():
-        T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT)
+        T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT, False)
         W, E = (warp(x, M_N, CONSISTENT) for x in (T, D))
         expected = Painter(g.eval(), CONSISTENT)(S, M_S, W, E, M_N)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
@@ -75,7 +75,7 @@ def test_variants_complete_what_the_paper_says(
 ) -> None:
     config, f, g = networks(variant)
     S, M_S, M_N = people()
-    T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT)
+    T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT, False)
     assert (T.shape[1], D.shape[1]) == (texture, coordinates)
     W, E = (warp(x, M_N, CONSISTENT).requires_grad_() for x in (T.detach(), D.detach()))
     g(g.encode_source(S, M_S), W, E, M_N, CONSISTENT).sum().backward()
@@ -84,10 +84,24 @@ def test_variants_complete_what_the_paper_says(
     assert (hasattr(g, "source_encoder")) == (variant == "full")
 
 
+@pytest.mark.parametrize("variant", ["full", "rgb-inpainting"])
+def test_seen_texels_are_kept_and_the_others_completed(variant: str) -> None:
+    config, f, _ = networks(variant)
+    S, M_S, _ = people()
+    C, known = seen(VARIANTS[variant], S, M_S, config.texture_size, CONSISTENT)
+    arguments = (VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT)
+    (T, D), (free_T, free_D) = complete(*arguments, True), complete(*arguments, False)
+    kept, free = (D, free_D) if variant == "full" else (2 * T - 1, 2 * free_T - 1)
+    where = known.bool().expand_as(kept)
+    torch.testing.assert_close(kept[where], C[where])
+    assert torch.equal(kept[~where], free[~where])
+    assert not torch.allclose(free[where], C[where], atol=0.05)
+
+
 def test_colours_are_completed_between_black_and_white() -> None:
     config, f, _ = networks("rgb-inpainting")
     S, M_S, _ = people()
-    T, _ = complete(VARIANTS["rgb-inpainting"], f, S, M_S, config.texture_size, CONSISTENT)
+    T, _ = complete(VARIANTS["rgb-inpainting"], f, S, M_S, config.texture_size, CONSISTENT, False)
     assert 0 <= T.min() < T.max() <= 1
 
 

@@ -70,7 +70,9 @@ def load_completer(name: str, device: torch.device) -> tuple[Completer, str]:
     model, f, sha256 = load_inpainter(Store(name).read)
     inpainter, variant = folded(f, device), VARIANTS[model.variant]
     size, convention = model.texture_size, CONVENTIONS[model.convention]
-    return lambda S, M_S: complete(variant, inpainter, S, M_S, size, convention), sha256
+    return lambda S, M_S: complete(
+        variant, inpainter, S, M_S, size, convention, model.keep_seen
+    ), sha256
 
 
 class TextureWorker:

@@ -126,7 +126,10 @@ class GeneratorTraining:
         """W, E and T, all without gradients: f stays as it was trained."""
         size = self.model.texture_size
         with mixed(self.device, self.bf16):
-            T, D = complete(self.variant, self.f, batch.S, batch.M_S, size, self.convention)
+            T, D = complete(
+                self.variant, self.f, batch.S, batch.M_S, size, self.convention,
+                self.model.keep_seen,
+            )  # fmt: skip
         W, E = (warp(x, batch.M_N, self.convention) for x in (T, D))
         return W, E, T
 
@@ -201,5 +204,6 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
         inpainter_width=trained.inpainter_width,
         generator_width=config.width,
         texture_size=trained.texture_size,
+        keep_seen=trained.keep_seen,
     )
     return model, f

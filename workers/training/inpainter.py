@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from configs.training import TrainInpainterConfig
 from models.checkpoint import save
-from models.coordinates import CONSISTENT, body_mask, splat
-from models.losses import masked_l1
+from models.coordinates import CONSISTENT, body_mask, sample, splat
+from models.losses import blurred, body_distance, masked_l1
 from models.reposer import ModelConfig
-from models.texture import build_inpainter, read_texture, seen, warp
+from models.texture import build_inpainter, complete, seen, warp
 from models.variants import VARIANTS
 from workers.training.data import Batch
 from workers.training.steps import (
@@ -22,6 +22,8 @@ from workers.training.steps import (
     mixed,
     picture,
 )
+
+BODY_REACH = 4  # the distance from the body counts up to this part of the photograph's side
 
 
 class InpainterTraining:
@@ -38,6 +40,7 @@ class InpainterTraining:
             convention=CONSISTENT.name,
             inpainter_width=config.width,
             texture_size=config.texture_size,
+            keep_seen=config.keep_seen,
         )
         torch.manual_seed(config.seed)
         network = build_inpainter(self.variant, config.width)
@@ -62,35 +65,46 @@ class InpainterTraining:
         return self._losses(self.f.eval(), batch.to(self.device))
 
     def _losses(self, f: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """The paper's two losses of f, weighed in `total` (section 3.2)."""
+        """The paper's two losses of f (section 3.2) and ours, weighed in `total`."""
         size = (self.model.texture_size, self.model.texture_size)
-        C, known, completed, T = self._complete(f, batch)
-        N = splat(batch.N, batch.M_N, size, CONSISTENT)
-        weights = self.config.losses
-        parts = {
-            "coordinates": masked_l1(completed, C, known),
-            # As printed this term compares D with an RGB texture; S read at D is what can be meant.
-            "texture": masked_l1(T, *N),
-        }
-        total = weights.coordinates * parts["coordinates"] + weights.texture * parts["texture"]
-        return parts | {"total": total}
-
-    def _complete(self, f: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """C, C', f's answer to them, and T."""
-        size = self.model.texture_size
-        C, known = seen(self.variant, batch.S, batch.M_S, size, CONSISTENT)
+        C, known = seen(self.variant, batch.S, batch.M_S, self.model.texture_size, CONSISTENT)
         with mixed(self.device, self.bf16):
             completed = f(C, known)
+        N = splat(batch.N, batch.M_N, size, CONSISTENT)
+        parts = {"coordinates": masked_l1(completed, C, known)}
+        # As printed the second compares D with an RGB texture; S read at D is what can be meant.
         if self.variant.completes == "colours":
-            return C, known, completed, (completed + 1) / 2
-        return C, known, completed, read_texture(batch.S, batch.M_S, completed, CONSISTENT)
+            parts["texture"] = masked_l1((completed + 1) / 2, *N)
+        else:
+            parts |= self._where_read(batch, completed, *N)
+        weights = self.config.losses
+        total = sum(getattr(weights, name) * loss for name, loss in parts.items())
+        return parts | {"total": torch.as_tensor(total)}
+
+    def _where_read(
+        self, batch: Batch, D: Tensor, N: Tensor, seen_in_target: Tensor
+    ) -> dict[str, Tensor]:
+        """What is wrong with reading the source at D."""
+        mask = body_mask(batch.M_S)
+        side = max(mask.shape[-2:])
+        textures = [
+            masked_l1(sample(blurred(batch.S, mask, blur * side), D, CONSISTENT), N, seen_in_target)
+            for blur in self.config.losses.blurs
+        ]
+        # In the units of D. Off the body the texture loss leads nowhere: all is black there.
+        off = sample(body_distance(mask, side // BODY_REACH) * 2 / side, D, CONSISTENT)
+        return {"texture": torch.stack(textures).mean(), "body": off.mean()}
 
     @torch.no_grad()
     def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
         """See `Training.sheet`."""
         batch = batch.to(self.device)
         size = (self.model.texture_size, self.model.texture_size)
-        *_, T = self._complete(self.f.eval(), batch)
+        with mixed(self.device, self.bf16):
+            T, _ = complete(
+                self.variant, self.f.eval(), batch.S, batch.M_S, size[0], CONSISTENT,
+                self.model.keep_seen,
+            )  # fmt: skip
         shown, _ = splat(batch.S, batch.M_S, size, CONSISTENT)
         W = warp(T, batch.M_N, CONSISTENT) + 1 - body_mask(batch.M_N)
         return [
