@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -29,7 +29,13 @@ MIN_SCORE = 0.05  # of the project's command
 LOOK_SECONDS = 0.1
 
 
-def main(photographs: int = 100, many: int = 1000, side: int = 800, small_side: int = 96) -> None:
+def main(
+    photographs: int = 100,
+    many: int = 1000,
+    side: int = 800,
+    small_side: int = 96,
+    only: Sequence[str] = (),
+) -> None:
     """Print start-up, images a second, and memory over few and over many photographs."""
     print(machine())
     if (real := _real()) is None:
@@ -39,7 +45,7 @@ def main(photographs: int = 100, many: int = 1000, side: int = 800, small_side: 
         (root / "model_final.pkl").write_bytes(seeded_file(f"densepose_rcnn_{MODEL}"))
         for count in {1, photographs, max(many // 10, 1), many} - {0}:
             _copy(real, root / f"photos{count}", count)
-        for name in _contenders():
+        for name in only or _contenders():
             if photographs > 1:
                 first, _ = _measured(name, root, 1, side)
                 seconds, _ = _measured(name, root, photographs, side)
@@ -131,5 +137,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=int, default=100, help="0: no rates")
     parser.add_argument("--many", type=int, default=1000, help="0: no memory")
-    parser.add_argument("--side", type=int, default=800)
+    parser.add_argument("--side", type=int, default=800, help="short side for the rates")
+    parser.add_argument("--small-side", type=int, default=96, help="short side for the memory")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="contenders, as their lines begin (default: all that run here)",
+    )
     main(**vars(parser.parse_args()))

@@ -192,7 +192,7 @@ def pool_size(execution: Execution) -> int:
 
 def limits(job: Job, execution: Execution) -> Limits:
     """What a worker may take before it is ended."""
-    densest = max(1, *map(int, _places(execution)), 1)
+    densest = max(1, *map(int, _places(execution)))
     node = min(n["Resources"].get("memory", float("inf")) for n in _nodes())
     share = MEMORY * node / min(densest, execution.workers or densest)
     given = execution.worker_memory_gb

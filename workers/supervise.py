@@ -22,9 +22,8 @@ from workers.keys import Key
 from workers.patience import patience
 from workers.shard import Job, Rows
 
-IN_HAND = (
-    128  # rows tried alone after a death: more than a worker has begun and not yet handed over
-)
+# Rows tried alone after a death: more than a worker has begun and not yet handed over.
+IN_HAND = 128
 STARTS = 3  # deaths in a row while the model loads that end the run
 START_SECONDS = 600.0
 LOOK_SECONDS = 0.25  # between two looks at a worker's memory
