@@ -78,6 +78,10 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert scalars(Store(str(url)).read(events)) == pytest.approx(told, rel=1e-5)
         card = Store(str(url)).read("README.md").decode()
         assert f"on 12 pairs, {steps} steps of 2 pairs, seed 0" in " ".join(card.split())
+        (last,) = (line for line in card.splitlines() if line.startswith(f"| {steps} |"))
+        told = [cell.strip() for cell in last.split("|")[2:-1]]  # of the held-out pairs, the end
+        assert told[0] == f"{records[-1]['total']:.4f}"
+        assert told[-1] == f"{records[-1]['held_out_total']:.4f}"
         assert sheet(url, steps).width > 5 * 160
         assert Store(str(url)).read("trained_on.txt").decode().split() == [
             f"p{n:03d}" for n in range(4)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -26,6 +27,7 @@ from workers.training.tensorboard import EVENTS, events
 
 CHECKPOINTS, SHEETS, LOG = "checkpoints", "sheets", "log.jsonl"
 KEPT = 2  # checkpoints: the last, and one before it
+LINES = 12  # of the losses in a model card
 SHOWN = 8  # pairs of a picture sheet, whose mean losses the log calls held out
 TILE = 160  # pixels
 
@@ -88,7 +90,7 @@ def train(config: TrainConfig, facts: Facts, place: Place, tell: Tell) -> None:
             records[-1] |= {f"held_out_{k}": v for k, v in _floats(training.test(shown)).items()}
             store.put(f"{SHEETS}/step-{step:08d}.png", _sheet(training, shown))
         if checkpoint:
-            _save(store, training, facts, step, records)
+            _save(store, training, facts, step, records, config.batch)
     stream.close()
 
 
@@ -106,7 +108,12 @@ def resume(
 
 
 def _save(
-    store: Store, training: Training, facts: Facts, step: int, records: list[dict[str, float]]
+    store: Store,
+    training: Training,
+    facts: Facts,
+    step: int,
+    records: list[dict[str, float]],
+    batch: int,
 ) -> None:
     """Put what others read, then the checkpoint; forget the checkpoints before.
 
@@ -114,13 +121,28 @@ def _save(
     """
     store.put(LOG, "".join(json.dumps(record) + "\n" for record in records).encode())
     store.put(EVENTS, events(records))
-    for name, data in training.served(facts.origin, facts.training_images).items():
+    origin = f"{facts.origin}\n\n{curves(records, batch)}"
+    for name, data in training.served(origin, facts.training_images).items():
         store.put(name, data)
     out = io.BytesIO()
     torch.save({"step": step, "log": records, "training": training.state()}, out)
     store.put(f"{CHECKPOINTS}/{step:08d}.pt", out.getvalue())
     for old in store.list(CHECKPOINTS)[:-KEPT]:
         store.remove(old.name)
+
+
+def curves(records: list[dict[str, float]], batch: int) -> str:
+    """How a training went, for its model card: Markdown of a few lines of its log."""
+    steps = np.diff([0, *(r["step"] for r in records)])
+    seconds = sum(steps * batch / [r["images_per_second"] for r in records])
+    tested = [r for r in records if "held_out_total" in r]
+    rows = [tested[round(i)] for i in np.linspace(0, len(tested) - 1, min(LINES, len(tested)))]
+    names = [name for name in (rows[0] if rows else ()) if name.startswith("held_out_")]
+    heads = ["step", "in training, total", *(name.removeprefix("held_out_") for name in names)]
+    lines = [heads, ["---:"] * len(heads)]
+    lines += [[f"{r['step']:,.0f}", *(f"{r[n]:.4f}" for n in ("total", *names))] for r in rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"It took {seconds / 3600:.2f} hours. Losses on the pairs of `sheets/`:\n\n{table}"
 
 
 def shown_pairs(config: TrainConfig, pairs: list[tuple[str, str]], layout: str) -> Batch:
