@@ -29,8 +29,8 @@ class Generator(nn.Module):
     def __init__(self, width: int = 256):
         super().__init__()
         w = width
-        self.source_encoder = _encoder(SOURCE_CHANNELS, w)
-        self.target_encoder = _encoder(TARGET_CHANNELS, w)
+        self.source_encoder = _encoder(SOURCE_CHANNELS, w, uv=[3, 4])
+        self.target_encoder = _encoder(TARGET_CHANNELS, w, uv=[3, 4])
         self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
         self.decoder = nn.ModuleList([Block(3 * w, w) for _ in range(3)])
         self.out = spectral_norm(Conv(w, 3, kernel=3))
@@ -76,8 +76,10 @@ class PlainGenerator(nn.Module):
     def __init__(self, width: int, warped_channels: int):
         super().__init__()
         w = width
-        maps = (SOURCE_CHANNELS - 2) + warped_channels + 3  # one meshgrid; M_N and its mask
-        self.target_encoder = _encoder(maps + 2, w)
+        source = SOURCE_CHANNELS - 2  # one meshgrid is enough
+        maps = source + warped_channels + 2 + 1 + 2  # M_N, its mask, meshgrid
+        M_N = source + min(warped_channels, 3)  # after W
+        self.target_encoder = _encoder(maps, w, uv=[3, 4, M_N, M_N + 1])
         self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
         self.decoder = nn.ModuleList([Block(2 * w, w) for _ in range(3)])
         self.out = spectral_norm(Conv(w, 3, kernel=3))
@@ -139,14 +141,14 @@ def deformation_fields(
     return fields
 
 
-def _encoder(inputs: int, width: int) -> nn.ModuleList:
-    return nn.ModuleList(
-        [
-            Block(inputs, width, kernel=5),
-            Block(width, width, stride=2),
-            Block(width, width, stride=2),
-        ]
-    )
+def _encoder(inputs: int, width: int, uv: list[int]) -> nn.ModuleList:
+    """Three blocks; `uv` are the channels of its input that hold UV maps."""
+    first = Block(inputs, width, kernel=5)
+    # UV maps are OFF_BODY off the body: beside that a random layer would not see the colours.
+    with torch.no_grad():
+        weight = first.conv.get_parameter("parametrizations.weight.original")
+        weight[:, uv] /= abs(OFF_BODY)
+    return nn.ModuleList([first, Block(width, width, stride=2), Block(width, width, stride=2)])
 
 
 def _encode(encoder: nn.ModuleList, x: Tensor) -> list[Tensor]:

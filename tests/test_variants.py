@@ -201,3 +201,21 @@ def test_the_gated_block_is_the_papers(stride: int, dilation: int) -> None:
         gradients(found, x, *block.parameters()), gradients(expected, x, *plain.parameters())
     )
     torch.testing.assert_close(dict(block.norm.named_buffers()), dict(plain.norm.named_buffers()))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_untrained_g_sees_colours_as_well_as_poses(variant: str) -> None:
+    _, _, g = networks(variant)
+    S, M_S, M_N = people()
+    kind = VARIANTS[variant]
+    W = torch.zeros(1, 3 if kind.completes else 0, 32, 32)
+    E = torch.zeros(1, 2 if kind.completes == "coordinates" else 0, 32, 32)
+
+    @torch.no_grad()
+    def painted(S: Tensor, M_N: Tensor) -> Tensor:
+        return g(g.encode_source(S, M_S), W, E, M_N, CONSISTENT)
+
+    before = painted(S, M_N)
+    colours = (painted(S.flip(1), M_N) - before).abs().mean()
+    pose = (painted(S, M_N.flip(3)) - before).abs().mean()
+    assert colours > pose / 2
