@@ -23,7 +23,7 @@ demo: setup      ## render the bundled sample into demo-out/
 	$(BIN)/reposer demo out=demo-out
 
 test: setup      ## the test suite, slow tests left out
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 test-slow: setup ## the slow tests alone
 	$(BIN)/python -m pytest -q -m slow

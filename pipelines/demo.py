@@ -1,4 +1,4 @@
-"""`reposer demo`: the bundled sample through render, on this machine."""
+"""`reposer demo`: the bundled sample through the bundled networks, on this machine."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from pipelines import render
 from workers.catalog import Catalog
 from workers.storage import Store
 
-SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
+ASSETS = Path(__file__).parent.parent / "assets"
+SAMPLE, MODEL = ASSETS / "sample", ASSETS / "small"
 POSES = 6
 NEXT = """
 Next, your own photographs, with DensePose's NAME_IUV.png beside each NAME.jpg:
@@ -35,6 +36,7 @@ def run(config: DemoConfig) -> int:
         RenderConfig(
             catalog=str(SAMPLE),
             pairs=f"{config.out}/pairs.csv",
+            model=str(MODEL),
             out=f"{config.out}/renders",
             execution=Execution(engine=config.engine),
         )

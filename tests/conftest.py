@@ -18,6 +18,15 @@ from tests.s3_server import seaweedfs
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What pytest-xdist keeps in one process: a file's tests, and all that share a Ray session."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        shares = "ray_session" in fixtures or item.get_closest_marker("ray") is not None
+        item.add_marker(pytest.mark.xdist_group("ray" if shares else item.path.name))
+
+
 def _research_folder(variable: str, default: str) -> Path:
     folder = Path(os.environ.get(variable, ROOT.parent / "shared" / default))
     if not folder.is_dir():
