@@ -87,6 +87,11 @@ class InpainterLosses(Frozen):
         default=1.0,
         description="L1 of the texture against the target's, on texels seen in the target",
     )
+    mirror: Weight = Field(
+        default=0.5,
+        description="L1 against the left/right mirror of C, on texels whose mirror alone is seen "
+        "(layouts with a symmetric sheet; not in the paper)",
+    )
     body: Weight = Field(
         default=1.0, description="distance of D from the body in the source (not in the paper)"
     )

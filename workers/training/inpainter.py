@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from configs.training import TrainInpainterConfig
 from models.checkpoint import save
 from models.coordinates import CONSISTENT, body_mask, sample, splat
+from models.layouts import LAYOUTS
 from models.losses import blurred, body_distance, masked_l1
 from models.reposer import ModelConfig
 from models.texture import build_inpainter, complete, seen, warp
@@ -72,6 +73,9 @@ class InpainterTraining:
             completed = f(C, known)
         N = splat(batch.N, batch.M_N, size, CONSISTENT)
         parts = {"coordinates": masked_l1(completed, C, known)}
+        if LAYOUTS[self.model.layout].mirror == "flip_u":
+            mirrored, mirror_known = C.flip(3), known.flip(3)
+            parts["mirror"] = masked_l1(completed, mirrored, (1 - known) * mirror_known)
         # As printed the second compares D with an RGB texture; S read at D is what can be meant.
         if self.variant.completes == "colours":
             parts["texture"] = masked_l1((completed + 1) / 2, *N)
