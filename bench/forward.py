@@ -19,10 +19,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from models.config import ModelConfig
 from models.coordinates import body_mask, meshgrid, sample, splat
 from models.generator import Generator
 from models.inpainter import Inpainter
-from models.reposer import CoordinateReposer, ModelConfig
+from models.reposer import CoordinateReposer
 
 REAL = Path(os.environ.get("REPOSER_REAL", "../shared/real")) / "official_samples"
 CONFIG = ModelConfig(layout="smpl", convention="compat")

@@ -49,7 +49,8 @@ class TrainConfig(Frozen):
     augmentation: Augmentation = Field(default=Augmentation(), description="variation of pairs")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto",
-        description="of convolutions; auto: bf16 where the GPU or the CPU (AMX) is made for it",
+        description="of convolutions; auto: bf16 where the GPU or the CPU (AVX-512 BF16, AMX) is "
+        "made for it",
     )
     engine: Literal["ray", "local"] = Field(
         default="ray", description="ray: Ray Train, a process a GPU; local: the calling process"
@@ -111,25 +112,39 @@ class TrainInpainterConfig(TrainConfig):
     texture_size: Annotated[int, Field(ge=36)] = Field(
         default=256, description="texels a side of the texture"
     )
+    fill_mirrored: bool = Field(
+        default=True,
+        description="show f the left/right mirror of what is seen, where that alone is seen "
+        "(layouts with a symmetric sheet; not in the paper)",
+    )
     keep_seen: bool = Field(
         default=True,
         description="texels seen in the source keep their exact coordinates (or colours) when a "
         "texture is completed; false: f's answer is taken everywhere, as in the paper",
+    )
+    extend_body: bool = Field(
+        default=True,
+        description="where D leaves the body, T takes the body's colours nearby; false: black",
     )
     learning_rate: Positive = Field(default=5e-4, description="Adam's rate")
     losses: InpainterLosses = Field(default=InpainterLosses(), description="weights of the losses")
 
 
 class GeneratorLosses(Frozen):
-    """Weights of the losses of g."""
+    """Weights of the losses of g.
+
+    Chosen by the pull of each on a render's pixels (the L1 of its gradient): of perceptual 100,
+    style and nearest neighbour pull with about 20, pixel too, adversarial with 2. Style knows
+    colours but not where they belong: where it outweighs the others, skin takes the garment's tint.
+    """
 
     perceptual: Weight = Field(default=1.0, description="L1 of the backbone's features")
-    style: Weight = Field(default=2.0, description="L1 of the Gram matrices of these features")
-    adversarial: Weight = Field(default=0.02, description="PatchGAN, hinge loss")
+    style: Weight = Field(default=0.2, description="L1 of the Gram matrices of these features")
+    adversarial: Weight = Field(default=0.5, description="PatchGAN, hinge loss")
     nearest_neighbour: Weight = Field(
-        default=0.5, description="L1 to the nearest in a 5x5 window, in the finest features"
+        default=1.0, description="L1 to the nearest in a 5x5 window, in the finest features"
     )
-    pixel: Weight = Field(default=5.0, description="L1 of the pixels (not in the paper)")
+    pixel: Weight = Field(default=20.0, description="L1 of the pixels (not in the paper)")
 
 
 class PerceptualBackbone(Frozen):
@@ -155,6 +170,9 @@ class TrainGeneratorConfig(TrainConfig):
     )
     variant: Variant = Field(default="full", description="the paper's method, or an ablation")
     width: Annotated[int, Field(ge=4)] = Field(default=256, description="channels of g")
+    discriminator_width: Annotated[int, Field(ge=1)] = Field(
+        default=64, description="channels of PatchGAN's first layer"
+    )
     learning_rate: Positive = Field(default=2e-4, description="Adam's rate, of g and of PatchGAN")
     losses: GeneratorLosses = Field(default=GeneratorLosses(), description="weights of the losses")
     backbone: PerceptualBackbone = Field(

@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import check_state, save
+from models.config import ModelConfig
 from models.generator import Generator
 from models.inpainter import Inpainter
-from models.reposer import ModelConfig
 
 AUTHORS_CONFIG = ModelConfig(layout="smpl", convention="compat")
 

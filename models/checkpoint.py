@@ -14,9 +14,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from models.config import ModelConfig
 from models.generator import Generator, PlainGenerator, build_generator
 from models.inpainter import Inpainter
-from models.reposer import CoordinateReposer, ModelConfig
+from models.reposer import CoordinateReposer
 from models.texture import build_inpainter, parameters
 from models.variants import VARIANTS
 

@@ -38,6 +38,11 @@ LAYOUTS = {
 }
 
 
+def symmetric(name: str) -> bool:
+    """Whether the sheet of a layout is its own left/right mirror image."""
+    return name in LAYOUTS and LAYOUTS[name].mirror == "flip_u"
+
+
 def mirror_map(layout: Layout, size: int, lookup: np.ndarray | None = None) -> np.ndarray:
     """Where each texel's left/right mirror lies on a sheet of size x size texels.
 

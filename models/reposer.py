@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
 from models.generator import Generator, PlainGenerator
 from models.inference import folded
 from models.inpainter import Inpainter
 from models.texture import complete, warp
-from models.variants import VARIANTS
 
 
 class Reposer(Protocol):
@@ -40,34 +40,6 @@ class Reposer(Protocol):
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """What, beside its weights, decides what a model computes."""
-
-    variant: str = "full"  # a key of models.variants.VARIANTS
-    layout: str = "anny"
-    convention: str = "consistent"
-    inpainter_width: int = 32
-    generator_width: int = 256
-    texture_size: int = 256  # texels a side of the texture that f completes
-    keep_seen: bool = False  # f fills in only what is not seen; see models.texture.complete
-
-    def __post_init__(self):
-        if self.variant not in VARIANTS:
-            raise ValueError(f"variant is {self.variant!r}, not one of {', '.join(VARIANTS)}")
-        for name in ("inpainter_width", "generator_width", "texture_size"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
-        if self.convention not in CONVENTIONS:
-            raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
-        if not isinstance(self.keep_seen, bool):
-            raise ValueError(f"keep_seen is {self.keep_seen!r}, true or false wanted")
-
-
-# The published widths, and a g of a sixteenth of the cost for tests, demos and small GPUs.
-PRESETS = {"full": ModelConfig(), "small": ModelConfig(generator_width=64)}
-
-
-@dataclass(frozen=True)
 class Source:
     """One source, encoded: all tensors have batch size 1."""
 
@@ -92,7 +64,6 @@ class CoordinateReposer:
         device: torch.device,
     ):
         self.config = config
-        self.variant = VARIANTS[config.variant]
         self.name = f"coordinate-{sha256[:12]}"
         self.layout = config.layout
         self.sha256 = sha256
@@ -130,15 +101,7 @@ class CoordinateReposer:
     @torch.inference_mode()
     def complete(self, photographs: Tensor, source_uv: Tensor) -> tuple[Tensor, Tensor]:
         """T (B, 3, t, t) and f's answer D (B, 2, t, t); see `models.texture.complete`."""
-        return complete(
-            self.variant,
-            self.inpainter,
-            photographs,
-            source_uv,
-            self.config.texture_size,
-            self.convention,
-            self.config.keep_seen,
-        )
+        return complete(self.config, self.inpainter, photographs, source_uv)
 
     def _batches(self, count: int) -> list[slice]:
         if self.device.type == "cpu":

@@ -2,57 +2,90 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from models.coordinates import Convention, body_mask, meshgrid, sample, splat
+from models.config import ModelConfig
+from models.coordinates import CONVENTIONS, Convention, body_mask, meshgrid, sample, splat
 from models.inpainter import Inpainter
-from models.variants import Variant
+from models.variants import VARIANTS, Variant
 
 
-def seen(
-    variant: Variant, S: Tensor, M_S: Tensor, size: int, convention: Convention
-) -> tuple[Tensor, Tensor]:
-    """C (B, c, size, size) in [-1, 1] and C' (B, 1, size, size): what a photograph shows.
+def seen(config: ModelConfig, S: Tensor, M_S: Tensor) -> tuple[Tensor, Tensor]:
+    """C (B, c, t, t) in [-1, 1] and C' (B, 1, t, t): what a photograph shows of the texture.
 
     S (B, 3, H, W) RGB in [0, 1], M_S (B, 2, H, W). C holds the pixels' coordinates, or their
     colours, black to white, where the variant completes colours.
     """
-    if variant.completes == "colours":
+    if VARIANTS[config.variant].completes == "colours":
         values = 2 * S - 1
     else:
         values = meshgrid(*M_S.shape[-2:], device=M_S.device).expand(len(M_S), -1, -1, -1)
-    return splat(values, M_S, (size, size), convention)
+    size = (config.texture_size, config.texture_size)
+    return splat(values, M_S, size, CONVENTIONS[config.convention])
 
 
-def read_texture(S: Tensor, M_S: Tensor, D: Tensor, convention: Convention) -> Tensor:
-    """T (B, 3, t, t), the photograph's body read at D (eq. 2); black where D leaves it."""
-    return sample(S * body_mask(M_S), D, convention)
+def mirrored(C: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """On a symmetric sheet, the values of texels whose left/right mirror alone is seen.
+
+    Returns them, 0 elsewhere, and the mask (B, 1, t, t) of these texels.
+    """
+    alone = known.flip(3) * (1 - known)
+    return C.flip(3) * alone, alone
+
+
+def answer(config: ModelConfig, f: torch.nn.Module, C: Tensor, known: Tensor) -> Tensor:
+    """What f (an `Inpainter`) completes, (B, c, t, t) in [-1, 1].
+
+    With `fill_mirrored` C also holds what the mirror tells, of which C' says that it is not seen:
+    a person is much alike on both sides, and convolutions bring nothing across the sheet.
+    """
+    return f(C + mirrored(C, known)[0] if config.fill_mirrored else C, known)
+
+
+def extended(image: Tensor, mask: Tensor) -> Tensor:
+    """An image (B, c, H, W) whose colours go on beyond a mask (B, 1, H, W), from the nearest.
+
+    Off the mask a pixel gets the mean of the smallest block around it that reaches the mask
+    (blocks double in size, and blend); 0 where the mask is empty.
+    """
+    if mask.shape[-2:] == (1, 1) or mask.all():
+        return image * mask
+    share = F.avg_pool2d(mask, 2, ceil_mode=True)
+    means = F.avg_pool2d(image * mask, 2, ceil_mode=True) / share.clamp(min=1e-6)
+    beyond = extended(means, (share > 0).to(mask.dtype))
+    beyond = F.interpolate(beyond, mask.shape[-2:], mode="bilinear", align_corners=False)
+    return torch.where(mask > 0, image, beyond)
+
+
+def read_texture(config: ModelConfig, S: Tensor, M_S: Tensor, D: Tensor) -> Tensor:
+    """T (B, 3, t, t), the photograph's body read at D (eq. 2).
+
+    Where D leaves the body T is black, or with `extend_body` goes on in the body's colours.
+    """
+    mask = body_mask(M_S)
+    body = extended(S, mask) if config.extend_body else S * mask
+    return sample(body, D, CONVENTIONS[config.convention])
 
 
 def complete(
-    variant: Variant,
-    inpainter: Inpainter | None,
-    S: Tensor,
-    M_S: Tensor,
-    size: int,
-    convention: Convention,
-    keep_seen: bool,
+    config: ModelConfig, inpainter: Inpainter | None, S: Tensor, M_S: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The texture T (B, 3, size, size) in [0, 1], and D (B, 2, size, size) that it was read at.
+    """The texture T (B, 3, t, t) in [0, 1], and D (B, 2, t, t) that it was read at.
 
     Without channels where the variant has no D, or no texture at all. In the paper f answers for
     all texels; with `keep_seen` those that the photograph shows stay as they are seen, exact
     whatever f has learnt.
     """
-    nothing = S.new_zeros(len(S), 0, size, size)
+    nothing = S.new_zeros(len(S), 0, config.texture_size, config.texture_size)
     if inpainter is None:
         return nothing, nothing
-    C, known = seen(variant, S, M_S, size, convention)
-    completed = inpainter(C, known)
-    if keep_seen:
+    C, known = seen(config, S, M_S)
+    completed = answer(config, inpainter, C, known)
+    if config.keep_seen:
         completed = torch.where(known > 0, C, completed)
-    if variant.completes == "colours":
+    if VARIANTS[config.variant].completes == "colours":
         return (completed + 1) / 2, nothing
-    return read_texture(S, M_S, completed, convention), completed
+    return read_texture(config, S, M_S, completed), completed
 
 
 def warp(texture: Tensor, M_N: Tensor, convention: Convention) -> Tensor:

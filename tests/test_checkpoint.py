@@ -12,10 +12,10 @@ from torch import Tensor
 
 from models.authors import import_authors
 from models.checkpoint import load, load_networks, save
+from models.config import ModelConfig
 from models.coordinates import meshgrid
 from models.generator import Generator
 from models.inpainter import Inpainter
-from models.reposer import ModelConfig
 from tests.seeded import authors_states, write_authors_files
 
 CPU = torch.device("cpu")

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models.checkpoint import save, trained_on, training_images
+from models.config import ModelConfig
 from models.generator import Generator
 from models.inpainter import Inpainter
-from models.reposer import ModelConfig
 from pipelines.cli import main
 from pipelines.splits import Split, read_images
 from tests.catalogs import rows_of, write_catalog, write_pairs

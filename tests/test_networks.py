@@ -13,11 +13,12 @@ from torch.nn import functional as F
 
 from models.authors import AUTHORS_CONFIG, generator_names, import_authors, inpainter_names
 from models.checkpoint import load
+from models.config import PRESETS, ModelConfig
 from models.coordinates import COMPAT, CONSISTENT, body_mask, meshgrid
 from models.generator import Generator, deformation_fields
 from models.inference import folded
 from models.inpainter import Inpainter
-from models.reposer import PRESETS, CoordinateReposer, ModelConfig
+from models.reposer import CoordinateReposer
 from models.winograd import transformed_weights, winograd_conv
 from tests.seeded import authors_states, golden_pair, write_authors_files
 

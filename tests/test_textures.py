@@ -12,9 +12,9 @@ from configs.schema import Execution
 from eval.statistics import partial_sums, summarise, summarise_ratio
 from eval.textures import JUMP, continuous, coordinate_error, high_frequency_energy, interior
 from models import checkpoint
+from models.config import ModelConfig
 from models.coordinates import CONSISTENT, meshgrid, sample
 from models.inpainter import Inpainter
-from models.reposer import ModelConfig
 from pipelines import textures
 from pipelines.cli import main
 from tests.catalogs import rows_of

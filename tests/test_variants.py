@@ -1,20 +1,32 @@
 """The paper's variants, from layers to files: what is trained is what is served."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.checkpoint import load, load_inpainter, load_networks, save
+from models.config import ModelConfig
 from models.coordinates import CONSISTENT
 from models.generator import Generator, PlainGenerator, build_generator
 from models.inpainter import Inpainter
 from models.layers import Conv, GatedBlock, InstanceNorm, reflected
-from models.reposer import ModelConfig
-from models.texture import build_inpainter, complete, seen, warp
+from models.texture import (
+    answer,
+    build_inpainter,
+    complete,
+    extended,
+    mirrored,
+    read_texture,
+    seen,
+    warp,
+)
 from models.variants import VARIANTS
 from pipelines.cli import main
 from tests.catalogs import body_uv, rows_of, write_catalog, write_pairs
@@ -60,7 +72,7 @@ def test_what_is_trained_is_what_is_served(variant: str) -> None:
     if f:
         f.eval()
     with torch.no_grad():
-        T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT, False)
+        T, D = complete(config, f, S, M_S)
         W, E = (warp(x, M_N, CONSISTENT) for x in (T, D))
         expected = Painter(g.eval(), CONSISTENT)(S, M_S, W, E, M_N)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
@@ -75,7 +87,7 @@ def test_variants_complete_what_the_paper_says(
 ) -> None:
     config, f, g = networks(variant)
     S, M_S, M_N = people()
-    T, D = complete(VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT, False)
+    T, D = complete(config, f, S, M_S)
     assert (T.shape[1], D.shape[1]) == (texture, coordinates)
     W, E = (warp(x, M_N, CONSISTENT).requires_grad_() for x in (T.detach(), D.detach()))
     g(g.encode_source(S, M_S), W, E, M_N, CONSISTENT).sum().backward()
@@ -88,9 +100,10 @@ def test_variants_complete_what_the_paper_says(
 def test_seen_texels_are_kept_and_the_others_completed(variant: str) -> None:
     config, f, _ = networks(variant)
     S, M_S, _ = people()
-    C, known = seen(VARIANTS[variant], S, M_S, config.texture_size, CONSISTENT)
-    arguments = (VARIANTS[variant], f, S, M_S, config.texture_size, CONSISTENT)
-    (T, D), (free_T, free_D) = complete(*arguments, True), complete(*arguments, False)
+    C, known = seen(config, S, M_S)
+    (T, D), (free_T, free_D) = (
+        complete(replace(config, keep_seen=keep), f, S, M_S) for keep in (True, False)
+    )
     kept, free = (D, free_D) if variant == "full" else (2 * T - 1, 2 * free_T - 1)
     where = known.bool().expand_as(kept)
     torch.testing.assert_close(kept[where], C[where])
@@ -98,10 +111,76 @@ def test_seen_texels_are_kept_and_the_others_completed(variant: str) -> None:
     assert not torch.allclose(free[where], C[where], atol=0.05)
 
 
+@pytest.mark.parametrize("variant", ["full", "rgb-inpainting"])
+def test_f_is_shown_the_mirror_of_what_is_seen(variant: str) -> None:
+    config, _, _ = networks(variant)
+    S, M_S, _ = people()
+    M_S[:, :, :, 16:] = torch.nan  # half a person, so that mirrors have something to tell
+    C, known = seen(config, S, M_S)
+    values, alone = mirrored(C, known)
+    assert 0 < alone.sum() < known.sum()
+    assert not (alone * known).any()
+
+    class Echo(nn.Module):
+        def forward(self, C: Tensor, known: Tensor) -> Tensor:
+            return C
+
+    shown = answer(replace(config, fill_mirrored=True), Echo(), C, known)
+    where = (known > 0).expand_as(C)
+    assert torch.equal(shown[where], C[where])
+    where = (alone > 0).expand_as(C)
+    assert torch.equal(shown[where], C.flip(3)[where])
+    assert torch.equal(values[where], shown[where])
+    assert not shown[((known + alone) == 0).expand_as(C)].any()
+    assert torch.equal(answer(config, Echo(), C, known), C)
+
+
+def test_only_a_symmetric_sheet_has_its_mirror_in_place() -> None:
+    with pytest.raises(ValueError, match="layout smpl is not symmetric"):
+        ModelConfig(layout="smpl", fill_mirrored=True)
+
+
+def blobs(size: tuple[int, int]) -> Tensor:
+    """A mask (1, 1, *size) with a blob at the left and one at the right."""
+    mask = torch.zeros(1, 1, *size)
+    mask[..., 5:9, 2:6] = 1
+    mask[..., 3:12, -8:-3] = 1
+    return mask
+
+
+@pytest.mark.parametrize("size", [(32, 32), (17, 45), (64, 33)])
+def test_colours_go_on_beyond_the_body_from_what_is_near(size: tuple[int, int]) -> None:
+    mask = blobs(size)
+    across = torch.arange(size[1]) * 2 < size[1]
+    image = torch.where(across, 0.25, 0.75).expand(1, 3, *size) + 5 * (1 - mask)  # 5: no colour
+    found = extended(image, mask)
+    where = (mask > 0).expand_as(image)
+    assert torch.equal(found[where], image[where])
+    assert found.min() >= 0.25 - 1e-6
+    assert found.max() <= 0.75 + 1e-6
+    away, nearest = ndimage.distance_transform_edt(mask[0, 0].numpy() == 0, return_indices=True)
+    expected = image[0, 0].numpy()[tuple(nearest)]
+    near = away < 4
+    assert np.abs(found[0, 0].numpy() - expected)[near].max() < 0.1
+    assert not extended(image, torch.zeros_like(mask)).any()
+    assert torch.equal(extended(image, torch.ones_like(mask)), image)
+
+
+def test_a_texture_read_beyond_the_body_is_black_or_of_its_colour() -> None:
+    config, _, _ = networks("full")
+    mask = blobs((32, 32))
+    S = torch.full((1, 3, 32, 32), 0.5)
+    M_S = torch.where(mask > 0, 0.0, torch.nan).expand(1, 2, 32, 32)
+    D = torch.tensor([0.0, -0.9]).view(1, 2, 1, 1).expand(1, 2, 40, 40)  # above everybody
+    assert not read_texture(config, S, M_S, D).any()
+    T = read_texture(replace(config, extend_body=True), S, M_S, D)
+    torch.testing.assert_close(T, torch.full_like(T, 0.5))
+
+
 def test_colours_are_completed_between_black_and_white() -> None:
     config, f, _ = networks("rgb-inpainting")
     S, M_S, _ = people()
-    T, _ = complete(VARIANTS["rgb-inpainting"], f, S, M_S, config.texture_size, CONSISTENT, False)
+    T, _ = complete(config, f, S, M_S)
     assert 0 <= T.min() < T.max() <= 1
 
 

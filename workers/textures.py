@@ -16,11 +16,10 @@ from configs.benchmark import TexturesConfig
 from configs.schema import SynthesizeConfig
 from eval.textures import continuous, coordinate_error, high_frequency_energy, interior
 from models.checkpoint import load_inpainter
-from models.coordinates import CONSISTENT, CONVENTIONS
+from models.config import ModelConfig
 from models.inference import folded
 from models.symmetry import SymmetryReposer
 from models.texture import complete, read_texture
-from models.variants import VARIANTS
 from workers.catalog import Catalog
 from workers.keys import Key
 from workers.patience import StorageError, StorageUnavailable
@@ -60,19 +59,16 @@ class Texture(NamedTuple):
 def load_completer(name: str, device: torch.device) -> tuple[Completer, str]:
     """`symmetry`, or the f of a checkpoint's URL; with the sha256 of what decides its answers."""
     if name == "symmetry":
-        reposer = SymmetryReposer(LAYOUT, device)
+        reposer, config = SymmetryReposer(LAYOUT, device), ModelConfig()
 
-        def mirrored(S: Tensor, M_S: Tensor) -> tuple[Tensor, Tensor]:
+        def from_mirror(S: Tensor, M_S: Tensor) -> tuple[Tensor, Tensor]:
             D = reposer.encode(S, M_S).coordinates
-            return read_texture(S, M_S, D, CONSISTENT), D
+            return read_texture(config, S, M_S, D), D
 
-        return mirrored, reposer.sha256
+        return from_mirror, reposer.sha256
     model, f, sha256 = load_inpainter(Store(name).read)
-    inpainter, variant = folded(f, device), VARIANTS[model.variant]
-    size, convention = model.texture_size, CONVENTIONS[model.convention]
-    return lambda S, M_S: complete(
-        variant, inpainter, S, M_S, size, convention, model.keep_seen
-    ), sha256
+    inpainter = folded(f, device)
+    return lambda S, M_S: complete(model, inpainter, S, M_S), sha256
 
 
 class TextureWorker:

@@ -1,5 +1,6 @@
 """Trains g on a trained f, against PatchGAN and in the features of a trained classifier."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from configs.training import TrainGeneratorConfig
 from models.backbones import load_backbone
 from models.checkpoint import load_inpainter, save
+from models.config import ModelConfig
 from models.coordinates import CONSISTENT, CONVENTIONS, Convention
 from models.discriminator import PatchGAN
 from models.generator import Generator, PlainGenerator, build_generator
@@ -20,7 +22,6 @@ from models.losses import (
     perceptual,
     style,
 )
-from models.reposer import ModelConfig
 from models.texture import complete, warp
 from models.variants import VARIANTS
 from workers.storage import Store
@@ -62,7 +63,7 @@ class GeneratorTraining:
         torch.manual_seed(config.seed)
         last = torch.channels_last
         self.g = build_generator(self.variant, config.width).to(device).to(memory_format=last)
-        self.judge = PatchGAN().to(device).to(memory_format=last)
+        self.judge = PatchGAN(config.discriminator_width).to(device).to(memory_format=last)
         if self.f is not None:
             self.f.to(device).to(memory_format=last).eval().requires_grad_(False)
         self.backbone = load_backbone(config.backbone.name, config.backbone.weights)
@@ -124,12 +125,8 @@ class GeneratorTraining:
     @torch.no_grad()
     def _warped(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """W, E and T, all without gradients: f stays as it was trained."""
-        size = self.model.texture_size
         with mixed(self.device, self.bf16):
-            T, D = complete(
-                self.variant, self.f, batch.S, batch.M_S, size, self.convention,
-                self.model.keep_seen,
-            )  # fmt: skip
+            T, D = complete(self.model, self.f, batch.S, batch.M_S)
         W, E = (warp(x, batch.M_N, self.convention) for x in (T, D))
         return W, E, T
 
@@ -197,13 +194,4 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
     if trained.layout != layout:
         raise ValueError(f"{config.inpainter} reads UV maps of layout {trained.layout}, the "
                          f"catalog has {layout}")  # fmt: skip
-    model = ModelConfig(
-        variant=config.variant,
-        layout=layout,
-        convention=trained.convention,
-        inpainter_width=trained.inpainter_width,
-        generator_width=config.width,
-        texture_size=trained.texture_size,
-        keep_seen=trained.keep_seen,
-    )
-    return model, f
+    return replace(trained, variant=config.variant, generator_width=config.width), f

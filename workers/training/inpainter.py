@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from configs.training import TrainInpainterConfig
 from models.checkpoint import save
+from models.config import ModelConfig
 from models.coordinates import CONSISTENT, body_mask, sample, splat
-from models.layouts import LAYOUTS
+from models.layouts import symmetric
 from models.losses import blurred, body_distance, masked_l1
-from models.reposer import ModelConfig
-from models.texture import build_inpainter, complete, seen, warp
+from models.texture import answer, build_inpainter, complete, mirrored, seen, warp
 from models.variants import VARIANTS
 from workers.training.data import Batch
 from workers.training.steps import (
@@ -41,7 +41,9 @@ class InpainterTraining:
             convention=CONSISTENT.name,
             inpainter_width=config.width,
             texture_size=config.texture_size,
+            fill_mirrored=config.fill_mirrored and symmetric(layout),
             keep_seen=config.keep_seen,
+            extend_body=config.extend_body,
         )
         torch.manual_seed(config.seed)
         network = build_inpainter(self.variant, config.width)
@@ -68,14 +70,13 @@ class InpainterTraining:
     def _losses(self, f: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The paper's two losses of f (section 3.2) and ours, weighed in `total`."""
         size = (self.model.texture_size, self.model.texture_size)
-        C, known = seen(self.variant, batch.S, batch.M_S, self.model.texture_size, CONSISTENT)
+        C, known = seen(self.model, batch.S, batch.M_S)
         with mixed(self.device, self.bf16):
-            completed = f(C, known)
+            completed = answer(self.model, f, C, known)
         N = splat(batch.N, batch.M_N, size, CONSISTENT)
         parts = {"coordinates": masked_l1(completed, C, known)}
-        if LAYOUTS[self.model.layout].mirror == "flip_u":
-            mirrored, mirror_known = C.flip(3), known.flip(3)
-            parts["mirror"] = masked_l1(completed, mirrored, (1 - known) * mirror_known)
+        if symmetric(self.model.layout):
+            parts["mirror"] = masked_l1(completed, *mirrored(C, known))
         # As printed the second compares D with an RGB texture; S read at D is what can be meant.
         if self.variant.completes == "colours":
             parts["texture"] = masked_l1((completed + 1) / 2, *N)
@@ -105,10 +106,7 @@ class InpainterTraining:
         batch = batch.to(self.device)
         size = (self.model.texture_size, self.model.texture_size)
         with mixed(self.device, self.bf16):
-            T, _ = complete(
-                self.variant, self.f.eval(), batch.S, batch.M_S, size[0], CONSISTENT,
-                self.model.keep_seen,
-            )  # fmt: skip
+            T, _ = complete(self.model, self.f.eval(), batch.S, batch.M_S)
         shown, _ = splat(batch.S, batch.M_S, size, CONSISTENT)
         W = warp(T, batch.M_N, CONSISTENT) + 1 - body_mask(batch.M_N)
         return [

@@ -1,0 +1,41 @@
+"""What, beside its weights, decides what a model computes."""
+
+from dataclasses import dataclass
+
+from models.coordinates import CONVENTIONS
+from models.layouts import symmetric
+from models.variants import VARIANTS
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model's variant, sizes and habits, as its `config.json` holds them."""
+
+    variant: str = "full"  # a key of models.variants.VARIANTS
+    layout: str = "anny"
+    convention: str = "consistent"
+    inpainter_width: int = 32
+    generator_width: int = 256
+    texture_size: int = 256  # texels a side of the texture that f completes
+    # What is not in the paper; see models.texture.
+    fill_mirrored: bool = False  # f is shown the left/right mirror of what is seen
+    keep_seen: bool = False  # f fills in only what is not seen
+    extend_body: bool = False  # T goes on beyond the body's edge, in its colours
+
+    def __post_init__(self):
+        if self.variant not in VARIANTS:
+            raise ValueError(f"variant is {self.variant!r}, not one of {', '.join(VARIANTS)}")
+        for name in ("inpainter_width", "generator_width", "texture_size"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
+        if self.convention not in CONVENTIONS:
+            raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
+        for name in ("fill_mirrored", "keep_seen", "extend_body"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}, true or false wanted")
+        if self.fill_mirrored and not symmetric(self.layout):
+            raise ValueError(f"fill_mirrored: the sheet of layout {self.layout} is not symmetric")
+
+
+# The published widths, and a g of a sixteenth of the cost for tests, demos and small GPUs.
+PRESETS = {"full": ModelConfig(), "small": ModelConfig(generator_width=64)}
