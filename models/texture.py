@@ -46,15 +46,16 @@ def extended(image: Tensor, mask: Tensor) -> Tensor:
     """An image (B, c, H, W) whose colours go on beyond a mask (B, 1, H, W), from the nearest.
 
     Off the mask a pixel gets the mean of the smallest block around it that reaches the mask
-    (blocks double in size, and blend); 0 where the mask is empty.
+    (blocks double in size); 0 where the mask is empty.
     """
     if mask.shape[-2:] == (1, 1) or mask.all():
         return image * mask
     share = F.avg_pool2d(mask, 2, ceil_mode=True)
     means = F.avg_pool2d(image * mask, 2, ceil_mode=True) / share.clamp(min=1e-6)
     beyond = extended(means, (share > 0).to(mask.dtype))
-    beyond = F.interpolate(beyond, mask.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.where(mask > 0, image, beyond)
+    beyond = beyond.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    height, width = mask.shape[-2:]
+    return torch.where(mask > 0, image, beyond[..., :height, :width])
 
 
 def read_texture(config: ModelConfig, S: Tensor, M_S: Tensor, D: Tensor) -> Tensor:
