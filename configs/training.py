@@ -112,10 +112,10 @@ class TrainInpainterConfig(TrainConfig):
     texture_size: Annotated[int, Field(ge=36)] = Field(
         default=256, description="texels a side of the texture"
     )
-    fill_mirrored: bool = Field(
+    first_guess: bool = Field(
         default=True,
-        description="show f the left/right mirror of what is seen, where that alone is seen "
-        "(layouts with a symmetric sheet; not in the paper)",
+        description="show f a guess of what is not seen: its left/right mirror (layouts with a "
+        "symmetric sheet), else the nearest that is seen; false: 0, as in the paper",
     )
     keep_seen: bool = Field(
         default=True,

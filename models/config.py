@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from models.coordinates import CONVENTIONS
-from models.layouts import symmetric
 from models.variants import VARIANTS
 
 
@@ -18,7 +17,7 @@ class ModelConfig:
     generator_width: int = 256
     texture_size: int = 256  # texels a side of the texture that f completes
     # What is not in the paper; see models.texture.
-    fill_mirrored: bool = False  # f is shown the left/right mirror of what is seen
+    first_guess: bool = False  # f is shown a guess of what is not seen
     keep_seen: bool = False  # f fills in only what is not seen
     extend_body: bool = False  # T goes on beyond the body's edge, in its colours
 
@@ -30,11 +29,9 @@ class ModelConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
         if self.convention not in CONVENTIONS:
             raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
-        for name in ("fill_mirrored", "keep_seen", "extend_body"):
+        for name in ("first_guess", "keep_seen", "extend_body"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, true or false wanted")
-        if self.fill_mirrored and not symmetric(self.layout):
-            raise ValueError(f"fill_mirrored: the sheet of layout {self.layout} is not symmetric")
 
 
 # The published widths, and a g of a sixteenth of the cost for tests, demos and small GPUs.

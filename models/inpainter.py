@@ -34,6 +34,17 @@ class Inpainter(nn.Module):
             [GatedBlock(4 * w, 2 * w), GatedBlock(2 * w, w), GatedBlock(w, w // 2)]
         )
         self.out = Conv(w // 2, channels, kernel=3)
+        self._start_by_passing_on()
+
+    @torch.no_grad()
+    def _start_by_passing_on(self) -> None:
+        """Add an identity to the random convolutions (Zagoruyko and Komodakis 2017, DiracNets).
+
+        Most of what f is to answer it is shown; 16 random layers would take long to pass it on.
+        """
+        for block in [*self.encoder[1:], *self.decoder]:
+            weight = block.features.weight
+            weight += nn.init.dirac_(torch.empty_like(weight))
 
     def forward(self, seen: Tensor, known: Tensor) -> Tensor:
         """Complete C (B, channels, h, w), 0 where unknown, with C' (B, 1, h, w), 1 where known.

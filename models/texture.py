@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS, Convention, body_mask, meshgrid, sample, splat
 from models.inpainter import Inpainter
+from models.layouts import symmetric
 from models.variants import VARIANTS, Variant
 
 
@@ -36,10 +37,16 @@ def mirrored(C: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 def answer(config: ModelConfig, f: torch.nn.Module, C: Tensor, known: Tensor) -> Tensor:
     """What f (an `Inpainter`) completes, (B, c, t, t) in [-1, 1].
 
-    With `fill_mirrored` C also holds what the mirror tells, of which C' says that it is not seen:
-    a person is much alike on both sides, and convolutions bring nothing across the sheet.
+    With `first_guess` C is full: an unseen texel holds what its left/right mirror would show (on a
+    symmetric sheet), else the nearest; C' says what is seen. Else it is 0 there.
     """
-    return f(C + mirrored(C, known)[0] if config.fill_mirrored else C, known)
+    if config.first_guess:
+        guess, there = C, known
+        if symmetric(config.layout):
+            values, alone = mirrored(C, known)
+            guess, there = C + values, known + alone
+        C = extended(guess, there)
+    return f(C, known)
 
 
 def extended(image: Tensor, mask: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class InpainterTraining:
             convention=CONSISTENT.name,
             inpainter_width=config.width,
             texture_size=config.texture_size,
-            fill_mirrored=config.fill_mirrored and symmetric(layout),
+            first_guess=config.first_guess,
             keep_seen=config.keep_seen,
             extend_body=config.extend_body,
         )
