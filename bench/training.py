@@ -1,4 +1,6 @@
-"""Training's speed, waiting and memory, and one process against two: `python -m bench.training`.
+"""Training's speed, waiting and memory: `python -m bench.training`.
+
+bf16 against fp32 where this machine has instructions for it, and one process against two.
 
 On the bundled sample at its 256x256, through the command, as a person would start it.
 """
@@ -16,6 +18,7 @@ import torch
 from bench.engines import SAMPLE
 from bench.machine import machine
 from pipelines.cli import main as reposer
+from workers.training.steps import in_bf16
 
 LITE = "backbone.name=efficientnet_lite0"
 SKIPPED = 2  # steps that warm up
@@ -29,7 +32,11 @@ def main(steps: int = 10, batch: int = 4, width: int = 64) -> None:
         common = [f"steps={steps}", f"batch={batch}", "log_every=1"]
         _measured("f, local", "inpainter", [*common, f"out={f}", "engine=local"])
         g = [*common, LITE, f"inpainter={f}", f"width={width}"]
-        _measured("g, local", "generator", [*g, f"out={folder}/g", "engine=local"])
+        rate = _measured("g, local", "generator", [*g, f"out={folder}/g", "engine=local"])
+        if in_bf16("auto", torch.device("cuda" if torch.cuda.is_available() else "cpu")):
+            out = [f"out={folder}/g32", "engine=local", "precision=fp32"]
+            print(f"  bf16 makes {rate / _measured('g, local, fp32', 'generator', [*g, *out]):.2f} "
+                  "times the images of fp32")  # fmt: skip
         if torch.cuda.is_available() and torch.cuda.device_count() < 2:
             return
         rates = []

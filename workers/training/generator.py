@@ -73,7 +73,7 @@ class GeneratorTraining:
         rate = config.learning_rate
         self.optimiser = torch.optim.Adam(self.g.parameters(), lr=rate, betas=BETAS)
         self.judges_optimiser = torch.optim.Adam(self.judge.parameters(), lr=rate, betas=BETAS)
-        self.bf16 = in_bf16(config, device)
+        self.bf16 = in_bf16(config.precision, device)
 
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
         """See `Training.step`: g first, then PatchGAN on what g has made."""

@@ -52,7 +52,7 @@ class InpainterTraining:
         self.f = network.to(device).to(memory_format=torch.channels_last)
         self.parallel = distributed(self.f, device)
         self.optimiser = torch.optim.Adam(self.f.parameters(), lr=config.learning_rate)
-        self.bf16 = in_bf16(config, device)
+        self.bf16 = in_bf16(config.precision, device)
 
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
         """See `Training.step`."""

@@ -98,13 +98,13 @@ def distributed(module: nn.Module, device: torch.device) -> nn.Module:
     return DistributedDataParallel(module, device_ids=ids)
 
 
-def in_bf16(config: TrainConfig, device: torch.device) -> bool:
+def in_bf16(precision: str, device: torch.device) -> bool:
     """Whether convolutions run in bfloat16: on a processor that is made for it it is faster.
 
     A CPU without instructions for it is ten times slower in it.
     """
-    if config.precision != "auto":
-        return config.precision == "bf16"
+    if precision != "auto":
+        return precision == "bf16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
