@@ -28,7 +28,17 @@ from workers.names import canonical_key, short
 from workers.patience import WAIT_SECONDS, patience
 from workers.storage import Store
 from workers.training.data import training_pairs
-from workers.training.loop import LOG, SHEETS, Facts, Place, Tell, shown_pairs, start, train
+from workers.training.loop import (
+    LOG,
+    SHEETS,
+    Facts,
+    Place,
+    Tell,
+    curves,
+    shown_pairs,
+    start,
+    train,
+)
 from workers.training.steps import NotFiniteError
 
 PLAN, MANIFEST = "training.json", "manifest.json"
@@ -118,9 +128,20 @@ def _refuse_shared_items(
 
 def _origin(config: TrainConfig, command: str, identity: dict[str, Any]) -> str:
     """The paragraphs of a model card that say how the model was made."""
+    text = _told(command, identity)
+    if isinstance(config, TrainGeneratorConfig):
+        name = config.backbone.name
+        text += (f" Its perceptual, style and nearest-neighbour losses are measured in features of "
+                 f"{name} (layers {', '.join(map(str, BACKBONES[name].taps))}): do not judge it by "
+                 f"that network.{_told_of_f(config.inpainter)}")  # fmt: skip
+    return text
+
+
+def _told(command: str, identity: dict[str, Any]) -> str:
+    config = identity["config"]
     data = f"`{command}` on {identity['pairs']:,} pairs"
     try:
-        plan = json.loads(Store(config.catalog).read("plan.json"))
+        plan = json.loads(Store(config["catalog"]).read("plan.json"))
         world = plan["identity"]["config"]
         if plan["command"] == "synthesize":
             data += (f" of the sample world (`reposer synthesize items={world['items']} "
@@ -128,14 +149,22 @@ def _origin(config: TrainConfig, command: str, identity: dict[str, Any]) -> str:
                      f"stock={world['stock']}`)")  # fmt: skip
     except (FileNotFoundError, ValueError, KeyError):
         pass  # a catalog from elsewhere
-    text = (f"Trained by {data}, {config.steps:,} steps of {config.batch} pairs, seed "
-            f"{config.seed}. `log.jsonl` and `sheets/` show how it went.")  # fmt: skip
-    if isinstance(config, TrainGeneratorConfig):
-        name = config.backbone.name
-        text += (f" Its perceptual, style and nearest-neighbour losses are measured in features of "
-                 f"{name} (layers {', '.join(map(str, BACKBONES[name].taps))}): do not judge it by "
-                 "that network.")  # fmt: skip
-    return text
+    return (f"Trained by {data}, {config['steps']:,} steps of {config['batch']} pairs, seed "
+            f"{config['seed']}. `log.jsonl` and `sheets/` show how it went.")  # fmt: skip
+
+
+def _told_of_f(url: str | None) -> str:
+    """The paragraphs of g's card about its f, where that was trained here."""
+    if url is None:
+        return ""
+    store = Store(url)
+    try:
+        plan, log = json.loads(store.read(PLAN)), store.read(LOG).decode().splitlines()
+    except FileNotFoundError:
+        return ""
+    config = plan["identity"]["config"]
+    went = curves([json.loads(line) for line in log], config["batch"])
+    return f"\n\nIts f: {_told(plan['command'], plan['identity'])} {went}\n\nAnd g:"
 
 
 def _open(store: Store, command: str, identity: dict[str, Any]) -> None:

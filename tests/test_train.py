@@ -78,7 +78,7 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert scalars(Store(str(url)).read(events)) == pytest.approx(told, rel=1e-5)
         card = Store(str(url)).read("README.md").decode()
         assert f"on 12 pairs, {steps} steps of 2 pairs, seed 0" in " ".join(card.split())
-        (last,) = (line for line in card.splitlines() if line.startswith(f"| {steps} |"))
+        *_, last = (line for line in card.splitlines() if line.startswith(f"| {steps} |"))
         told = [cell.strip() for cell in last.split("|")[2:-1]]  # of the held-out pairs, the end
         assert told[0] == f"{records[-1]['total']:.4f}"
         assert told[-1] == f"{records[-1]['held_out_total']:.4f}"
@@ -86,7 +86,11 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert Store(str(url)).read("trained_on.txt").decode().split() == [
             f"p{n:03d}" for n in range(4)
         ]
-    assert "do not judge it by" in Store(str(g)).read("README.md").decode()
+    card = Store(str(g)).read("README.md").decode()
+    assert "do not judge it by" in card
+    of_f = "Its f: Trained by `train inpainter` on 12 pairs, 8 steps of 2 pairs, seed 0."
+    assert of_f in " ".join(card.split())
+    assert f"| 8 | {log(f)[-1]['total']:.4f} |" in card
     for name, tensor in weights(f).items():  # g's training leaves f as it was
         assert torch.equal(tensor, weights(g)[name]), name
     call = ["render", f"catalog={tmp_path}/test", f"pairs={pairs}", f"out={tmp_path}/renders"]
