@@ -38,6 +38,10 @@ class TrainConfig(Frozen):
         default=None,
         description="catalog whose items must not occur in training; the picture sheets show it",
     )
+    initial: Url | None = Field(
+        default=None,
+        description="checkpoint whose network the training begins with (default: random weights)",
+    )
     steps: Steps = Field(default=20_000, description="optimiser steps")
     batch: Annotated[int, Field(ge=1)] = Field(
         default=8, description="pairs a step, of all processes together"

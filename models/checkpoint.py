@@ -64,6 +64,11 @@ def trained_on(read: Read) -> str | None:
         return None
 
 
+def weights_sha256(read: Read) -> str:
+    """The SHA-256 of a checkpoint's weights, as its configuration tells it; else as `load`."""
+    return _read_config(read)[1]
+
+
 def training_images(read: Read, sha256: str) -> set[str]:
     """The names of a checkpoint's training images; ValueError if the list is not that one."""
     names = _read(read, TRAINED_ON)

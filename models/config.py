@@ -34,5 +34,13 @@ class ModelConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, true or false wanted")
 
 
+def refuse_other(url: str, found: ModelConfig, wanted: ModelConfig, *fields: str) -> None:
+    """Raise ValueError, naming the checkpoint and the first field, if one of them differs."""
+    for name in fields:
+        theirs, ours = getattr(found, name), getattr(wanted, name)
+        if theirs != ours:
+            raise ValueError(f"{url}: its {name} is {theirs}, the training's is {ours}")
+
+
 # The published widths, and a g of a sixteenth of the cost for tests, demos and small GPUs.
 PRESETS = {"full": ModelConfig(), "small": ModelConfig(generator_width=64)}

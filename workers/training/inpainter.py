@@ -7,13 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from configs.training import TrainInpainterConfig
-from models.checkpoint import save
-from models.config import ModelConfig
+from models.checkpoint import load_inpainter, save
+from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, body_mask, sample, splat
+from models.inpainter import Inpainter
 from models.layouts import symmetric
 from models.losses import blurred, body_distance, masked_l1
 from models.texture import answer, build_inpainter, complete, mirrored, seen, warp
 from models.variants import VARIANTS
+from workers.storage import Store
 from workers.training.data import Batch
 from workers.training.steps import (
     check_finite,
@@ -49,6 +51,8 @@ class InpainterTraining:
         network = build_inpainter(self.variant, config.width)
         if network is None:
             raise ValueError(f"variant {config.variant} has no f: train its generator at once")
+        if config.initial:
+            network.load_state_dict(_initial_f(config.initial, self.model).state_dict())
         self.f = network.to(device).to(memory_format=torch.channels_last)
         self.parallel = distributed(self.f, device)
         self.optimiser = torch.optim.Adam(self.f.parameters(), lr=config.learning_rate)
@@ -125,3 +129,12 @@ class InpainterTraining:
     def served(self, origin: str, training_images: bytes) -> dict[str, bytes]:
         """See `Training.served`."""
         return save(self.model, self.f, None, origin, training_images)
+
+
+def _initial_f(url: str, wanted: ModelConfig) -> Inpainter:
+    """The f of a checkpoint; ValueError, naming it, if it is another kind of f."""
+    found, f, _ = load_inpainter(Store(url).read)
+    if VARIANTS[found.variant].completes != VARIANTS[wanted.variant].completes:
+        refuse_other(url, found, wanted, "variant")
+    refuse_other(url, found, wanted, "layout", "convention", "inpainter_width")
+    return f

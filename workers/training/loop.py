@@ -26,6 +26,7 @@ from workers.training.steps import NotFiniteError, Training, rate_at
 from workers.training.tensorboard import EVENTS, events
 
 CHECKPOINTS, SHEETS, LOG = "checkpoints", "sheets", "log.jsonl"
+PLAN = "training.json"  # what decides the training
 KEPT = 2  # checkpoints: the last, and one before it
 LINES = 12  # of the losses in a model card
 SHOWN = 8  # pairs of a picture sheet, whose mean losses the log calls held out
