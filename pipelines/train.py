@@ -99,22 +99,17 @@ def prepare(config: TrainConfig, command: str) -> tuple[dict[str, Any], Facts]:
     start(config, layout, Place(0, 1, CPU))
     shown_pairs(config, pairs, layout)
     images = {canonical_key(image) for pair in pairs for image in pair}
-    began = {}
-    for url in _begins_with(config):
-        read = Store(url).read
-        try:
-            began[url] = weights_sha256(read)
-            if known := trained_on(read):
-                images |= training_images(read, known)
-        except ValueError as error:
-            raise ValueError(f"{url}: {error}") from error
+    began = {url: Store(url).read for url in _begins_with(config)}
+    for read in began.values():
+        if known := trained_on(read):
+            images |= training_images(read, known)
     split = hashlib.sha256("\n".join(",".join(p) for p in sorted(pairs)).encode()).hexdigest()
     identity = {
         "config": config.model_dump(mode="json", exclude=NOT_IDENTITY),
         "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
         "pairs": len(pairs),
         "split": split,
-        "begins_with": began,
+        "begins_with": {url: weights_sha256(read) for url, read in began.items()},
     }
     names = "\n".join(sorted(images)).encode()
     return identity, Facts(layout, origin(config, command, identity), names)

@@ -160,7 +160,7 @@ def test_a_training_begins_with_a_checkpoint(
     call = generator(data, f, tmp_path / "no", f"initial={g}", "variant=no-deform")
     assert "its variant is full, the training's is no-deform" in wrong(capsys, *call)
     call = inpainter(data, tmp_path / "no", f"initial={tmp_path}")
-    assert f"{tmp_path}: not a checkpoint: it has no config.json" in wrong(capsys, *call)
+    assert f"initial={tmp_path}: not a checkpoint: it has no config.json" in wrong(capsys, *call)
 
 
 def in_own_process(arguments: list[str]) -> subprocess.Popen:

@@ -201,6 +201,9 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
 
 def _initial_g(url: str, wanted: ModelConfig) -> Generator | PlainGenerator:
     """The g of a checkpoint; ValueError, naming it, if it is another kind of g."""
-    found, _, g, _ = load_networks(Store(url).read)
+    try:
+        found, _, g, _ = load_networks(Store(url).read)
+    except ValueError as error:
+        raise ValueError(f"initial={url}: {error}") from error
     refuse_other(url, found, wanted, "variant", "layout", "convention", "generator_width")
     return g

@@ -133,7 +133,10 @@ class InpainterTraining:
 
 def _initial_f(url: str, wanted: ModelConfig) -> Inpainter:
     """The f of a checkpoint; ValueError, naming it, if it is another kind of f."""
-    found, f, _ = load_inpainter(Store(url).read)
+    try:
+        found, f, _ = load_inpainter(Store(url).read)
+    except ValueError as error:
+        raise ValueError(f"initial={url}: {error}") from error
     if VARIANTS[found.variant].completes != VARIANTS[wanted.variant].completes:
         refuse_other(url, found, wanted, "variant")
     refuse_other(url, found, wanted, "layout", "convention", "inpainter_width")
