@@ -22,7 +22,9 @@ class Augmentation(Frozen):
         default=0.06, description="move each image by whole pixels, up to this share of its side"
     )
     colour: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.1, description="scale brightness and each channel by up to 1 +- this"
+        default=0.0,
+        description="scale brightness and each channel by up to 1 +- this, alike in both images "
+        "(g cannot follow well: InstanceNorm forgets how bright a photograph is)",
     )
 
 
@@ -137,18 +139,18 @@ class TrainInpainterConfig(TrainConfig):
 class GeneratorLosses(Frozen):
     """Weights of the losses of g.
 
-    Chosen by the pull of each on a render's pixels (the L1 of its gradient): of perceptual 100,
-    style and nearest neighbour pull with about 20, pixel too, adversarial with 2. Style knows
-    colours but not where they belong: where it outweighs the others, skin takes the garment's tint.
+    Told by the pull of each on a render's pixels (the L1 of its gradient), beside perceptual's 100:
+    style 50, nearest neighbour 15, pixel 10, adversarial less than 1. Style knows colours but not
+    where they belong: at a weight of 2 it outweighed the others, and skin took the garment's tint.
     """
 
     perceptual: Weight = Field(default=1.0, description="L1 of the backbone's features")
-    style: Weight = Field(default=0.2, description="L1 of the Gram matrices of these features")
-    adversarial: Weight = Field(default=0.5, description="PatchGAN, hinge loss")
+    style: Weight = Field(default=0.5, description="L1 of the Gram matrices of these features")
+    adversarial: Weight = Field(default=0.05, description="PatchGAN, hinge loss")
     nearest_neighbour: Weight = Field(
         default=1.0, description="L1 to the nearest in a 5x5 window, in the finest features"
     )
-    pixel: Weight = Field(default=20.0, description="L1 of the pixels (not in the paper)")
+    pixel: Weight = Field(default=10.0, description="L1 of the pixels (not in the paper)")
 
 
 class PerceptualBackbone(Frozen):
