@@ -124,7 +124,7 @@ def test_colours_change_alike_in_source_and_target() -> None:
     S, M = np.full((8, 8, 3), 0.4, np.float32), np.zeros((2, 8, 8), np.float32)
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        found = augmented([S, M, S.copy(), M], Augmentation(shift=0), "anny", rng)
+        found = augmented([S, M, S.copy(), M], Augmentation(colour=0.1, shift=0), "anny", rng)
         assert np.array_equal(found[0], found[2])
         assert 0 < np.abs(found[0] / 0.4 - 1).max() <= 0.15 + 1e-6
 
