@@ -43,6 +43,7 @@ class Inpainter(nn.Module):
         Most of what f is to answer it is shown; 16 random layers would take long to pass it on.
         """
         for block in [*self.encoder[1:], *self.decoder]:
+            assert isinstance(block, GatedBlock)
             weight = block.features.weight
             weight += nn.init.dirac_(torch.empty_like(weight))
 
