@@ -139,9 +139,9 @@ class TrainInpainterConfig(TrainConfig):
 class GeneratorLosses(Frozen):
     """Weights of the losses of g.
 
-    Told by the pull of each on a render's pixels (the L1 of its gradient), beside perceptual's 100:
-    style 50, nearest neighbour 15, pixel 10, adversarial less than 1. Style knows colours but not
-    where they belong: at a weight of 2 it outweighed the others, and skin took the garment's tint.
+    Perceptual pulls hardest on a render's pixels (by the L1 of its gradient), style about half as
+    hard, the others less. Style knows colours but not where they belong: where it outweighs the
+    others, skin takes the garment's tint.
     """
 
     perceptual: Weight = Field(default=1.0, description="L1 of the backbone's features")

@@ -48,7 +48,9 @@ class Inpainter(nn.Module):
             weight += nn.init.dirac_(torch.empty_like(weight))
 
     def forward(self, seen: Tensor, known: Tensor) -> Tensor:
-        """Complete C (B, channels, h, w), 0 where unknown, with C' (B, 1, h, w), 1 where known.
+        """Complete C (B, channels, h, w) with C' (B, 1, h, w), 1 where C is known, else 0.
+
+        Where it is not, C is 0, or a guess (`models.texture.answer`).
 
         Returns D (B, channels, h, w) in [-1, 1]: for every texel a point of the photograph (or
         its colour, black to white).

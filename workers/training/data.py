@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from configs.training import Augmentation, TrainConfig
-from models.layouts import LAYOUTS
+from models.layouts import symmetric
 from workers.catalog import Catalog
 from workers.errors import SizeMismatch
 from workers.names import short
@@ -149,7 +149,7 @@ def augmented(
     """
     S, M_S, N, M_N = maps
     mirrored = rng.random() < 0.5
-    if config.flip and mirrored and LAYOUTS[layout].mirror == "flip_u":
+    if config.flip and mirrored and symmetric(layout):
         exchange = np.array([-1, 1], np.float32)[:, None, None]
         S, N = S[:, ::-1], N[:, ::-1]
         M_S, M_N = M_S[:, :, ::-1] * exchange, M_N[:, :, ::-1] * exchange
