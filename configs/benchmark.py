@@ -28,6 +28,9 @@ class Worlds(Frozen):
     size: Annotated[int, Field(ge=64, le=1024)] = Field(
         default=128, description="side of the photographs in pixels"
     )
+    fabrics: Literal["mixed", "bold"] = Field(
+        default="mixed", description="of the clothes, as of `reposer synthesize`"
+    )
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:

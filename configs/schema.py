@@ -168,6 +168,10 @@ class SynthesizeConfig(Run):
         default="whole",
         description="colours and words of the clothes: all, or of two parts that share none",
     )
+    fabrics: Literal["mixed", "bold"] = Field(
+        default="mixed",
+        description="mixed: many clothes are plain, as people's are; bold: none is",
+    )
     image: ImageFormat = Field(default=ImageFormat(), description="encoding of the photographs")
 
 

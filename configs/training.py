@@ -176,6 +176,11 @@ class TrainGeneratorConfig(TrainConfig):
     )
     variant: Variant = Field(default="full", description="the paper's method, or an ablation")
     width: Annotated[int, Field(ge=4)] = Field(default=256, description="channels of g")
+    blend: bool = Field(
+        default=True,
+        description="the texture W shows through what g paints, where g lets it (variants with "
+        "textures); false: g paints all, as in the paper",
+    )
     discriminator_width: Annotated[int, Field(ge=1)] = Field(
         default=64, description="channels of PatchGAN's first layer"
     )

@@ -96,7 +96,7 @@ def load_networks(
     """
     config, state, sha256 = _read_weights(read)
     inpainter = build_inpainter(VARIANTS[config.variant], config.inpainter_width)
-    generator = build_generator(VARIANTS[config.variant], config.generator_width)
+    generator = build_generator(VARIANTS[config.variant], config.generator_width, config.blend)
     if not any(key.startswith("generator.") for key in state):
         raise ValueError(f"{WEIGHTS} holds f alone: train g on it, with reposer train generator")
     _fill(state, {"inpainter": inpainter, "generator": generator})

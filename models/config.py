@@ -16,10 +16,11 @@ class ModelConfig:
     inpainter_width: int = 32
     generator_width: int = 256
     texture_size: int = 256  # texels a side of the texture that f completes
-    # What is not in the paper; see models.texture.
+    # What is not in the paper; see models.texture, and of `blend` models.generator.
     first_guess: bool = False  # f is shown a guess of what is not seen
     keep_seen: bool = False  # f fills in only what is not seen
     extend_body: bool = False  # T goes on beyond the body's edge, in its colours
+    blend: bool = False  # W shows through what g paints, where g lets it
 
     def __post_init__(self):
         if self.variant not in VARIANTS:
@@ -29,9 +30,11 @@ class ModelConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
         if self.convention not in CONVENTIONS:
             raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
-        for name in ("first_guess", "keep_seen", "extend_body"):
+        for name in ("first_guess", "keep_seen", "extend_body", "blend"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, true or false wanted")
+        if self.blend and not VARIANTS[self.variant].completes:
+            raise ValueError(f"blend is true, but variant {self.variant} has no texture to blend")
 
 
 def refuse_other(url: str, found: ModelConfig, wanted: ModelConfig, *fields: str) -> None:

@@ -24,16 +24,17 @@ class Generator(nn.Module):
 
     11,332,611 parameters at width 256, the same at all three resolutions. Any image size
     from 8 pixels a side works. For the variants without deformable skips see `PlainGenerator`.
+    With `blend` (not in the paper) W shows through what is painted, where g lets it.
     """
 
-    def __init__(self, width: int = 256):
+    def __init__(self, width: int = 256, blend: bool = False):
         super().__init__()
         w = width
         self.source_encoder = _encoder(SOURCE_CHANNELS, w, uv=[3, 4])
         self.target_encoder = _encoder(TARGET_CHANNELS, w, uv=[3, 4])
         self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
         self.decoder = nn.ModuleList([Block(3 * w, w) for _ in range(3)])
-        self.out = spectral_norm(Conv(w, 3, kernel=3))
+        self.out = _out(w, blend)
 
     def encode_source(self, photograph: Tensor, source_uv: Tensor) -> list[Tensor]:
         """S (B, 3, H, W) in [0, 1], M_S (B, 2, H, W) -> features, fine to coarse."""
@@ -63,7 +64,7 @@ class Generator(nn.Module):
         ):
             x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
             x = block(_join(x, t, sample(s, e, convention)))
-        return self.out(x).float().sigmoid()
+        return _image(self.out(x), warped, target_uv)
 
 
 class PlainGenerator(nn.Module):
@@ -73,7 +74,7 @@ class PlainGenerator(nn.Module):
     one size.
     """
 
-    def __init__(self, width: int, warped_channels: int):
+    def __init__(self, width: int, warped_channels: int, blend: bool = False):
         super().__init__()
         w = width
         source = SOURCE_CHANNELS - 2  # one meshgrid is enough
@@ -82,7 +83,7 @@ class PlainGenerator(nn.Module):
         self.target_encoder = _encoder(maps, w, uv=[3, 4, M_N, M_N + 1])
         self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
         self.decoder = nn.ModuleList([Block(2 * w, w) for _ in range(3)])
-        self.out = spectral_norm(Conv(w, 3, kernel=3))
+        self.out = _out(w, blend)
 
     def encode_source(self, photograph: Tensor, source_uv: Tensor) -> list[Tensor]:
         """S and M_S with its mask, as `forward` takes them: (B, 6, H, W)."""
@@ -114,14 +115,16 @@ class PlainGenerator(nn.Module):
         for block, t in zip(self.decoder, (t3, t2, t1), strict=True):
             x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
             x = block(_join(x, t))
-        return self.out(x).float().sigmoid()
+        return _image(self.out(x), warped, target_uv)
 
 
-def build_generator(variant: Variant, width: int) -> "Generator | PlainGenerator":
-    """The g of a variant."""
+def build_generator(
+    variant: Variant, width: int, blend: bool = False
+) -> "Generator | PlainGenerator":
+    """The g of a variant; `blend` wants one that has a W."""
     if variant.deformable:
-        return Generator(width)
-    return PlainGenerator(width, variant.warped_channels)
+        return Generator(width, blend)
+    return PlainGenerator(width, variant.warped_channels, blend)
 
 
 def deformation_fields(
@@ -149,6 +152,24 @@ def _encoder(inputs: int, width: int, uv: list[int]) -> nn.ModuleList:
         weight = first.conv.get_parameter("parametrizations.weight.original")
         weight[:, uv] /= abs(OFF_BODY)
     return nn.ModuleList([first, Block(width, width, stride=2), Block(width, width, stride=2)])
+
+
+def _out(width: int, blend: bool) -> Conv:
+    """The last layer: RGB and, with `blend`, how much of W shows, at first nearly all of it."""
+    layer = Conv(width, 3 + blend, kernel=3)
+    assert layer.bias is not None
+    with torch.no_grad():
+        layer.bias[3:] = 2  # a share of 0.88
+    return spectral_norm(layer)
+
+
+def _image(out: Tensor, W: Tensor, M_N: Tensor) -> Tensor:
+    """What the last layer answers, (B, 3 or 4, h, w), as an image (B, 3, h, w) in [0, 1]."""
+    out = out.float().sigmoid()
+    painted, share = out[:, :3], out[:, 3:]
+    if not share.shape[1]:
+        return painted
+    return torch.lerp(painted, W, share * body_mask(M_N))
 
 
 def _encode(encoder: nn.ModuleList, x: Tensor) -> list[Tensor]:

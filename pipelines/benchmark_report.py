@@ -127,7 +127,8 @@ def _facts(benchmark: Benchmark) -> list[tuple[str, str]]:
     world, plan = made_by(benchmark.held_out), next(iter(benchmark.plans.values()))
     facts = [
         ("held-out world", f"{world.items} items of {world.views} views, {world.size}x{world.size}"
-         f" pixels, seed {world.seed}, stock {world.stock}"),
+         f" pixels, seed {world.seed}, stock {world.stock},"
+         f" fabrics {world.fabrics}"),
         ("pairs", f"{plan.rows}, all ordered pairs of an item's photographs"),
     ]  # fmt: skip
     networks = {"f of coordinates": "inpainter-coordinates", "f of colours": "inpainter-colours"}

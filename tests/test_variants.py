@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from models.checkpoint import load, load_inpainter, load_networks, save
 from models.config import ModelConfig
-from models.coordinates import CONSISTENT
+from models.coordinates import CONSISTENT, body_mask
 from models.generator import Generator, PlainGenerator, build_generator
 from models.inpainter import Inpainter
 from models.layers import Conv, GatedBlock, InstanceNorm, reflected
@@ -38,12 +38,14 @@ FORMATS = [torch.contiguous_format, torch.channels_last]
 
 
 def networks(
-    variant: str,
+    variant: str, blend: bool = False
 ) -> tuple[ModelConfig, Inpainter | None, Generator | PlainGenerator]:
     torch.manual_seed(3)
-    config = ModelConfig(variant=variant, inpainter_width=4, generator_width=8, texture_size=40)
+    config = ModelConfig(
+        variant=variant, inpainter_width=4, generator_width=8, texture_size=40, blend=blend
+    )
     kind = VARIANTS[variant]
-    return config, build_inpainter(kind, 4), build_generator(kind, 8)
+    return config, build_inpainter(kind, 4), build_generator(kind, 8, blend)
 
 
 def checkpoint(variant: str, folder: Path) -> str:
@@ -59,9 +61,11 @@ def people(size: int = 32) -> tuple[Tensor, Tensor, Tensor]:
     return S, uv[0], uv[1]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_what_is_trained_is_what_is_served(variant: str) -> None:
-    config, f, g = networks(variant)
+@pytest.mark.parametrize(
+    ("variant", "blend"), [*((v, False) for v in VARIANTS), ("full", True), ("no-deform", True)]
+)
+def test_what_is_trained_is_what_is_served(variant: str, blend: bool) -> None:
+    config, f, g = networks(variant, blend)
     files = save(config, f, g, "Made for a test.")
     again = load_networks(files.__getitem__)
     assert save(again[0], again[1], again[2], "Made for a test.") == files
@@ -193,6 +197,32 @@ def test_colours_are_completed_between_black_and_white() -> None:
     S, M_S, _ = people()
     T, _ = complete(config, f, S, M_S)
     assert 0 <= T.min() < T.max() <= 1
+
+
+@pytest.mark.parametrize("variant", ["full", "no-deform", "rgb-inpainting"])
+def test_a_blending_g_shows_w_on_the_body_and_paints_elsewhere(variant: str) -> None:
+    config, f, g = networks(variant, blend=True)
+    S, M_S, M_N = people()
+    assert f
+    T, D = complete(config, f.eval(), S, M_S)
+    W, E = (warp(x, M_N, CONSISTENT) for x in (T, D))
+    bias = g.out.bias
+    assert isinstance(bias, Tensor)
+    images = {}
+    with torch.no_grad():
+        for share in (-50, 2, 50):
+            bias[3] = share
+            images[share] = Painter(g.eval(), CONSISTENT)(S, M_S, W, E, M_N)
+    on = body_mask(M_N).bool().expand_as(W)
+    torch.testing.assert_close(images[50][on], W[on])
+    assert not torch.allclose(images[-50][on], W[on], atol=0.05)
+    assert ((images[2] - W)[on].abs() < (images[-50] - W)[on].abs()).float().mean() > 0.9
+    torch.testing.assert_close(images[50][~on], images[-50][~on])
+
+
+def test_without_a_texture_there_is_nothing_to_blend() -> None:
+    with pytest.raises(ValueError, match="no-textures has no texture to blend"):
+        ModelConfig(variant="no-textures", blend=True)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -179,6 +179,26 @@ def test_patterns_are_colours(pattern: str) -> None:
 # The worker
 
 
+@pytest.mark.parametrize("stock", ["training", "held_out"])
+def test_bold_fabrics_leave_no_garment_plain_and_keep_to_their_stock(stock: str) -> None:
+    palettes, _ = wardrobe.STOCKS[stock]
+    for item in range(60):
+        mixed = wardrobe.look(3, item, item, stock)
+        bold = wardrobe.look(3, item, item, stock, "bold")
+        clothes, before = (
+            [g for g in look.layers if g.label not in (labels.SHOES, labels.SOCKS)]
+            for look in (bold, mixed)
+        )
+        assert {g.fabric.pattern for g in clothes} <= set(wardrobe.BOLD)
+        for garment in clothes:
+            assert len(set(garment.fabric.colours)) == 3
+            assert any(set(garment.fabric.colours[1:]) <= set(p) for p in palettes)
+        if bold.skirt:
+            assert bold.skirt.fabric in [g.fabric for g in clothes]
+        assert [(g.kind, g.hem) for g in clothes] == [(g.kind, g.hem) for g in before]
+        assert (bold.traits, bold.hair) == (mixed.traits, mixed.hair)
+
+
 def test_rows_depend_on_their_key_alone() -> None:
     config = SynthesizeConfig(out="unused", items=2, views=2, size=64, seed=11)
     keys = image_ids(config)

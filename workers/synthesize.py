@@ -65,7 +65,9 @@ class SynthesizeWorker:
     def dressed(self, item: int) -> figures.Figure:
         """The figure of an item."""
         if self._figure is None or self._figure[0] != item:
-            look = wardrobe.look(self.config.seed, _person(item), item, self.config.stock)
+            look = wardrobe.look(
+                self.config.seed, _person(item), item, self.config.stock, self.config.fabrics
+            )
             self._figure = item, figures.dress(look)
         return self._figure[1]
 

@@ -62,7 +62,8 @@ class GeneratorTraining:
         self.convention = CONVENTIONS[self.model.convention]
         torch.manual_seed(config.seed)
         last = torch.channels_last
-        self.g = build_generator(self.variant, config.width).to(device).to(memory_format=last)
+        self.g = build_generator(self.variant, config.width, self.model.blend)
+        self.g = self.g.to(device).to(memory_format=last)
         if config.initial:
             self.g.load_state_dict(_initial_g(config.initial, self.model).state_dict())
         self.judge = PatchGAN(config.discriminator_width).to(device).to(memory_format=last)
@@ -196,7 +197,10 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
     if trained.layout != layout:
         raise ValueError(f"{config.inpainter} reads UV maps of layout {trained.layout}, the "
                          f"catalog has {layout}")  # fmt: skip
-    return replace(trained, variant=config.variant, generator_width=config.width), f
+    model = replace(
+        trained, variant=config.variant, generator_width=config.width, blend=config.blend
+    )
+    return model, f
 
 
 def _initial_g(url: str, wanted: ModelConfig) -> Generator | PlainGenerator:
@@ -205,5 +209,5 @@ def _initial_g(url: str, wanted: ModelConfig) -> Generator | PlainGenerator:
         found, _, g, _ = load_networks(Store(url).read)
     except ValueError as error:
         raise ValueError(f"initial={url}: {error}") from error
-    refuse_other(url, found, wanted, "variant", "layout", "convention", "generator_width")
+    refuse_other(url, found, wanted, "variant", "layout", "convention", "generator_width", "blend")
     return g

@@ -56,8 +56,19 @@ SMALL_PATTERNS = ("plain", "plain", "stripes", "gingham", "dots", "floral", "che
                   "tie_dye", "gradient")  # fmt: skip
 
 
-def look(seed: int, person: int, item: int, stock: str = "whole") -> Look:
-    """What `item` looks like, worn by `person`; `stock` is a key of STOCKS. A pure function."""
+# Bold patterns with their repeats in metres: some pixels, even in a small photograph.
+BOLD = {"stripes": (0.05, 0.10), "gingham": (0.06, 0.10), "tartan": (0.09, 0.14),
+        "dots": (0.06, 0.11), "floral": (0.08, 0.13), "chevron": (0.06, 0.10),
+        "spots": (0.07, 0.12)}  # fmt: skip
+
+
+def look(
+    seed: int, person: int, item: int, stock: str = "whole", fabrics: str = "mixed"
+) -> Look:
+    """What `item` looks like, worn by `person`. A pure function.
+
+    `stock` is a key of STOCKS; `fabrics` is "mixed", or "bold": every garment is of a BOLD pattern.
+    """
     palettes, words = STOCKS[stock]
     female, traits, complexion, style = sample(seed, person)
     rng = np.random.default_rng([seed % 2**63, OUTFIT, item])
@@ -65,9 +76,32 @@ def look(seed: int, person: int, item: int, stock: str = "whole") -> Look:
     kinds, odds = zip(*(WOMEN if female else MEN), strict=True)
     outfit = kinds[rng.choice(len(kinds), p=odds)]
     layers, skirt = outfit(rng, palette, female)
+    if fabrics == "bold":
+        layers, skirt = _emboldened(rng, palette, layers, skirt)
     layers = tuple(_reworded(layer, words) for layer in layers)
     shoe, socks = _shoes(rng, palette, female, any(layer.hem < -0.5 for layer in layers))
     return Look(traits, complexion, style, (*socks, *layers), shoe, skirt)
+
+
+def _emboldened(
+    rng: np.random.Generator,
+    palette: Palette,
+    layers: tuple[Garment, ...],
+    skirt: Skirt | None,
+) -> tuple[tuple[Garment, ...], Skirt | None]:
+    """The same clothes of bold fabrics; what was of one fabric stays so."""
+    bold: dict[Fabric, Fabric] = {}
+    for fabric in (layer.fabric for layer in layers):
+        if fabric not in bold:
+            main = fabric.colours[0]
+            second, third = rng.permutation([c for c in palette if c != main])[:2].tolist()
+            pattern = _pick(rng, tuple(BOLD))
+            bold[fabric] = Fabric(
+                pattern, (main, tuple(second), tuple(third)), float(rng.uniform(*BOLD[pattern])),
+                int(rng.integers(1 << 16)),
+            )  # fmt: skip
+    layers = tuple(replace(layer, fabric=bold[layer.fabric]) for layer in layers)
+    return layers, skirt and replace(skirt, fabric=bold[skirt.fabric])
 
 
 def _reworded(garment: Garment, words: tuple[str, ...]) -> Garment:
