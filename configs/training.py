@@ -125,8 +125,9 @@ class TrainInpainterConfig(TrainConfig):
     )
     keep_seen: bool = Field(
         default=True,
-        description="texels seen in the source keep their exact coordinates (or colours) when a "
-        "texture is completed; false: f's answer is taken everywhere, as in the paper",
+        description="texels seen in the source, but for the body's outermost pixels, keep their "
+        "exact coordinates (or colours) when a texture is completed; false: f's answer is taken "
+        "everywhere, as in the paper",
     )
     extend_body: bool = Field(
         default=True,
@@ -176,6 +177,11 @@ class TrainGeneratorConfig(TrainConfig):
     )
     variant: Variant = Field(default="full", description="the paper's method, or an ablation")
     width: Annotated[int, Field(ge=4)] = Field(default=256, description="channels of g")
+    warp_once: bool = Field(
+        default=True,
+        description="W is the photograph read at E, sharper than the texture read at M_N, which is "
+        "interpolated twice; false: as in the paper (variants whose f completes coordinates)",
+    )
     blend: bool = Field(
         default=True,
         description="the texture W shows through what g paints, where g lets it (variants with "

@@ -83,7 +83,9 @@ def load(read: Read, device: torch.device) -> CoordinateReposer:
     Raises ValueError, in one line, on a folder that is no checkpoint, was written by a newer
     version, or whose weights are damaged or do not fit its configuration.
     """
-    config, inpainter, generator, sha256 = load_networks(read)
+    config, inpainter, generator, weights = load_networks(read)
+    decides = f"{weights} {json.dumps(asdict(config), sort_keys=True)}"
+    sha256 = hashlib.sha256(decides.encode()).hexdigest()
     return CoordinateReposer(config, inpainter, generator, sha256, device)
 
 

@@ -20,6 +20,7 @@ class ModelConfig:
     first_guess: bool = False  # f is shown a guess of what is not seen
     keep_seen: bool = False  # f fills in only what is not seen
     extend_body: bool = False  # T goes on beyond the body's edge, in its colours
+    warp_once: bool = False  # W is the photograph read at E
     blend: bool = False  # W shows through what g paints, where g lets it
 
     def __post_init__(self):
@@ -30,7 +31,7 @@ class ModelConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, a positive integer wanted")
         if self.convention not in CONVENTIONS:
             raise ValueError(f"convention is {self.convention!r}, not one of {[*CONVENTIONS]}")
-        for name in ("first_guess", "keep_seen", "extend_body", "blend"):
+        for name in ("first_guess", "keep_seen", "extend_body", "warp_once", "blend"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, true or false wanted")
         if self.blend and not VARIANTS[self.variant].completes:

@@ -12,7 +12,7 @@ from models.coordinates import CONVENTIONS
 from models.generator import Generator, PlainGenerator
 from models.inference import folded
 from models.inpainter import Inpainter
-from models.texture import complete, warp
+from models.texture import body_colours, complete, warp_all
 
 
 class Reposer(Protocol):
@@ -43,6 +43,7 @@ class Reposer(Protocol):
 class Source:
     """One source, encoded: all tensors have batch size 1."""
 
+    body: Tensor  # the photograph's `body_colours` (1, 3, H, W)
     texture: Tensor  # T (1, 3, t, t); no channels where the variant has none
     coordinates: Tensor  # D (1, 2, t, t); likewise
     features: list[Tensor]  # of g's source encoder, fine to coarse
@@ -79,9 +80,10 @@ class CoordinateReposer:
         for at in self._batches(len(photographs)):
             S, M_S = photographs[at].to(self.device), source_uv[at].to(self.device)
             T, D = self.complete(S, M_S)
-            features = self.generator.encode_source(S, M_S)
-            rows = zip(T.split(1), D.split(1), *(x.split(1) for x in features), strict=True)
-            sources += [Source(t, d, list(x)) for t, d, *x in rows]
+            maps = [body_colours(self.config, S, M_S), T, D]
+            maps += self.generator.encode_source(S, M_S)
+            rows = zip(*(x.split(1) for x in maps), strict=True)
+            sources += [Source(body, t, d, features) for body, t, d, *features in rows]
         return sources
 
     @torch.inference_mode()
@@ -91,8 +93,11 @@ class CoordinateReposer:
         for at in self._batches(len(source_index)):
             sources = [state[i] for i in source_index[at]]
             M_N = target_uv[at].to(self.device)
-            W = warp(_gather([s.texture for s in sources]), M_N, self.convention)
-            E = warp(_gather([s.coordinates for s in sources]), M_N, self.convention)
+            body, T, D = (
+                _gather([getattr(s, name) for s in sources])
+                for name in ("body", "texture", "coordinates")
+            )
+            W, E = warp_all(self.config, body, T, D, M_N)
             levels = zip(*(s.features for s in sources), strict=True)
             features = [_gather(level) for level in levels]
             images.append(self.generator(features, W, E, M_N, self.convention))

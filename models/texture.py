@@ -65,14 +65,18 @@ def extended(image: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, image, beyond[..., :height, :width])
 
 
-def read_texture(config: ModelConfig, S: Tensor, M_S: Tensor, D: Tensor) -> Tensor:
-    """T (B, 3, t, t), the photograph's body read at D (eq. 2).
+def body_colours(config: ModelConfig, S: Tensor, M_S: Tensor) -> Tensor:
+    """The photograph's body (B, 3, H, W), as D is read from it.
 
-    Where D leaves the body T is black, or with `extend_body` goes on in the body's colours.
+    Off the body it is black, or with `extend_body` the body's colours go on there.
     """
     mask = body_mask(M_S)
-    body = extended(S, mask) if config.extend_body else S * mask
-    return sample(body, D, CONVENTIONS[config.convention])
+    return extended(S, mask) if config.extend_body else S * mask
+
+
+def read_texture(config: ModelConfig, S: Tensor, M_S: Tensor, D: Tensor) -> Tensor:
+    """T (B, 3, t, t), the photograph's body read at D (eq. 2)."""
+    return sample(body_colours(config, S, M_S), D, CONVENTIONS[config.convention])
 
 
 def complete(
@@ -82,18 +86,40 @@ def complete(
 
     Without channels where the variant has no D, or no texture at all. In the paper f answers for
     all texels; with `keep_seen` those that the photograph shows stay as they are seen, exact
-    whatever f has learnt.
+    whatever f has learnt. What only the body's outermost pixels show is left to f: half of such
+    a pixel is background.
     """
     nothing = S.new_zeros(len(S), 0, config.texture_size, config.texture_size)
     if inpainter is None:
         return nothing, nothing
-    C, known = seen(config, S, M_S)
-    completed = answer(config, inpainter, C, known)
+    completed = answer(config, inpainter, *seen(config, S, M_S))
     if config.keep_seen:
+        C, known = seen(config, S, _without_rim(M_S))
         completed = torch.where(known > 0, C, completed)
     if VARIANTS[config.variant].completes == "colours":
         return (completed + 1) / 2, nothing
     return read_texture(config, S, M_S, completed), completed
+
+
+def _without_rim(M_S: Tensor) -> Tensor:
+    """A UV map whose body has lost its outermost pixels."""
+    near_outside = F.max_pool2d(1 - body_mask(M_S), 3, stride=1, padding=1)
+    return torch.where(near_outside > 0, torch.nan, M_S)
+
+
+def warp_all(
+    config: ModelConfig, body: Tensor, T: Tensor, D: Tensor, M_N: Tensor
+) -> tuple[Tensor, Tensor]:
+    """W (B, 3, h, w) and E (B, 2, h, w), without channels where there is no T or D.
+
+    `body` are the photograph's `body_colours`. With `warp_once` W is the body read at E, where
+    there is one: T, read at M_N (eq. 3), is the photograph interpolated twice.
+    """
+    convention = CONVENTIONS[config.convention]
+    E = warp(D, M_N, convention)
+    if config.warp_once and D.shape[1]:
+        return sample(body, E, convention) * body_mask(M_N), E
+    return warp(T, M_N, convention), E
 
 
 def warp(texture: Tensor, M_N: Tensor, convention: Convention) -> Tensor:

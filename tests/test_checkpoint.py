@@ -1,5 +1,6 @@
 """Checkpoints: saved and loaded alike, the authors' files imported, everything else refused."""
 
+import hashlib
 import json
 import pickle
 from collections.abc import Callable
@@ -64,8 +65,15 @@ def test_networks_survive_the_round_trip(files: dict[str, bytes]) -> None:
     assert config == CONFIG
     again = save(config, inpainter, generator, "Made for a test.")
     assert again == files
-    assert load(files.__getitem__, CPU).sha256 == sha256
+    assert sha256 == hashlib.sha256(files["model.safetensors"]).hexdigest()
     assert load(files.__getitem__, CPU).layout == "anny"
+
+
+def test_a_model_is_named_by_all_that_decides_its_pixels(files: dict[str, bytes]) -> None:
+    model = load(files.__getitem__, CPU)
+    keeping = load(edited(files, model={"keep_seen": True}).__getitem__, CPU)
+    assert load(files.__getitem__, CPU).sha256 == model.sha256 != keeping.sha256
+    assert model.name != keeping.name
 
 
 def test_loaded_models_render_alike(files: dict[str, bytes]) -> None:

@@ -22,7 +22,7 @@ from models.losses import (
     perceptual,
     style,
 )
-from models.texture import complete, warp
+from models.texture import body_colours, complete, warp_all
 from models.variants import VARIANTS
 from workers.storage import Store
 from workers.training.data import Batch
@@ -130,7 +130,8 @@ class GeneratorTraining:
         """W, E and T, all without gradients: f stays as it was trained."""
         with mixed(self.device, self.bf16):
             T, D = complete(self.model, self.f, batch.S, batch.M_S)
-        W, E = (warp(x, batch.M_N, self.convention) for x in (T, D))
+        body = body_colours(self.model, batch.S, batch.M_S)
+        W, E = warp_all(self.model, body, T, D, batch.M_N)
         return W, E, T
 
     @torch.no_grad()
@@ -198,7 +199,11 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
         raise ValueError(f"{config.inpainter} reads UV maps of layout {trained.layout}, the "
                          f"catalog has {layout}")  # fmt: skip
     model = replace(
-        trained, variant=config.variant, generator_width=config.width, blend=config.blend
+        trained,
+        variant=config.variant,
+        generator_width=config.width,
+        warp_once=config.warp_once,
+        blend=config.blend,
     )
     return model, f
 
@@ -209,5 +214,7 @@ def _initial_g(url: str, wanted: ModelConfig) -> Generator | PlainGenerator:
         found, _, g, _ = load_networks(Store(url).read)
     except ValueError as error:
         raise ValueError(f"initial={url}: {error}") from error
-    refuse_other(url, found, wanted, "variant", "layout", "convention", "generator_width", "blend")
+    refuse_other(
+        url, found, wanted, "variant", "layout", "convention", "generator_width", "warp_once", "blend"
+    )
     return g
