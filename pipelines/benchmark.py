@@ -42,13 +42,15 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
     if not config.training and config.variant != "symmetry":
         training = SynthesizeConfig(
             out=f"{config.out}/worlds/training", items=w.items, views=w.views, seed=w.seed,
-            stock="training", fabrics=w.fabrics, size=w.size, execution=config.execution,
+            stock="training", fabrics=w.fabrics, size=w.size,
+            execution=config.execution,
         )  # fmt: skip
         steps.append(("the world to train on", lambda: synthesize.run(training)))
     if not config.held_out:
         held_out = SynthesizeConfig(
             out=f"{config.out}/worlds/held-out", items=w.held_out_items, views=w.held_out_views,
-            seed=w.held_out_seed, stock="held_out", fabrics=w.fabrics, size=w.size, execution=config.execution,
+            seed=w.held_out_seed, stock="held_out", fabrics=w.fabrics, size=w.size,
+            execution=config.execution,
         )  # fmt: skip
         steps.append(("the held-out world", lambda: synthesize.run(held_out)))
     return steps

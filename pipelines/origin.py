@@ -27,9 +27,11 @@ def _told(command: str, identity: dict[str, Any]) -> str:
         plan = json.loads(Store(config["catalog"]).read("plan.json"))
         world = plan["identity"]["config"]
         if plan["command"] == "synthesize":
-            data += (f" of the sample world (`reposer synthesize items={world['items']} "
-                     f"views={world['views']} size={world['size']} seed={world['seed']} "
-                     f"stock={world['stock']} fabrics={world.get('fabrics', 'mixed')}`)")
+            data += (
+                f" of the sample world (`reposer synthesize items={world['items']} "
+                f"views={world['views']} size={world['size']} seed={world['seed']} "
+                f"stock={world['stock']} fabrics={world.get('fabrics', 'mixed')}`)"
+            )
     except (FileNotFoundError, ValueError, KeyError):
         pass  # a catalog from elsewhere
     began = ""

@@ -214,7 +214,6 @@ def _initial_g(url: str, wanted: ModelConfig) -> Generator | PlainGenerator:
         found, _, g, _ = load_networks(Store(url).read)
     except ValueError as error:
         raise ValueError(f"initial={url}: {error}") from error
-    refuse_other(
-        url, found, wanted, "variant", "layout", "convention", "generator_width", "warp_once", "blend"
-    )
+    fields = ("variant", "layout", "convention", "generator_width", "warp_once", "blend")
+    refuse_other(url, found, wanted, *fields)
     return g

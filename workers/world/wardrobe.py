@@ -62,9 +62,7 @@ BOLD = {"stripes": (0.05, 0.10), "gingham": (0.06, 0.10), "tartan": (0.09, 0.14)
         "spots": (0.07, 0.12)}  # fmt: skip
 
 
-def look(
-    seed: int, person: int, item: int, stock: str = "whole", fabrics: str = "mixed"
-) -> Look:
+def look(seed: int, person: int, item: int, stock: str = "whole", fabrics: str = "mixed") -> Look:
     """What `item` looks like, worn by `person`. A pure function.
 
     `stock` is a key of STOCKS; `fabrics` is "mixed", or "bold": every garment is of a BOLD pattern.
