@@ -126,7 +126,7 @@ def test_w_read_at_e_is_the_texture_warped_but_sharper() -> None:
     C, known = seen(config, S, M_S)
     D = extended(C, known)  # the source's own coordinates: in its own pose W is the photograph
     T, body = read_texture(config, S, M_S, D), body_colours(config, S, M_S)
-    on = ndimage.binary_erosion(body_mask(M_S)[0, 0], iterations=2)
+    on = torch.from_numpy(ndimage.binary_erosion(body_mask(M_S)[0, 0], iterations=2))
     errors = {}
     for once in (True, False):
         W, E = warp_all(replace(config, warp_once=once), body, T, D, M_S)
