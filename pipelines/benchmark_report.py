@@ -18,6 +18,7 @@ from eval.benchmark_page import Figure, benchmark_markdown, benchmark_page
 from eval.metrics.registry import Variant
 from eval.pictures import contact_sheet
 from eval.statistics import Summary
+from models.variants import VARIANTS as MODEL_VARIANTS
 from pipelines.evaluate import SUMMARY
 from pipelines.execute import OK
 from pipelines.results import accepted_summaries
@@ -152,6 +153,11 @@ def _training(manifest: dict[str, Any]) -> str:
     )
     if "backbone" in config:
         line += f", losses in features of {config['backbone']['name']}"
+    completes = MODEL_VARIANTS[config["variant"]].completes
+    if config.get("warp_once") and completes == "coordinates":
+        line += ", W read once"
+    if config.get("blend") and completes:
+        line += ", W blended"
     return f"{line}; {manifest['seconds'] / 3600:.2f} h in the last call"
 
 

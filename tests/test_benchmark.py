@@ -155,7 +155,7 @@ def test_the_baseline_from_worlds_to_report(tmp_path, monkeypatch, capsys):
     assert "ms_ssim.256" in scores
     report = Path(tmp_path, "b/report/report.md").read_text()
     assert "Whether full beats rgb-inpainting is open: full, rgb-inpainting not measured" in report
-    assert "2 items of 2 views, 64x64 pixels, seed 2, stock held_out, fabrics mixed" in report
+    assert "2 items of 2 views, 64x64 pixels, seed 2, stock held_out, fabrics bold" in report
     page = Path(tmp_path, "b/report/index.html").read_text()
     assert "data:image/jpeg;base64," in page
     assert "http" not in page
