@@ -154,7 +154,7 @@ def _encoder(inputs: int, width: int, uv: list[int]) -> nn.ModuleList:
     return nn.ModuleList([first, Block(width, width, stride=2), Block(width, width, stride=2)])
 
 
-def _out(width: int, blend: bool) -> Conv:
+def _out(width: int, blend: bool) -> nn.Module:
     """The last layer: RGB and, with `blend`, how much of W shows, at first nearly all of it."""
     layer = Conv(width, 3 + blend, kernel=3)
     assert layer.bias is not None
