@@ -46,6 +46,13 @@ def body_mask(uv: Tensor) -> Tensor:
     return (~uv.isnan()).any(dim=1, keepdim=True).to(uv.dtype)
 
 
+def without_rim(uv: Tensor, pixels: int) -> Tensor:
+    """A UV map (B, 2, H, W) whose body has lost what is within `pixels` of the outside."""
+    outside = 1 - body_mask(uv)
+    near_outside = F.max_pool2d(outside, 2 * pixels + 1, stride=1, padding=pixels)
+    return torch.where(near_outside > 0, torch.nan, uv)
+
+
 def sample(image: Tensor, at: Tensor, convention: Convention) -> Tensor:
     """Read an image bilinearly at the points of a coordinate map (eqs. 2-4).
 

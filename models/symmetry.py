@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt, find_objects, label
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.coordinates import CONSISTENT, body_mask, meshgrid, sample, splat
+from models.coordinates import CONSISTENT, body_mask, meshgrid, sample, splat, without_rim
 from models.layouts import LAYOUTS, mirror_map
 from models.lookup import rebuild_lookup
 
@@ -110,10 +110,7 @@ class SymmetryReposer:
 def _seen(source_uv: Tensor) -> tuple[Tensor, Tensor]:
     """M_S (B, 2, H, W) -> C (B, 2, t, t) and the mask (B, t, t) of texels to be trusted."""
     batch, _, height, width = source_uv.shape
-    rim = round(RIM * max(height, width))
-    outside = 1 - body_mask(source_uv)
-    near_outside = F.max_pool2d(outside, 2 * rim + 1, stride=1, padding=rim)
-    core = torch.where(near_outside > 0, torch.nan, source_uv)
+    core = without_rim(source_uv, round(RIM * max(height, width)))
     xy = meshgrid(height, width, device=source_uv.device)
     values = torch.cat([xy, xy.square().sum(dim=1, keepdim=True)], dim=1)
     mean, known = splat(

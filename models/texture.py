@@ -5,7 +5,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.config import ModelConfig
-from models.coordinates import CONVENTIONS, Convention, body_mask, meshgrid, sample, splat
+from models.coordinates import (
+    CONVENTIONS,
+    Convention,
+    body_mask,
+    meshgrid,
+    sample,
+    splat,
+    without_rim,
+)
 from models.inpainter import Inpainter
 from models.layouts import symmetric
 from models.variants import VARIANTS, Variant
@@ -94,17 +102,11 @@ def complete(
         return nothing, nothing
     completed = answer(config, inpainter, *seen(config, S, M_S))
     if config.keep_seen:
-        C, known = seen(config, S, _without_rim(M_S))
+        C, known = seen(config, S, without_rim(M_S, 1))
         completed = torch.where(known > 0, C, completed)
     if VARIANTS[config.variant].completes == "colours":
         return (completed + 1) / 2, nothing
     return read_texture(config, S, M_S, completed), completed
-
-
-def _without_rim(M_S: Tensor) -> Tensor:
-    """A UV map whose body has lost its outermost pixels."""
-    near_outside = F.max_pool2d(1 - body_mask(M_S), 3, stride=1, padding=1)
-    return torch.where(near_outside > 0, torch.nan, M_S)
 
 
 def warp_all(
