@@ -15,7 +15,7 @@ from eval.study.agreement import krippendorff_alpha
 from eval.study.bradley_terry import scores
 from eval.study.intervals import Share, share_of, spreads
 from eval.study.preference import consistency, preferences, sides
-from eval.study.screening import Rule, screen
+from eval.study.screening import Rule, screen, unapplied
 
 
 def study(seed: int = 0, people: int = 20, items: int = 30) -> tuple[np.ndarray, ...]:
@@ -236,5 +236,15 @@ def test_the_rule_excludes_and_says_why() -> None:
     assert found["x"] == "median 0.40 s an answer"
     assert found["y"] == "100 % of 12 answers at one place"
     assert found["z"] == "1 of 4 sentinel trials right"
-    few = screen(rows[rows["pair_id"].isin(["i0", "i1"])], Rule(seconds=0)).set_index("participant")
+    assert unapplied(screen(rows, Rule()), Rule()) == [
+        "the rule on sentinel trials was not applied to 4 of 4 participants, who answered none",
+        "the rule against hasty participants was not applied to 1 of 4 participants, who have no "
+        "known answer times",
+    ]
+    assert unapplied(screen(rows, Rule()), Rule(sentinels=0, seconds=0)) == []
+    few = screen(rows[rows["pair_id"].isin(["i0", "i1"])], Rule(seconds=0))
     assert (few["excluded"] == "").all()  # nine or fewer on one side tell nothing
+    assert unapplied(few, Rule(sentinels=0))[1:] == [
+        "the rule against answers at one place was not applied to 4 of 4 participants, who chose a "
+        "place fewer than 10 times"
+    ]

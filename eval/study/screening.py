@@ -37,6 +37,22 @@ def screen(answers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_Screened._fields))
 
 
+def unapplied(screened: pd.DataFrame, rule: Rule) -> list[str]:
+    """What of the rule could not be applied to how many rows of `screen`, and why: a line each."""
+    few = (screened["answers"] < FEW) | screened["one_side"].isna()
+    lacking = [
+        ("on sentinel trials", rule.sentinels > 0, screened["sentinels"] == 0, "answered none"),
+        ("against hasty participants", rule.seconds > 0, screened["seconds"].isna(),
+         "have no known answer times"),
+        ("against answers at one place", rule.one_side < 1, few,
+         f"chose a place fewer than {FEW} times"),
+    ]  # fmt: skip
+    return [
+        f"the rule {which} was not applied to {lacks.sum()} of {len(screened)} participants, who "
+        f"{why}" for which, asked, lacks, why in lacking if asked and lacks.any()
+    ]  # fmt: skip
+
+
 class _Screened(NamedTuple):
     participant: str
     answers: int
