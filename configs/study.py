@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from configs.schema import Frozen, Url
 
 Comparison = Annotated[tuple[str, ...], Field(min_length=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class StudyBuildConfig(Frozen):
@@ -120,13 +121,17 @@ class Columns(Frozen):
     """Where another study's table holds what; {n} in a name counts a row's questions from 1."""
 
     choice: str | None = Field(
-        default=None, description="of another study's answers=: the choice (Answer.q{n})"
+        default=None,
+        description="of another study's answers=: the choice (Answer.q{n}; of radio buttons whose "
+        "columns are Answer.q1.A and Answer.q1.B, too)",
     )
     places: Annotated[tuple[str, ...], Field(min_length=2)] = Field(
         default=("A", "B"), description="what choice holds for each place, left to right"
     )
-    options: tuple[str, ...] = Field(
-        default=(), description="what was shown at each place; of row n of key=, where it is given"
+    options: tuple[str | Names, ...] = Field(
+        default=(),
+        description="what was shown at each place; of row n of key=, where it is given; "
+        "[[type_a,level_a],[type_b,level_b]]: several columns make one name",
     )
     method: str | None = Field(
         default=None,

@@ -102,3 +102,15 @@ def as_mturk(study: Path, responses: pd.DataFrame, path: Path) -> Path:
         rows.append(row)
     pd.DataFrame(rows).to_csv(path, index=False)
     return path
+
+
+def as_form(table: Path, path: Path) -> Path:
+    """A table of Mechanical Turk's whose answers are JSON in one column, as crowd-form's may be."""
+    rows = pd.read_csv(table, dtype=str)
+    names = [name for name in rows.columns if name.startswith("Answer.")]
+    forms = [
+        json.dumps([{name.removeprefix("Answer."): row[name] for name in names if row[name]}])
+        for row in rows.fillna("").to_dict("records")
+    ]
+    rows.drop(columns=names).assign(**{"Answer.taskAnswers": forms}).to_csv(path, index=False)
+    return path

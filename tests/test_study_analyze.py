@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.cli import main
-from tests.answered import as_database, as_json, as_mturk, as_parquet, respond, trials_of
+from tests.answered import as_database, as_form, as_json, as_mturk, as_parquet, respond, trials_of
 from tests.studies import build, small_study
 from workers.tables import SCHEMAS
 
@@ -116,13 +116,15 @@ def test_a_known_preference_is_recovered(
 def test_every_way_to_bring_answers_gives_the_same(
     study: Path, responses: pd.DataFrame, tmp_path: Path
 ) -> None:
+    mturk = as_mturk(study, responses, tmp_path / "results.csv")
     ways = {
         "file": as_parquet(responses, tmp_path / "one.parquet"),
         "folder": as_parquet(responses, tmp_path / "table" / "0.parquet").parent,
         "server": as_database(responses, tmp_path / "answers.db"),
         "json": as_json(responses, tmp_path / "json"),
         "glob": tmp_path / "json" / "answers-*.json",
-        "mturk": as_mturk(study, responses, tmp_path / "results.csv"),
+        "mturk": mturk,
+        "form": as_form(mturk, tmp_path / "form.csv"),
     }
     found = {
         way: analyze(tmp_path / "out" / way, f"answers={answers}", f"pack={study}")

@@ -31,6 +31,7 @@ def report_of(
     sources: Mapping[str, str],
     counts: Mapping[str, int],
     dropped: Mapping[str, int],
+    notes: Sequence[str],
     rule: str,
     screened: pd.DataFrame,
     told: Analysis,
@@ -39,6 +40,7 @@ def report_of(
 ) -> dict[str, Any]:
     """The report as plain data.
 
+    `notes` say what qualifies the figures: what could not be read, which rule not be applied.
     `told` is the analysis that counts, `other` the one without exclusions, None where the rule
     excludes nobody; `first` is the method whose preference is told.
     """
@@ -59,6 +61,7 @@ def report_of(
         "headlines": headlines,
         "counts": dict(counts),
         "dropped": dict(dropped),
+        "notes": list(notes),
         "rule": rule,
         "excluded": _records(excluded),
         "participants": _records(screened),
@@ -106,6 +109,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     lines += ["", "## Answers", ""]
     lines += _table(["what", "number"], [[k, str(n)] for k, n in report["counts"].items()])
     lines += ["", *[f"- dropped: {n} {reason}" for reason, n in report["dropped"].items()]]
+    lines += [f"- note: {note}" for note in report["notes"]]
     lines += [f"- excluded: {who['participant']}, {who['excluded']}" for who in report["excluded"]]
     lines += [
         "",

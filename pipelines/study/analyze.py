@@ -13,7 +13,7 @@ from eval.study.analysis import ALL, FILTERED, Analysis, analyse
 from eval.study.design import MAIN
 from eval.study.preference import Question, questions, votes
 from eval.study.report import markdown, page, report_of
-from eval.study.screening import Rule, screen
+from eval.study.screening import Rule, screen, unapplied
 from pipelines.execute import OK
 from pipelines.runs import RunError
 from pipelines.study.answers import Answers, read_answers
@@ -44,8 +44,9 @@ def run(config: StudyAnalyzeConfig) -> int:
         if not (kept["role"] == MAIN).any():
             raise RunError(f"the rule excludes every participant with {rule}; set exclude.*")
         told, other = analyse(kept, order, FILTERED), whole
-    report = report_of(_sources(config), _counts(answers, screened), answers.dropped, str(rule),
-                       _numbered(screened), told, other, order[0])  # fmt: skip
+    notes = [*answers.notes, *unapplied(screened, rule)]
+    report = report_of(_sources(config), _counts(answers, screened), answers.dropped, notes,
+                       str(rule), _numbered(screened), told, other, order[0])  # fmt: skip
     _write_tables(store, told, whole)
     store.put(JSON, json.dumps(report, indent=1).encode())
     store.put(MARKDOWN, markdown(report).encode())
@@ -121,6 +122,8 @@ def _tell(store: Store, report: dict[str, Any], screened: pd.DataFrame) -> None:
             print(f"  without exclusions: {headline['without_exclusions']}")
     for reason, n in report["dropped"].items():
         print(f"dropped        {n} {reason}")
+    for note in report["notes"]:
+        print(f"note           {note}")
     for who in screened[screened["excluded"] != ""].itertuples():
         print(f"excluded       {who.participant}: {who.excluded}")
     for kind, name in (("preferences", PREFERENCES), ("report", MARKDOWN), ("page", PAGE)):

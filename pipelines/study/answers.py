@@ -7,6 +7,7 @@ where there is none), seconds (NaN where unknown) and repeat_of.
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,8 @@ import pandas as pd
 
 from configs.study import Columns, StudyAnalyzeConfig
 from eval.study.design import MAIN, PICK, REAL_OR_FAKE
-from pipelines.study.columns import (
-    column,
-    complete_assignments,
-    count_numbered,
-    number,
-    numbered,
-    without,
-)
+from pipelines.study.columns import column, numbered, seconds, without
+from pipelines.study.mturk import chosen, question_numbers, read_assignments
 from pipelines.study.responses import read_responses
 from workers.user_tables import read_csv
 
@@ -36,6 +31,7 @@ class Answers:
 
     frame: pd.DataFrame
     dropped: Counter[str]  # by reason
+    notes: list[str]  # what of the rest cannot be read
 
 
 def read_answers(config: StudyAnalyzeConfig, trials: pd.DataFrame | None) -> Answers:
@@ -54,7 +50,7 @@ def read_answers(config: StudyAnalyzeConfig, trials: pd.DataFrame | None) -> Ans
 
 
 def _of_pack(url: str, trials: pd.DataFrame) -> Answers:
-    responses, dropped = read_responses(url)
+    responses, dropped, notes = read_responses(url)
     known = responses.merge(trials, on="trial_id", how="left", indicator=True)
     frame, wrong = without(known, {
         "answers without a participant": lambda rows: rows["participant"].isna(),
@@ -63,7 +59,7 @@ def _of_pack(url: str, trials: pd.DataFrame) -> Answers:
             0, _places(rows) - 1),
         "second answers to a trial": _twice,
     })  # fmt: skip
-    return Answers(frame[COLUMNS], dropped + wrong)
+    return Answers(frame[COLUMNS], dropped + wrong, notes)
 
 
 def _places(rows: pd.DataFrame) -> pd.Series:
@@ -73,17 +69,15 @@ def _places(rows: pd.DataFrame) -> pd.Series:
 
 def _of_table(url: str, columns: Columns, key_url: str | None) -> Answers:
     """Another study's CSV: a row an answer, or a row an assignment of several questions."""
-    table, dropped = complete_assignments(read_csv(url))
+    table, dropped = read_assignments(url)
     key = read_csv(key_url) if key_url else None
-    wide = "{n}" in str(columns.choice)
-    numbers = range(1, count_numbered(table, str(columns.choice), url) + 1) if wide else [1]
-    if key is not None and len(key) < len(numbers):
-        raise ValueError(f"{key_url}: {len(key)} rows for {len(numbers)} questions of {url}")
+    numbers = question_numbers(table, str(columns.choice), url)
+    if key is not None and len(key) < numbers[-1]:
+        raise ValueError(f"{key_url}: {len(key)} rows for {numbers[-1]} questions of {url}")
     frame = pd.concat([_question(table, columns, key, n, url, str(key_url)) for n in numbers])
-    if wide and columns.seconds is None and WORK_SECONDS in table:
-        given = frame["text"].groupby(level=0).count()
-        frame["seconds"] = (number(table[WORK_SECONDS]) / given).reindex(frame.index)
-    if not wide:  # who was asked the same again may answer again
+    times, notes = _times(table, frame, columns)
+    frame["seconds"] = times
+    if not _is_wide(columns):  # who was asked the same again may answer again
         frame["trial_id"] = [f"row {n + 1}" for n in range(len(frame))]
     place = {text: place for place, text in enumerate(columns.places)}
     frame, wrong = without(frame.reset_index(drop=True), {
@@ -91,13 +85,38 @@ def _of_table(url: str, columns: Columns, key_url: str | None) -> Answers:
         f"answers that are none of {', '.join(columns.places)}": lambda rows: ~rows["text"].isin(
             columns.places),
         "answers without a participant": lambda rows: rows["participant"].isna(),
+        "answers to questions without an item": lambda rows: rows["item_id"].isna(),
+        "answers to questions that do not say what was shown": lambda rows: _by_options(
+            rows, lambda options: None in options),
+        "answers to questions that show one method twice": lambda rows: _by_options(
+            rows, lambda options: len(set(options)) < len(options)),
         "second answers to a question": _twice,
     })  # fmt: skip
     whole = frame.assign(
         role=MAIN, question=PICK, pair_id=frame["item_id"], choice=frame["text"].map(place),
         answer=np.nan, repeat_of=None,
     )  # fmt: skip
-    return Answers(whole[COLUMNS], dropped + wrong)
+    return Answers(whole[COLUMNS], dropped + wrong, notes)
+
+
+def _is_wide(columns: Columns) -> bool:
+    """Whether a row holds several questions."""
+    return "{n}" in str(columns.choice)
+
+
+def _times(
+    table: pd.DataFrame, frame: pd.DataFrame, columns: Columns
+) -> tuple[pd.Series, list[str]]:
+    """Seconds of each answer in `frame`, and notes: the column's, or its part of an assignment."""
+    if columns.seconds is None and _is_wide(columns) and WORK_SECONDS in table:
+        whole, notes = seconds(table[WORK_SECONDS])
+        given = frame["text"].groupby(level=0).count()
+        return (whole / given).reindex(frame.index), notes
+    return seconds(frame["seconds"])
+
+
+def _by_options(rows: pd.DataFrame, test: Callable[[tuple[str | None, ...]], bool]) -> pd.Series:
+    return pd.Series([test(options) for options in rows["options"]], rows.index, dtype=bool)
 
 
 def _question(
@@ -108,30 +127,37 @@ def _question(
     def of(name: str) -> pd.Series:
         return column(table, numbered(name, n), url)
 
-    if key is None:
-        shown = [of(name) for name in columns.options]
-    else:
-        row = [column(key, numbered(name, n), key_url).iloc[n - 1] for name in columns.options]
-        shown = [pd.Series(text, table.index, dtype=object) for text in row]
-    texts = [tuple(row) for row in zip(*shown, strict=True)]
+    def shown(name: str) -> pd.Series:
+        if key is None:
+            return of(name)
+        text = column(key, numbered(name, n), key_url).iloc[n - 1]
+        return pd.Series(text, table.index, dtype=object)
+
+    places = [(names,) if isinstance(names, str) else names for names in columns.options]
+    joined = [_joined([shown(name) for name in names]) for names in places]
+    texts = list(zip(*joined, strict=True))
     pictures = [" | ".join(sorted(map(str, row))) for row in texts]
     return pd.DataFrame(
         {
             "participant": of(columns.participant),
             "trial_id": [f"question {n}: {picture}" for picture in pictures],
             "item_id": of(columns.item) if columns.item else pictures,
-            "options": [tuple(_method(text, columns.method, url) for text in row) for row in texts],
-            "text": of(str(columns.choice)),
-            "seconds": number(of(columns.seconds)) if columns.seconds else np.nan,
+            "options": [tuple(_method(text, columns.method) for text in row) for row in texts],
+            "text": chosen(table, numbered(str(columns.choice), n), url),
+            "seconds": of(columns.seconds) if columns.seconds else np.nan,
         },
         table.index,
     )
 
 
-def _method(text: object, pattern: str | None, url: str) -> str:
-    if not isinstance(text, str):
-        raise ValueError(f"{url}: a question does not say what was shown")
-    if pattern is None:
+def _joined(parts: list[pd.Series]) -> list[str | None]:
+    """Each row's text of several columns as one; None where all are empty."""
+    rows = zip(*parts, strict=True)
+    return [" ".join(text for text in row if isinstance(text, str)) or None for row in rows]
+
+
+def _method(text: str | None, pattern: str | None) -> str | None:
+    if text is None or pattern is None:
         return text
     found = re.search(pattern, text)
     if not found:

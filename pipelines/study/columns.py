@@ -4,26 +4,10 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pandas as pd
 
-STATUS, COMPLETE = "AssignmentStatus", ("Submitted", "Approved")
-
-
-def complete_assignments(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
-    """Mechanical Turk's rows that were handed in and not rejected; other tables whole."""
-    if STATUS not in table:
-        return table, Counter()
-    reason = f"assignments not {' or '.join(COMPLETE)}"
-    return without(table, {reason: lambda rows: ~rows[STATUS].isin(COMPLETE)})
-
-
-def count_numbered(table: pd.DataFrame, name: str, url: str) -> int:
-    """How many columns there are of a name with {n}: from 1, without a gap."""
-    column(table, numbered(name, 1), url)
-    n = 1
-    while numbered(name, n + 1) in table:
-        n += 1
-    return n
+THOUSANDS = r"[1-9]\d{0,2}(,\d{3})+"
 
 
 def numbered(name: str, n: int) -> str:
@@ -41,8 +25,36 @@ def column(table: pd.DataFrame, name: str, url: str) -> pd.Series:
 
 
 def number(values: pd.Series) -> pd.Series:
-    """Text as numbers, NaN where it is none."""
-    return pd.to_numeric(values, errors="coerce").astype(float)
+    """Text as numbers, NaN where it is none.
+
+    Commas are decimal where no number has a point and some comma cannot part thousands.
+    """
+    text = values.astype(object).where(values.notna(), "").astype(str)
+    commas = text[text.str.contains(",")]
+    points = text.str.contains(r"\d\.\d")
+    if not points.any() and not commas.str.fullmatch(THOUSANDS).all():
+        text = text.str.replace(",", ".")
+    return pd.to_numeric(text, errors="coerce").astype(float)
+
+
+def seconds(values: pd.Series) -> tuple[pd.Series, list[str]]:
+    """All times of a table as seconds, NaN where unknown; and a note of what cannot be read.
+
+    Where some text with digits is no number, no time is known: the spreadsheet that makes a date
+    of 3.5 makes 3512 of 3.512.
+    """
+    read = number(values)
+    lost = values[values.notna() & read.isna()].astype(str)
+    if lost.empty:
+        return read, []
+    digits = lost.str.contains(r"\d")
+    example = lost[digits].iloc[0] if digits.any() else lost.iloc[0]
+    given = int(values.notna().sum())
+    note = f"{len(lost)} of {given} answer times cannot be read, such as {example!r}"
+    if not digits.any():
+        return read, [note]
+    why = "a spreadsheet that rewrote some may have rewritten all"
+    return read * np.nan, [f"{note}; none is used, as {why}"]
 
 
 def without(

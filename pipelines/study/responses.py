@@ -5,29 +5,31 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipelines.study.columns import column, complete_assignments, count_numbered, number, numbered
+from pipelines.study.columns import column, number, numbered, seconds
+from pipelines.study.mturk import question_numbers, read_assignments
 from workers.answers import Answers
 from workers.storage import Store, list_files, read_bytes
 from workers.tables import SCHEMAS, is_part
-from workers.user_tables import read_csv
 
 NAMES = SCHEMAS["responses"].names
 NEEDED = ["trial_id", "participant", "choice"]
 TRIAL, CHOICE, SECONDS = "Input.trial_{n}", "Answer.choice_{n}", "Answer.seconds_{n}"
 
 
-def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str]]:
+def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str], list[str]]:
     """trial_id, participant, choice and seconds (NaN where unknown), in the order answered.
 
-    Also what was dropped, by reason. ValueError, one line, for what is none of `responses`.
+    Also what was dropped, by reason, and notes of what cannot be read. ValueError, one line, for
+    what is none of `responses`.
     """
     lower = url.lower()
     if lower.endswith((".db", ".sqlite")):
         frame, dropped = _of_database(url), Counter[str]()
-    elif lower.endswith(".csv"):
+    elif lower.endswith((".csv", ".tsv", ".txt")):  # Excel's "Unicode text" is a .txt
         frame, dropped = _of_csv(url)
     elif lower.endswith(".parquet"):
         frame, dropped = _of_parquet(url), Counter[str]()
@@ -37,15 +39,20 @@ def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str]]:
     if (choice % 1 != 0).any():  # NaN, too
         wrong = frame["choice"][choice % 1 != 0].iloc[0]
         raise ValueError(f"{url}: the choice {wrong!r} is not the number of a place")
+    times, notes = seconds(frame.get("seconds", pd.Series(np.nan, frame.index)))
     frame = frame.assign(
         participant=frame["participant"].astype("string").astype(object),
         choice=choice.astype(int),
-        seconds=number(frame["seconds"]) if "seconds" in frame else float("nan"),
+        seconds=times,
     )
     if "answered_at" in frame:
-        when = pd.to_datetime(frame["answered_at"], utc=True, errors="coerce")
+        given = frame["answered_at"]
+        when = pd.to_datetime(given, utc=True, errors="coerce", format="ISO8601")
+        if (lost := given.notna() & when.isna()).any():
+            notes.append(f"{lost.sum()} of {given.notna().sum()} answered_at cannot be read, such "
+                         f"as {given[lost].iloc[0]!r}; they count as the last")  # fmt: skip
         frame = frame.assign(answered_at=when).sort_values("answered_at", kind="stable")
-    return frame[[*NEEDED, "seconds"]].reset_index(drop=True), dropped
+    return frame[[*NEEDED, "seconds"]].reset_index(drop=True), dropped, notes
 
 
 def _of_folder(url: str) -> pd.DataFrame:
@@ -85,18 +92,16 @@ def _of_database(url: str) -> pd.DataFrame:
 
 
 def _of_csv(url: str) -> tuple[pd.DataFrame, Counter[str]]:
-    table = read_csv(url)
+    table, dropped = read_assignments(url)
     if "trial_id" in table:
-        return _checked(table, url), Counter()
-    count = count_numbered(table, TRIAL, url)
-    table, dropped = complete_assignments(table)
+        return _checked(table, url), dropped
     parts = [
         pd.DataFrame({
             "trial_id": column(table, numbered(TRIAL, n), url),
             "participant": column(table, "WorkerId", url),
-            "choice": column(table, numbered(CHOICE, n), url),
-            "seconds": column(table, numbered(SECONDS, n), url),
-        }) for n in range(1, count + 1)
+            "choice": table.get(numbered(CHOICE, n)),  # None: nobody answered it
+            "seconds": table.get(numbered(SECONDS, n)),
+        }) for n in question_numbers(table, TRIAL, url)
     ]  # fmt: skip
     whole = pd.concat(parts, ignore_index=True)
     skipped = whole["choice"].isna()
