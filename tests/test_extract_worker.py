@@ -1,6 +1,9 @@
 """Finding photographs and their maps, framing them, and the rows that come of it."""
 
 import io
+import re
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 
 from configs.schema import ExtractConfig
+from models.iuv import uv_from_iuv
 from models.lookup import SHAPE, rebuild_lookup
 from models.uv_maps import dequantise
 from workers.extract import ExtractWorker
@@ -320,7 +324,8 @@ def test_of_several_people_the_largest_is_kept(tmp_path, lookup):
 
 def test_v_is_flipped_and_minus_ten_is_undefined(tmp_path):
     uv = np.full((32, 32, 2), -10.0)
-    uv[5:20, 5:20] = (0.25, 0.75)
+    uv[5:20, 5:20] = np.random.default_rng(0).uniform(-1, 1, (15, 15, 2))
+    uv[10, 10] = (0.25, 0.75)
     np.save(tmp_path / "a.npy", uv)
     _, row = _extract(_config(tmp_path, size="native", flip_v=True))["a"]
     stored = _stored(row)
@@ -335,7 +340,130 @@ def test_a_pose_has_no_image(tmp_path):
     assert (row["status"], row["width"]) == ("ok", 32)
 
 
+def _png16(path: Path, pixels: np.ndarray, colour: int = 2) -> None:
+    """A PNG of 16 bits a channel, which Pillow does not write: RGB (2) or RGBA (6)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    height, width = pixels.shape[:2]
+    head = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def _turned(path: Path, pixels: np.ndarray) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(pixels).save(path, exif=exif)
+
+
+def _with_alpha(pixels: np.ndarray) -> np.ndarray:
+    return np.dstack([pixels, np.where(pixels.any(axis=-1), 255, 0).astype(np.uint8)])
+
+
+STORED = {
+    "16 bits": lambda path, iuv: _png16(path, iuv),
+    "16 bits, times 257": lambda path, iuv: _png16(path, iuv.astype(np.uint16) * 257),
+    "16 bits, times 256": lambda path, iuv: _png16(path, iuv.astype(np.uint16) * 256),
+    "16 bits, transparent": lambda path, iuv: _png16(path, _with_alpha(iuv), 6),
+    "transparent": lambda path, iuv: Image.fromarray(_with_alpha(iuv)).save(path),
+    "transparent colour": lambda path, iuv: Image.fromarray(iuv).save(path, transparency=(0, 0, 0)),
+    "turned by EXIF": _turned,
+    "BMP": lambda path, iuv: Image.fromarray(iuv).save(path, "BMP"),
+    "TIFF": lambda path, iuv: Image.fromarray(iuv).save(path, "TIFF"),
+}
+
+
+@pytest.mark.parametrize("stored", STORED)
+@pytest.mark.parametrize("order", [1, -1], ids=["IUV", "VUI"])
+def test_an_iuv_image_is_read_as_it_is(tmp_path, lookup, stored, order):
+    _photo(tmp_path / "a.png")
+    iuv = _iuv(tmp_path / "a_IUV.png")
+    iuv[10:20, 8:20] = (15, 30, 240)
+    expected = uv_from_iuv(iuv, np.load(lookup))
+    STORED[stored](tmp_path / "a_IUV.png", np.ascontiguousarray(iuv[..., ::order]))
+    _, row = _extract(_config(tmp_path, size="native", lookup=lookup))["a"]
+    assert row["error_message"] is None
+    np.testing.assert_allclose(_stored(row), expected, atol=2e-5)
+
+
+NOT_STORED = {
+    "JPEG": (lambda image, file: image.save(file, "JPEG", quality=100), "JPEG .* save it as PNG"),
+    "WEBP": (lambda image, file: image.save(file, "WEBP"), "WEBP .* save it as PNG"),
+    "palette": (
+        lambda image, file: image.convert("P").save(file, "PNG"),
+        "palette: save it as RGB",
+    ),
+    "grey": (lambda image, file: image.convert("L").save(file, "PNG"), "grey"),
+    "grey, alpha": (lambda image, file: image.convert("LA").save(file, "PNG"), "grey"),
+    "between": (lambda image, file: _png16(file, np.asarray(image) * np.uint16(100)), "times 257"),
+}
+
+
+@pytest.mark.parametrize("stored", NOT_STORED)
+def test_what_cannot_hold_an_iuv_image_is_refused(tmp_path, lookup, stored):
+    """Whatever the file is called."""
+    save, said = NOT_STORED[stored]
+    _photo(tmp_path / "a.png")
+    _iuv(tmp_path / "a_IUV.png")
+    save(Image.open(tmp_path / "a_IUV.png").copy(), tmp_path / "a_IUV.png")
+    _, row = _extract(_config(tmp_path, lookup=lookup))["a"]
+    assert row["error_type"] == "BadUvMap"
+    assert re.search(said, row["error_message"])
+
+
+def test_people_are_numbered_in_any_kind_of_image(tmp_path, lookup):
+    people = np.full((32, 32), 3, np.uint16)
+    people[:, 12:] = 200
+    palette = Image.fromarray(people.astype(np.uint8)).convert("P")
+    palette.putpalette([0] * 768)
+    for name, image in {"deep": Image.fromarray(people), "palette": palette}.items():
+        _photo(tmp_path / f"{name}.png")
+        _iuv(tmp_path / f"{name}_IUV.png")
+        image.save(tmp_path / f"{name}_INDS.png")
+    for _, row in _extract(_config(tmp_path, size="native", lookup=lookup)).values():
+        undefined = np.isnan(_stored(row))
+        assert undefined[:, :12].all()
+        assert not undefined[4:-4, 12:-4].any()
+
+
 # --- failures
+
+
+def test_an_interpolated_iuv_image_is_a_failed_row(tmp_path, lookup):
+    _photo(tmp_path / "a.png", 48, 48)
+    _iuv(tmp_path / "a_IUV.png", part=15)
+    image = Image.open(tmp_path / "a_IUV.png").copy()
+    image.resize((48, 48), Image.Resampling.BILINEAR).save(tmp_path / "a_IUV.png")
+    _, row = _extract(_config(tmp_path, lookup=lookup))["a"]
+    assert row["error_type"] == "InterpolatedIuv"
+    assert "nearest neighbour" in row["error_message"]
+    image.resize((48, 48), Image.Resampling.NEAREST).save(tmp_path / "a_IUV.png")
+    assert _extract(_config(tmp_path, lookup=lookup))["a"][1]["status"] == "ok"
+
+
+@pytest.mark.parametrize("background", [0, -1])
+@pytest.mark.parametrize("unit", [True, False], ids=["[0, 1]", "[-1, 1]"])
+def test_an_array_whose_background_is_a_point_of_the_surface_fails(tmp_path, background, unit):
+    uv = _uv(tmp_path / "a.npy")
+    if unit:
+        uv, background = (uv + 1) / 2, (background + 1) / 2
+    np.save(tmp_path / "a.npy", np.nan_to_num(uv, nan=background))
+    _, row = _extract(_config(tmp_path))["a"]
+    assert row["error_type"] == "BadUvMap"
+    assert re.search("4[0-9]% of the UV array are .* write NaN there", row["error_message"])
+    assert ("2 * uv - 1" in row["error_message"]) is unit
+
+
+def test_an_array_of_one_quarter_of_the_sheet_is_good(tmp_path):
+    """Of a hand alone, say: nothing below 0, and NaN off the body."""
+    uv = (_uv(tmp_path / "a.npy") + 1) / 2
+    np.save(tmp_path / "a.npy", uv)
+    _, row = _extract(_config(tmp_path, size="native"))["a"]
+    np.testing.assert_allclose(_stored(row), uv, atol=2e-5)
 
 
 def test_every_bad_row_fails_under_its_own_name_and_spares_the_others(tmp_path, lookup):
@@ -350,7 +478,7 @@ def test_every_bad_row_fails_under_its_own_name_and_spares_the_others(tmp_path, 
     add("good", lambda path: _uv(path.with_suffix(".npy")))
     add("no_map", lambda path: None)
     add("empty", array(np.full((32, 32, 2), np.nan, np.float32)))
-    add("small", array(np.zeros((16, 32, 2), np.float32)))
+    add("small", lambda path: _uv(path.with_suffix(".npy"), 16, 32))
     add("flat", array(np.zeros((32, 32), np.float32)))
     add("range", array(np.full((32, 32, 2), 3, np.float32)))
     add("pickle", array(np.array([{}], object)))

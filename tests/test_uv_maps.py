@@ -1,6 +1,7 @@
 """UV maps: at rest, out of IUV images, through the DensePose lookup."""
 
 import io
+import itertools
 import pickle
 
 import numpy as np
@@ -12,7 +13,13 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from models import lookup as lookup_module
-from models.iuv import UnclearChannelOrder, iuv_from_image, uv_from_iuv
+from models.iuv import (
+    InterpolatedIuv,
+    UnclearChannelOrder,
+    iuv_from_image,
+    refuse_interpolated,
+    uv_from_iuv,
+)
 from models.lookup import SHAPE, load_lookup, rebuild_lookup
 from models.uv_maps import dequantise, quantise
 from workers.tables import SCHEMAS, parquet_bytes
@@ -107,6 +114,60 @@ def test_an_unclear_channel_order_is_refused(pixels, which):
 
 def test_an_image_with_nobody_in_it_is_clear():
     assert not iuv_from_image(np.zeros((4, 4, 3), np.uint8)).any()
+
+
+def _parts(numbers: tuple[int, ...], side: int = 96) -> np.ndarray:
+    """An IUV image of upright parts side by side, in each of which U and V run on their own."""
+    y, x = np.mgrid[:side, :side]
+    iuv = np.zeros((side, side, 3), np.uint8)
+    for place, part in enumerate(numbers, start=1):
+        width = side // (len(numbers) + 2)
+        within = (x // width == place) & (y > 6 + 3 * place) & (y < side - 6)
+        u, v = (x % width) * 200 // width + 20, (y * (2 + place % 2) + 40 * place) % 256
+        iuv[within] = np.stack([np.full_like(x, part), u, v], axis=-1)[within]
+    return iuv
+
+
+RESAMPLING = ("BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS")  # BOX enlarges by whole pixels
+
+
+@pytest.mark.parametrize(
+    ("numbers", "resampling", "side"),
+    [
+        *itertools.product([(2, 15, 4, 21, 3), (8, 2, 12)], RESAMPLING, [37, 60]),
+        *itertools.product([(2, 15, 4, 21, 3), (8, 2, 12)], RESAMPLING[1:], [90, 97, 250]),
+        *itertools.product([(1,), (2,)], ["BILINEAR", "BICUBIC"], [60, 90, 140]),
+    ],
+)
+def test_interpolated_labels_are_refused(numbers, resampling, side):
+    image = Image.fromarray(_parts(numbers)).resize((side, side), Image.Resampling[resampling])
+    iuv = np.asarray(image)
+    iuv = np.dstack([iuv[..., 0].clip(max=24), iuv[..., 1:]])  # overshoot, as if others hid it
+    with pytest.raises(InterpolatedIuv, match=r"pixels between two parts .* nearest neighbour"):
+        refuse_interpolated(iuv)
+
+
+@pytest.mark.parametrize("side", [12, 37, 60, 90, 96, 97, 140, 250])
+def test_chosen_labels_are_good(side):
+    image = Image.fromarray(_parts((2, 15, 4, 21, 3)))
+    refuse_interpolated(np.asarray(image.resize((side, side), Image.Resampling.NEAREST)))
+
+
+@pytest.mark.real
+def test_real_iuv_images_are_told_from_interpolated_ones(real):
+    """Sharp filters overshoot, mostly past 24, which makes the channel order unclear."""
+    paths = sorted(path for path in real.rglob("*.png") if path.stem.lower().endswith("_iuv"))
+    assert len(paths) >= 12
+    for path in paths:
+        image = Image.open(path)
+        refuse_interpolated(iuv_from_image(np.asarray(image)))
+        for scale, resampling in [(1 / 4, "BOX"), (1 / 2, "BILINEAR"), (0.7, "LANCZOS")]:
+            size = round(image.width * scale), round(image.height * scale)
+            chosen = image.resize(size, Image.Resampling.NEAREST)
+            refuse_interpolated(iuv_from_image(np.asarray(chosen)))
+            scaled = image.resize(size, Image.Resampling[resampling])
+            with pytest.raises((InterpolatedIuv, UnclearChannelOrder)):
+                refuse_interpolated(iuv_from_image(np.asarray(scaled)))
 
 
 def test_the_lookup_is_read_at_part_v_u_with_v_turned_down():

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from configs.schema import ExtractConfig
-from models.iuv import iuv_from_image, uv_from_iuv
+from models.iuv import iuv_from_image, refuse_interpolated, uv_from_iuv
 from models.uv_maps import SLACK
 from workers.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap, SizeMismatch
 from workers.extracted import extracted, failed, is_empty, read_lookup
-from workers.images import decode
+from workers.images import decode, read_map
 from workers.keys import Key
 from workers.patience import CredentialsError, StorageUnavailable
 from workers.photos import Photo
@@ -21,6 +21,9 @@ from workers.storage import read_bytes
 
 READERS = 4  # threads: one decodes while others wait for storage
 OFF_BODY = -10  # how some UV arrays mark undefined pixels
+SAMPLED = 4096  # pixels in which the commonest point is looked for
+BACKGROUND = 0.02  # share of a map; on real ones no point of the body fills 0.0002
+UNIT_RANGE = "; nothing is below 0: of a range of [0, 1] make 2 * uv - 1 (flip_v where v points up)"
 
 
 class ExtractWorker:
@@ -77,13 +80,33 @@ class ExtractWorker:
 
     def _from_iuv(self, url: str, instances: str | None) -> np.ndarray:
         """Read an IUV PNG; of several instances, the one with most pixels is kept."""
-        iuv = iuv_from_image(decode(read_bytes(url), self.config.max_pixels))
-        if instances is not None:
-            person = decode(read_bytes(instances), self.config.max_pixels)[..., 0]
+        iuv = iuv_from_image(_of_8_bits(read_map(read_bytes(url), self.config.max_pixels)))
+        refuse_interpolated(iuv)
+        body = iuv[..., 0] > 0
+        if instances is not None and body.any():
+            person = read_map(read_bytes(instances), self.config.max_pixels)
+            person = person if person.ndim == 2 else person[..., 0]
             _same_size("IUV image", iuv, "instance image", person)
-            pixels = np.bincount(person[iuv[..., 0] > 0], minlength=1)
-            iuv = np.where((person == pixels.argmax())[..., None], iuv, 0)
+            numbers, pixels = np.unique(person[body], return_counts=True)
+            iuv = np.where((person == numbers[pixels.argmax()])[..., None], iuv, 0)
         return uv_from_iuv(iuv, self._lookup)
+
+
+def _of_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """An IUV image as its file holds it -> (H, W, 3) uint8; BadUvMap if it cannot be one.
+
+    Writers of 16 bits a channel leave 0..255 as it is, or stretch it over the range by 257 or 256.
+    """
+    if pixels.ndim != 3:
+        raise BadUvMap("an IUV image has three channels, this one is grey or has a palette: "
+                       "save it as RGB")  # fmt: skip
+    if pixels.dtype == np.uint8:
+        return pixels
+    for step in (1, 257, 256):
+        if pixels.max(initial=0) <= 255 * step and not (pixels % step).any():
+            return (pixels // step).astype(np.uint8)
+    raise BadUvMap("16 bits a channel hold an IUV image as 0..255, or these times 257; "
+                   "this one has values between")  # fmt: skip
 
 
 def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
@@ -92,7 +115,8 @@ def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
         uv = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, EOFError, OSError, MemoryError) as error:
         raise BadUvMap(f"no .npy file of numbers: {error}") from error
-    if not isinstance(uv, np.ndarray) or uv.ndim != 3 or uv.shape[2] != 2 or uv.dtype.kind != "f":
+    is_map = isinstance(uv, np.ndarray) and uv.dtype.kind == "f" and uv.shape[2:] == (2,)
+    if not is_map or not uv.size:
         found = f"{getattr(uv, 'shape', type(uv))} {getattr(uv, 'dtype', '')}"
         raise BadUvMap(f"a UV array holds floats of shape (H, W, 2), this one {found}")
     if uv.shape[0] * uv.shape[1] > max_pixels:
@@ -101,7 +125,25 @@ def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
     largest = np.abs(uv[~np.isnan(uv)]).max(initial=0)
     if largest > 1 + SLACK:
         raise BadUvMap(f"UV coordinates lie in [-1, 1], this array has {largest:.4g}")
+    _refuse_background(uv)
     return uv
+
+
+def _refuse_background(uv: np.ndarray) -> None:
+    """Raise BadUvMap where one point of the surface fills a part of a map (H, W, 2).
+
+    Every pixel of a body shows a point of its own, so that point stands for "off the body".
+    """
+    step = max(1, round((uv.shape[0] * uv.shape[1] / SAMPLED) ** 0.5))
+    sampled = uv[::step, ::step]
+    points, counts = np.unique(sampled[..., 0] + 1j * sampled[..., 1], return_counts=True)
+    point = points[np.where(np.isnan(points), 0, counts).argmax()]
+    share = (uv == (point.real, point.imag)).all(axis=-1).mean()
+    if share > BACKGROUND:
+        raise BadUvMap(
+            f"{share:.0%} of the UV array are ({point.real:.4g}, {point.imag:.4g}), as if that "
+            "meant off the body: write NaN there" + (UNIT_RANGE if np.nanmin(uv) >= 0 else "")
+        )
 
 
 def _same_size(what: str, a: np.ndarray, other: str, b: np.ndarray) -> None:

@@ -1,15 +1,21 @@
-"""Photographs: any file a catalog may hold -> uint8 RGB pixels, and back."""
+"""Photographs: any file a catalog may hold -> uint8 RGB pixels, and back; maps as they are."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from configs.schema import ImageFormat
-from workers.errors import BadImage
+from workers.errors import BadImage, BadUvMap, RowError
 
 # A closed list: Pillow would hand PostScript to an interpreter.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+LOSSLESS = ("PNG", "BMP", "TIFF")  # of these, those that keep the numbers of a map
+PNG_BITS = 24  # where a PNG tells its bits a channel
 
 # `decode` checks its own limit, from the header; Pillow's is one number for the whole process.
 Image.MAX_IMAGE_PIXELS = None
@@ -24,14 +30,38 @@ def decode(data: bytes, max_pixels: int) -> np.ndarray:
     Raises BadImage for anything that is no complete image of one of FORMATS or
     has more than `max_pixels` pixels (seen in the header, before anything is unpacked).
     """
-    with open_image(data, max_pixels) as image:
-        try:
-            return np.asarray(_rgb(ImageOps.exif_transpose(image)))
-        except Exception as error:  # damaged files raise a dozen types inside Pillow
-            raise BadImage(f"the {image.format} image is damaged: {_one_line(error)}") from error
+    with open_image(data, max_pixels) as image, _whole(image):
+        return np.asarray(_rgb(ImageOps.exif_transpose(image)))
 
 
-def open_image(data: bytes, max_pixels: int) -> Image.Image:
+def read_map(data: bytes, max_pixels: int) -> np.ndarray:
+    """Bytes of an image file whose pixels are numbers -> them as they are, of 8 or 16 bits.
+
+    (H, W, 3) of colour, in RGB order, (H, W) of grey, and of a palette its indices. Nothing is
+    converted, turned or composed; transparency is left out.
+    Raises BadImage as `decode` does, and BadUvMap for formats that change numbers.
+    """
+    with open_image(data, max_pixels) as image, _whole(image):
+        if image.format not in LOSSLESS:
+            raise BadUvMap(f"a map saved as {image.format} has changed labels: save it as PNG")
+        pixels = _deep(image, data) if _halved(image, data) else np.asarray(image)
+        if pixels.ndim == 2:
+            return pixels
+        return pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., 0]
+
+
+@contextmanager
+def _whole(image: ImageFile) -> Iterator[None]:
+    """What is raised while an image's pixels are unpacked becomes BadImage."""
+    try:
+        yield
+    except RowError:
+        raise
+    except Exception as error:  # damaged files raise a dozen types inside Pillow
+        raise BadImage(f"the {image.format} image is damaged: {_one_line(error)}") from error
+
+
+def open_image(data: bytes, max_pixels: int) -> ImageFile:
     """Read an image's header, without unpacking pixels; errors as in `decode`."""
     if not data:
         raise BadImage("the image file is empty")
@@ -55,8 +85,8 @@ def is_plain(data: bytes) -> bool:
             image.mode == "RGB"
             and not image.has_transparency_data
             and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-            # The bit depth of a PNG is byte 24; Pillow reads 16 bits as 8.
-            and (image.format == "JPEG" or (image.format == "PNG" and data[24] == 8))
+            # Of a PNG with 16 bits, too, Pillow says RGB.
+            and (image.format == "JPEG" or (image.format == "PNG" and data[PNG_BITS] == 8))
         )
 
 
@@ -87,6 +117,29 @@ def _rgb(image: Image.Image) -> Image.Image:
         opaque = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
     return image.convert("RGB")
+
+
+def _halved(image: ImageFile, data: bytes) -> bool:
+    """Whether Pillow takes 8 bits of the file's 16, as it does of all but grey."""
+    if image.mode.startswith("I"):
+        return False
+    if isinstance(image, TiffImageFile):
+        return max(image.tag_v2.get(BITSPERSAMPLE, (1,))) == 16
+    return image.format == "PNG" and data[PNG_BITS] == 16
+
+
+def _deep(image: ImageFile, data: bytes) -> np.ndarray:
+    """(H, W, 3) uint16 of a PNG with 16 bits a channel.
+
+    Pillow takes the upper byte of each two, and told that their order is the other, the lower.
+    """
+    (tile,) = image.tile
+    if tile.args not in ("RGB;16B", "RGBA;16B"):
+        raise BadUvMap("of 16 bits a channel, maps are read as PNG of RGB or grey: save it so")
+    upper = np.asarray(image).astype(np.uint16)
+    with Image.open(io.BytesIO(data)) as turned:
+        turned.tile = [tile._replace(args=tile.args.replace("16B", "16L"))]
+        return upper * 256 + np.asarray(turned)
 
 
 def _one_line(error: Exception) -> str:
