@@ -128,6 +128,36 @@ def test_maps_in_a_folder_of_their_own_serve_only_the_photographs(tmp_path):
     assert _names(photos) == [("a", "a.jpg", "a_IUV.png")]
 
 
+def test_maps_have_other_names_where_they_have_no_better_one(tmp_path):
+    for name in ("a.jpg", "a_densepose.png", "b.jpg", "b_IUV.jpg", "b_INDS.png", "c_IUV.JPG"):
+        (tmp_path / name).touch()
+    for name in ("d.jpg", "d_densepose.jpg", "d_IUV.png", "e.jpg", "e_IUV.jpg", "e.npy"):
+        (tmp_path / name).touch()
+    assert _names(find_photos(_config(tmp_path))) == [
+        ("a", "a.jpg", "a_densepose.png"),
+        ("b", "b.jpg", "b_IUV.jpg", "b_INDS.png"),
+        ("c", "c_IUV.JPG"),
+        ("d", "d.jpg", "d_IUV.png"),
+        ("e", "e.jpg", "e.npy"),
+    ]
+
+
+def test_maps_in_a_folder_of_their_own_may_have_the_photographs_names(tmp_path):
+    names = ["photos/a.jpg", "maps/a.png", "photos/b_c.png", "maps/b_c.png", "maps/b_INDS.png"]
+    names += ["photos/d.png", "maps/d.png", "maps/d_IUV.png", "maps/d_INDS.png", "maps/e.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    photos = find_photos(_config(tmp_path / "photos", uv=str(tmp_path / "maps")))
+    assert [photo.iuv for photo in photos] == [
+        f"{tmp_path}/maps/{name}.png" for name in ("a", "b_c", "d_IUV")
+    ]
+    assert [photo.instances for photo in photos] == [None, None, f"{tmp_path}/maps/d_INDS.png"]
+    # The photograph itself is no map.
+    photos = find_photos(_config(tmp_path / "photos", uv=str(tmp_path / "photos")))
+    assert {photo.iuv for photo in photos} == {None}
+
+
 def test_a_glob_keeps_folders_in_the_ids_and_finds_maps_beside(tmp_path):
     for name in ("x/01.jpg", "x/01.npy", "y/01.jpg", "y/01_IUV.png", "y/02.npy"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -413,6 +443,32 @@ def test_what_cannot_hold_an_iuv_image_is_refused(tmp_path, lookup, stored):
     _, row = _extract(_config(tmp_path, lookup=lookup))["a"]
     assert row["error_type"] == "BadUvMap"
     assert re.search(said, row["error_message"])
+
+
+@pytest.mark.parametrize("name", ["a_IUV.jpg", "a_densepose.jpg", "maps/a.jpg"])
+def test_a_jpeg_of_a_map_fails_by_its_name(tmp_path, lookup, name):
+    _photo(tmp_path / "photos/a.jpg")
+    (tmp_path / "photos/maps").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "photos" / name)
+    uv = {"uv": str(tmp_path / "photos/maps")} if "maps" in name else {}
+    _, row = _extract(_config(tmp_path / "photos", lookup=lookup, **uv))["a"]
+    assert row["error_type"] == "BadUvMap"
+    assert "a map saved as JPEG has changed labels: save it as PNG" in row["error_message"]
+    assert f"photos/{name})" in row["error_message"]
+
+
+def test_a_drawing_of_a_map_is_not_taken_for_one(tmp_path, lookup):
+    """NAME_densepose.png is either; in drawings, parts have colours of a palette."""
+    for name in ("map", "drawing"):
+        _photo(tmp_path / f"{name}.jpg")
+        _iuv(tmp_path / f"{name}_densepose.png")
+    colours = np.zeros((32, 32, 3), np.uint8)
+    colours[4:-4, 4:-4] = (68, 1, 84)  # viridis
+    Image.fromarray(colours).save(tmp_path / "drawing_densepose.png")
+    rows = _extract(_config(tmp_path, lookup=lookup))
+    assert rows["map"][1]["status"] == "ok"
+    assert rows["drawing"][1]["error_type"] == "UnclearChannelOrder"
+    assert "drawn to be looked at" in rows["drawing"][1]["error_message"]
 
 
 def test_people_are_numbered_in_any_kind_of_image(tmp_path, lookup):

@@ -14,6 +14,7 @@ from workers.user_tables import SUFFIXES, read_user_table
 PHOTOGRAPHS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
 UNREADABLE = ("heic", "heif", "avif", "jp2", "jxl", "dng")  # photographs: they become failed rows
 WILDCARDS = "*?["
+ROLES = ("iuv", "densepose", "inds", "sil")  # suffixes, NAME_IUV and so on
 
 
 class Photo(NamedTuple):
@@ -45,9 +46,10 @@ def find_photos(config: ExtractConfig, dumped: Sequence[str] | None = None) -> l
 
     In folders, and for globs, maps are known by their names: NAME_IUV.png, with NAME_INDS.png
     where there are instances, or NAME.npy belongs to NAME.jpg; NAME_sil.png, a silhouette, is
-    left out (suffixes in either case). NAME may be another spelling of the same DeepFashion
-    photograph. A map of the input without a photograph is a pose. A photograph without a map
-    is listed too: it will be a failed row.
+    left out (suffixes in either case). Where there is none of these, NAME_densepose.png or another
+    image NAME_IUV is taken for the map, and in the folder uv= an image NAME. NAME may be another
+    spelling of the same DeepFashion photograph. A map of the input without a photograph is a pose.
+    A photograph without a map is listed too: it will be a failed row.
     Raises ValueError when nothing is found, when one name stands for two files, and for tables
     that lack columns or values. A name that is not UTF-8 is a fault of its row.
     """
@@ -114,19 +116,30 @@ def _root(url: str) -> str:
 
 def _by_role(root: str, urls: Iterable[str]) -> _Files:
     files = _Files({}, {}, {})
+    other: dict[str, str] = {}  # maps by their names, which serve where there is no better one
     for url in urls:
         name, _, extension = url.partition(root)[2].rpartition(".")
-        extension, (stem, _, suffix) = extension.lower(), name.rpartition("_")
-        role = suffix.lower() if stem and extension == "png" else ""
-        if role == "iuv":
+        extension, (stem, role) = extension.lower(), _role(name)
+        if (role, extension) == ("iuv", "png"):
             _add(files.maps, stem, url)
-        elif role == "inds":
-            _add(files.instances, url.rpartition("_")[0], url)
+        elif (role, extension) == ("inds", "png"):
+            _add(files.instances, _role(url.rpartition(".")[0])[0], url)
         elif extension == "npy":
             _add(files.maps, name, url)
-        elif extension in PHOTOGRAPHS + UNREADABLE and role != "sil":
+        elif extension not in PHOTOGRAPHS + UNREADABLE or (role, extension) == ("sil", "png"):
+            continue
+        elif role in ("iuv", "densepose"):
+            _add(other, stem, url)
+        else:
             _add(files.photographs, name, url)
-    return files
+    return files._replace(maps=other | files.maps)
+
+
+def _role(name: str) -> tuple[str, str]:
+    """A name without extension -> its photograph's, and its role, which is empty without one."""
+    stem, _, suffix = name.rpartition("_")
+    role = suffix.lower()
+    return (stem, role) if stem and role in ROLES else (name, "")
 
 
 def _add(names: dict[str, str], name: str, url: str) -> None:
@@ -144,6 +157,8 @@ def _join(found: _Files, maps: _Files) -> list[Photo]:
     photos = []
     for name, image in found.photographs.items():
         uv = maps.maps.get(name) or (spelled.get(canonical_key(name)) if item_id(name) else None)
+        if uv is None and maps.photographs.get(name) != image:
+            uv = maps.photographs.get(name)  # a map under the photograph's own name
         if uv and taken.setdefault(uv, image) != image:
             raise ValueError(f"{taken[uv]} and {image} are one photograph: both belong to {uv}")
         photos.append(_photo(name, image, uv, maps))
@@ -158,7 +173,7 @@ def _photo(name: str, image: str | None, uv: str | None, maps: _Files) -> Photo:
     if uv is None or uv.lower().endswith(".npy"):
         photo = Photo(name, image, uv=uv, item_id=item_id(name))
     else:
-        instances = maps.instances.get(uv.rpartition("_")[0])
+        instances = maps.instances.get(_role(uv.rpartition(".")[0])[0])
         photo = Photo(name, image, iuv=uv, instances=instances, item_id=item_id(name))
     text = {field: value and utf8(value) for field, value in photo._asdict().items()}
     if text == photo._asdict():
