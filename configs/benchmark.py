@@ -60,7 +60,7 @@ class BenchmarkConfig(Frozen):
     generator: TrainGeneratorConfig | None = Field(
         default=None, description="keys of `reposer train generator`, where the variant has a g"
     )
-    weights: str | None = Field(
+    weights: Url | None = Field(
         default=None,
         description="local folder of the perceptual distance's weights, "
         "squeezenet_v1.1_features_torch_layout.npz (default: $TORCH_HOME/hub/checkpoints)",

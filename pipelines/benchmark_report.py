@@ -24,7 +24,7 @@ from pipelines.execute import OK
 from pipelines.results import accepted_summaries
 from pipelines.runs import Plan, RunError, read_manifest, read_plan
 from pipelines.textures import made_by, summaries
-from workers.catalog import MAX_PIXELS, Catalog, Table, image_bytes
+from workers.catalog import MAX_PIXELS, Catalog, Table
 from workers.images import decode
 from workers.storage import Store
 from workers.tables import parquet_bytes
@@ -182,7 +182,7 @@ def _renders(benchmark: Benchmark) -> np.ndarray:
     for source, target in benchmark.examples:
         row = [catalog.photograph(source), catalog.photograph(target)]
         for table in renders.values():
-            data = image_bytes(table.row(f"{source}__{target}"))
+            data = table.image(table.row(f"{source}__{target}"))
             row.append(decode(data, MAX_PIXELS) if data else np.full_like(row[0], WHITE))
         rows.append(row)
     return contact_sheet(rows, ["source", "target", *renders], TILE, across=1)

@@ -1,5 +1,6 @@
 """`reposer checkpoint import`: the authors' two files as a checkpoint."""
 
+import shlex
 from pathlib import Path
 
 from configs.schema import CheckpointImportConfig
@@ -22,5 +23,5 @@ def run(config: CheckpointImportConfig) -> int:
         store.put(name, data)
     print(f"checkpoint     {store.url}")
     print(f"model card     {store.url}/README.md")
-    print(f"next           reposer render model={store.url} ...")
+    print(f"next           reposer render model={shlex.quote(store.url)} ...")
     return 0

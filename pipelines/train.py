@@ -7,6 +7,7 @@ and where they go on, is `workers.training.loop`'s.
 import hashlib
 import json
 import os
+import shlex
 import tempfile
 import threading
 import time
@@ -77,8 +78,8 @@ def run(config: TrainInpainterConfig | TrainGeneratorConfig) -> int:
     print(f"checkpoint     {store.url}")
     print(f"log            {store.url}/{LOG}")
     print(f"picture sheets {store.url}/{SHEETS}")
-    follow = "reposer train generator inpainter=" if "inpainter" in command else "render model="
-    print(f"next           {follow}{store.url} ...".replace(" render", " reposer render"))
+    follow = "train generator inpainter" if "inpainter" in command else "render model"
+    print(f"next           reposer {follow}={shlex.quote(store.url)} ...")
     return 0
 
 

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load as read_weights
 from tensorboardX.proto import event_pb2
 
+from configs.training import PerceptualBackbone
 from pipelines.cli import main
 from tests.catalogs import rows_of, write_catalog, write_pairs
 from tests.conftest import ROOT
@@ -56,11 +57,11 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
     data = world(tmp_path)
     held_out = write_catalog(f"{tmp_path}/test", 3, prefix="t")
     pairs = write_pairs(tmp_path / "t.csv", [(held_out[0], held_out[1])])
-    f, g = tmp_path / "f", tmp_path / "g"
+    f, g = tmp_path / "f", tmp_path / "my renders"
     trained(*inpainter(data, f))
-    assert f"reposer train generator inpainter={f}" in capsys.readouterr().out
+    assert f"next           reposer train generator inpainter={f} ...\n" in capsys.readouterr().out
     trained(*generator(data, f, g))
-    assert f"reposer render model={g}" in capsys.readouterr().out
+    assert f"next           reposer render model='{g}' ...\n" in capsys.readouterr().out
     for url, steps in ((f, 8), (g, 4)):
         there = files(url)
         assert {"training.json", "manifest.json", "log.jsonl", "model.safetensors", "config.json",
@@ -250,7 +251,8 @@ def test_tables_that_do_not_serve(tmp_path: Path, capsys: pytest.CaptureFixture[
     no_pairs = inpainter([data[0], f"pairs={tmp_path}/empty.csv"], out)
     assert "empty.csv: the table has no pairs" in wrong(capsys, *no_pairs)
     said = wrong(capsys, *inpainter([data[0]], out))
-    assert f"{tmp_path}/catalog/pairs" in said
+    assert f"{tmp_path}/catalog/pairs: no pairs there" in said
+    assert "pairs=TABLE" in said
     shared = wrong(capsys, *inpainter(data, out, f"held_out={tmp_path}/catalog"))
     assert "4 items of held_out=" in shared
     assert "'p000' first" in shared
@@ -259,6 +261,12 @@ def test_tables_that_do_not_serve(tmp_path: Path, capsys: pytest.CaptureFixture[
         capsys, *inpainter(data, out, f"held_out={tmp_path}/test")
     )
     assert not out.exists()
+
+
+def test_a_backbones_file_is_looked_for_where_the_caller_is() -> None:
+    """Processes of Ray Train run in folders of their own."""
+    here = PerceptualBackbone(weights="vgg19.pth").weights
+    assert here == str(Path.cwd() / "vgg19.pth")
 
 
 def test_photographs_that_do_not_open_are_named(

@@ -18,6 +18,7 @@ from tests.catalogs import StandIn, rows_of, write_catalog
 from tests.test_cli import wrong
 from workers import catalog as catalogs
 from workers.catalog import Catalog
+from workers.errors import BadImage
 from workers.photos import find_photos
 
 COUNT = 5
@@ -182,6 +183,30 @@ def test_types_that_mean_the_same_are_read(
 
 
 ID, SIZES = "text or integers", "integers"
+
+
+def test_images_that_are_paths_are_read(
+    ours: Tables, expected: dict[bool, list[dict]], tmp_path: Path
+) -> None:
+    """As `datasets` writes them where they are not embedded: a path, and null for bytes."""
+    files = tmp_path / "c" / "files"
+    files.mkdir(parents=True)
+    images = ours["images"]["image"].to_pylist()
+    for number, image in enumerate(images):
+        if image:
+            (files / f"{number}.png").write_bytes(image["bytes"])
+            relative = number % 2  # to the catalog
+            path = f"files/{number}.png" if relative else f"{files}/{number}.png"
+            image |= {"bytes": None, "path": path}
+    column = pa.array(images, ours["images"].schema.field("image").type)
+    tables = ours | {"images": ours["images"].set_column(3, "image", column)}
+    catalog = written(tables, tmp_path / "c", by_pyarrow)
+    assert rendered(catalog, pairs=True) == expected[True]
+    (files / "0.png").unlink()
+    with pytest.raises(BadImage, match=f"path {files}/0.png, not to be read: .*No such file"):
+        Catalog(str(catalog)).photograph("1000")
+
+
 IMAGES = "binary or struct<bytes: binary, path: string>"
 
 

@@ -24,8 +24,8 @@ from workers.errors import (
 )
 from workers.images import decode
 from workers.names import short
-from workers.patience import StorageError, StorageUnavailable
-from workers.storage import Store
+from workers.patience import CredentialsError, StorageError, StorageUnavailable
+from workers.storage import Store, read_bytes
 from workers.tables import is_part
 
 MAX_PIXELS = 50_000_000
@@ -111,6 +111,26 @@ class Table:
             self._keep(group, self._row_group(*groups[group], list(COLUMNS[self.name])))
         self._groups.move_to_end(group)
         return self._groups[group].slice(int(order[at] - starts[group]), 1).to_pylist()[0]
+
+    def image(self, row: dict[str, Any]) -> bytes | None:
+        """The encoded image of one of the rows, however its writer stored it; None without one.
+
+        Where there is a path and no bytes, as `datasets` leaves it, that file is read; a relative
+        path is one below the catalog. Raises BadImage where the file cannot be read.
+        """
+        image = row["image"]
+        if not isinstance(image, dict):
+            return image
+        path = image["path"]
+        if image["bytes"] is not None or not path:
+            return image["bytes"]
+        try:
+            absolute = path.startswith("/") or "://" in path
+            return read_bytes(path if absolute else f"{self.store.url}/{path}")
+        except (StorageUnavailable, CredentialsError):
+            raise  # that is no fault of the image's
+        except (OSError, StorageError) as error:
+            raise BadImage(f"no bytes but the path {path}, not to be read: {error}") from error
 
     @cached_property
     def _index(self) -> tuple[pa.LargeStringArray, np.ndarray, np.ndarray, list[tuple[str, int]]]:
@@ -207,7 +227,7 @@ class Catalog:
 
     def photograph_file(self, image_id: str) -> bytes:
         """A photograph as it is stored, the bytes of an image file; MissingRow without one."""
-        data = image_bytes(self.images.row(image_id))
+        data = self.images.image(self.images.row(image_id))
         if data is None:
             raise MissingRow(f"{self.store.url}: {short(image_id)} has no photograph")
         return data
@@ -274,12 +294,6 @@ class Catalog:
 def _whole(side: float | None) -> int:
     """A width or height as the number that it is; 0 for none, NaN, fractions and less than 0."""
     return int(side) if side is not None and side > 0 and side % 1 == 0 else 0
-
-
-def image_bytes(row: dict[str, Any]) -> bytes | None:
-    """The encoded image of a row, however its writer stored it."""
-    image = row["image"]
-    return image["bytes"] if isinstance(image, dict) else image
 
 
 def _stored_uv(row: dict[str, Any], name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from configs.schema import EvaluateConfig
 from eval.naming import split_strip
-from workers.catalog import MAX_PIXELS, Catalog, Table, image_bytes
+from workers.catalog import MAX_PIXELS, Catalog, Table
 from workers.errors import MissingImage, MissingRow, RenderFailed
 from workers.images import decode
 from workers.rows import ScoreKey
@@ -105,7 +105,7 @@ class RenderAlbum:
         row = self._read(lambda: self.renders.row(_generated(key)))
         if row["status"] != "ok":
             raise RenderFailed(f"{row['error_type']}: {row['error_message']}")
-        return decode(image_bytes(row) or b"", MAX_PIXELS)
+        return decode(self.renders.image(row) or b"", MAX_PIXELS)
 
     def pair(self, key: ScoreKey) -> Pictures:
         """A row of the run, the photograph of its pose, and where its UV map is defined."""

@@ -14,6 +14,7 @@ from models.layouts import symmetric
 from workers.catalog import Catalog
 from workers.errors import SizeMismatch
 from workers.names import short
+from workers.storage import Store
 from workers.user_tables import read_pairs
 
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
@@ -42,6 +43,11 @@ def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
     A pair needs a photograph and a good UV map at both ends. ValueError if none is left.
     """
     url = config.pairs or f"{config.catalog}/pairs"
+    if config.pairs is None and not Store(url).list():
+        raise ValueError(
+            f"{url}: no pairs there (synthesize writes them, extract does not): put a Parquet "
+            "table from,to there; those of catalog= may also be named by pairs=TABLE"
+        )
     listed = read_pairs(url)
     usable = Catalog(config.catalog).usable(photographs=True)
     good = listed["from"].isin(usable) & listed["to"].isin(usable)
