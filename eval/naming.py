@@ -12,9 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 PANELS = ("condition", "target", "generated")  # of a strip, left to right
-_EXTENSION = re.compile(r"\.(jpe?g|png|webp)$", re.IGNORECASE)
+# Of the images that every command reads: what `workers.images.FORMATS` are called.
+EXTENSIONS = ("jpg", "jpeg", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff")
+_ANY = rf"\.(?:{'|'.join(EXTENSIONS)})"
+_EXTENSION = re.compile(rf"{_ANY}$", re.IGNORECASE)
 _SUFFIX = re.compile(r"_vis$")  # PATN's and GFLA's visualisations
-_MIDDLE = re.compile(r"\.(?:jpe?g|png)_+(?=.)", re.IGNORECASE)  # from.jpg_to.jpg, from.jpg___to.jpg
+_MIDDLE = re.compile(rf"{_ANY}_+(?=.)", re.IGNORECASE)  # from.jpg_to.jpg, from.jpg___to.jpg
 _UNDERSCORES = re.compile(r"(?:_2_|_to_|_+)(?=.)")  # from_2_to, from_to_to, from__to
 
 
@@ -24,6 +27,11 @@ class Pair(NamedTuple):
     pair_id: str
     generated: str
     reference: str
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name is that of an image which is read."""
+    return _EXTENSION.search(name) is not None
 
 
 def stem(name: str) -> str:

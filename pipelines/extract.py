@@ -6,11 +6,10 @@ import json
 import shlex
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from configs.schema import ExtractConfig
+from pipelines.aside import tell_left_aside
 from pipelines.execute import carry_out
-from pipelines.progress import console
 from pipelines.report import CATALOG_TITLES, catalog_samples
 from pipelines.runs import Plan, make_plan
 from workers.densepose.backends import extractor_name, load_finder, resolved, weights_sha256
@@ -21,7 +20,7 @@ from workers.extracted import read_lookup
 from workers.keys import Keys
 from workers.names import short, utf8
 from workers.patience import StorageError
-from workers.photos import Photo, find_photos, is_dump, with_maps
+from workers.photos import Photo, find_photos, is_dump, is_table, with_maps
 from workers.rows import failed_photograph, photo_id, photograph_id
 from workers.shard import Job
 from workers.storage import Store, list_files
@@ -47,8 +46,7 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
     if config.extractor == "densepose":
         config = config.model_copy(update={"densepose": resolved(config.densepose)})
     photos = find_photos(config, read_names(config.uv) if is_dump(config) else None)
-    if Path(config.input).is_dir():
-        _warn_of_ignored(config, photos)
+    _tell_left_aside(config, photos)
     facts: dict = {"inputs": {"files": _fingerprint(config, photos)}}
     people = not with_maps(config)
     if people or any(photo.iuv for photo in photos):
@@ -83,15 +81,18 @@ def _job_of_people(config: ExtractConfig, photos: Sequence[Photo], facts: dict) 
     )
 
 
-def _warn_of_ignored(config: ExtractConfig, photos: Sequence[Photo]) -> None:
-    """Name what in the input folder will not be read."""
-    folder = config.input
-    used = {url for photo in photos for url in photo} | {config.uv}
-    ignored = [Path(url).name for url in map(utf8, list_files(folder)) if url not in used]
-    ignored += [utf8(f"{path.name}/") for path in Path(folder).iterdir() if path.is_dir()]
-    if ignored:
-        console.print(f"extract: ignored in {folder}: {', '.join(sorted(ignored)[:5])}"
-                      + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else ""))  # fmt: skip
+def _tell_left_aside(config: ExtractConfig, photos: Sequence[Photo]) -> None:
+    """Name what in the folders of the input will not be read."""
+    read = {url for photo in photos for url in photo}
+    folders = [] if is_table(config) else [config.input]
+    if with_maps(config) and config.uv and folders:
+        folders.append(config.uv)
+    for url in folders:
+        listing = list_files(url)
+        root = listing.root
+        used = {file.name for file in listing.files if utf8(root + file.name) in read}
+        beside = listing._replace(folders=[f for f in listing.folders if f"{root}{f}" != config.uv])
+        tell_left_aside(url, beside, used)
 
 
 def _fingerprint(config: ExtractConfig, photos: Sequence[Photo]) -> str:
@@ -101,7 +102,8 @@ def _fingerprint(config: ExtractConfig, photos: Sequence[Photo]) -> str:
     sizes = {}
     for folder in sorted({url.rpartition("/")[0] for url in urls}):
         with contextlib.suppress(StorageError, OSError):  # its rows will fail, and say why
-            sizes |= {f"{folder}/{file.name}": file.size for file in Store(folder).list()}
+            files = Store(folder).listing(depth=1).files
+            sizes |= {f"{folder}/{file.name}": file.size for file in files}
     listed = [[*photo, *(sizes.get(url or "") for url in photo)] for photo in photos]
     listed += [[sizes.get(config.uv or "")]]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

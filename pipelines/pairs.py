@@ -1,13 +1,13 @@
 """Which pairs `reposer evaluate` scores: the keys of its rows, from each kind of input."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from configs.schema import EvaluateConfig
-from eval.naming import Pair, pair_folders, side_by_side, strips
+from eval.naming import EXTENSIONS, Pair, is_image, pair_folders, side_by_side, strips
+from pipelines.aside import tell_left_aside
 from pipelines.runs import RunError, fingerprint, finished_run
 from pipelines.splits import Overlap, Split, overlap
 from workers.catalog import Catalog
@@ -15,7 +15,6 @@ from workers.names import canonical_key, item_id
 from workers.rows import ScoreKey
 from workers.storage import Store
 
-_IMAGE = re.compile(r"\.(jpe?g|png|webp)$", re.IGNORECASE)
 ITSELF = "of a source with itself"
 OTHER_ITEM = "of two items (no photograph shows the one in the other's clothes)"
 
@@ -142,10 +141,15 @@ def spelled(name: str) -> str:
 
 
 def image_names(url: str) -> list[str]:
-    """The names of a folder's images, those below it included; RunError where there are none."""
-    names = [file.name for file in Store(url).list() if _IMAGE.search(file.name)]
+    """The names of a folder's images, those below it included; RunError where there are none.
+
+    What else lies there is named.
+    """
+    listing = Store(url).listing()
+    names = [file.name for file in listing.files if is_image(file.name)]
+    tell_left_aside(url, listing._replace(folders=[]), set(names))
     if not names:
-        raise RunError(f"{url}: no images there (.jpg, .png, .webp)")
+        raise RunError(f"{url}: no images there ({', '.join(EXTENSIONS)})")
     return names
 
 

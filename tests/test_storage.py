@@ -15,8 +15,8 @@ def test_put_then_read_and_list(store_url: str) -> None:
     assert [(f.name, f.size) for f in store.list("t")] == [("t/a.bin", 3), ("t/b.bin", 1)]
     assert store.read("t/a.bin") == read_bytes(f"{store_url}/t/a.bin") == b"111"
     assert store.tail("t/a.bin", 2) == b"11"
-    assert [url.rpartition("/")[2] for url in list_files(f"{store_url}/t")] == ["a.bin", "b.bin"]
-    assert [read_bytes(url) for url in list_files(f"{store_url}/t/b*")] == [b"2"]
+    assert [file.name for file in list_files(f"{store_url}/t").files] == ["a.bin", "b.bin"]
+    assert [read_bytes(url) for url in list_files(f"{store_url}/t/b*").urls] == [b"2"]
 
 
 def test_create_never_replaces(store_url: str) -> None:

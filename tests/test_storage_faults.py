@@ -138,7 +138,7 @@ def test_an_outage_does_not_read_as_absence(
     between.share = 0.6  # of the folders that a glob lists, some fail
     for _ in range(3):
         try:
-            assert len(list_files(f"{url}/photos/*/*.jpg")) == 4
+            assert len(list_files(f"{url}/photos/*/*.jpg").files) == 4
         except StorageUnavailable:
             continue
 

@@ -12,7 +12,8 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 from configs.schema import ImageFormat
 from workers.errors import BadImage, BadUvMap, RowError
 
-# A closed list: Pillow would hand PostScript to an interpreter.
+# A closed list: Pillow would hand PostScript to an interpreter. Files of these are called by
+# `eval.naming.EXTENSIONS`.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 LOSSLESS = ("PNG", "BMP", "TIFF")  # of these, those that keep the numbers of a map
 PNG_BITS = 24  # where a PNG tells its bits a channel

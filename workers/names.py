@@ -2,7 +2,9 @@
 
 import re
 
-_EXTENSION = re.compile(r"\.(jpe?g|png|webp|npy)$")
+from eval.naming import EXTENSIONS
+
+_EXTENSION = re.compile(rf"\.({'|'.join(EXTENSIONS)}|npy)$")
 _PREFIX = re.compile(r"^fash?ion")  # "fasion", sic
 _SEPARATORS = re.compile(r"[_#/-]")
 _DEEPFASHION = re.compile(r"^((?:wo)?men[a-z]+)id(\d{8})(\d{2})\d[a-z]+$")
@@ -22,6 +24,11 @@ def short(name: str) -> str:
 def utf8(name: str) -> str:
     r"""A file name as text: bytes that are not UTF-8, which some names have, become \xNN."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def slashed(path: str) -> str:
+    r"""A path with / between its folders, as Windows' D:\data\a.png has not."""
+    return path.replace("\\", "/")
 
 
 def canonical_key(name: str) -> str:

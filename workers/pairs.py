@@ -11,6 +11,7 @@ from eval.naming import split_strip
 from workers.catalog import MAX_PIXELS, Catalog, Table
 from workers.errors import MissingImage, MissingRow, RenderFailed
 from workers.images import decode
+from workers.patience import BrokenLink
 from workers.rows import ScoreKey
 from workers.storage import Store
 
@@ -130,6 +131,8 @@ class RenderAlbum:
 def _picture(store: Store, name: str) -> np.ndarray:
     try:
         return decode(store.read(name), MAX_PIXELS)
+    except BrokenLink:
+        raise
     except FileNotFoundError:
         raise MissingImage(f"{store.url}/{name} is not there") from None
 

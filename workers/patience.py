@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from botocore.exceptions import (
@@ -38,6 +39,10 @@ class CredentialsError(StorageError):
 
 class StorageUnavailable(OSError):  # noqa: N818 - not what a row did wrong, but a run's end
     """The storage did not answer, or is full; the message is one line, and a rerun resumes."""
+
+
+class BrokenLink(FileNotFoundError):  # noqa: N818 - a name for people who read a table
+    """A symbolic link that leads nowhere, or back to itself."""
 
 
 @dataclass
@@ -155,14 +160,27 @@ def _explained(where: str, error: Exception) -> Exception:
         return StorageUnavailable(f"{where}: no space left on the device; free some and run again")
     if number in _LOCAL_REMEDIES:
         return StorageError(f"{where}: {_LOCAL_REMEDIES[number]}")
+    if number in (errno.ENOENT, errno.ELOOP):
+        return _broken_link(error) or error
     return error
+
+
+def _broken_link(error: Exception) -> BrokenLink | None:
+    path = error.filename if isinstance(error, OSError) else None
+    if not path or not Path(path).is_symlink():
+        return None
+    said = f"a symbolic link to {Path(path).readlink()}, which is not there"
+    return BrokenLink(errno.ENOENT, said, path)
 
 
 def _remedy(text: str) -> str | None:
     return next((remedy for sign, remedy in _REMEDIES.items() if sign in text), None)
 
 
-_NO_CREDENTIALS = "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_NO_CREDENTIALS = (
+    "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or, to read a public "
+    "bucket, AWS_NO_SIGN_REQUEST=yes"
+)
 _NO_KEY = "the S3 server does not know AWS_ACCESS_KEY_ID"
 _WRONG_SECRET = "the S3 server rejects AWS_SECRET_ACCESS_KEY"
 _EXPIRED = "the S3 credentials have expired; renew AWS_SESSION_TOKEN and its keys"

@@ -1,20 +1,21 @@
 """Finds what `reposer extract` is to read: photographs, and the UV maps that belong to them."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import pandas as pd
 
 from configs.schema import ExtractConfig
+from eval.naming import EXTENSIONS
 from workers.columns import ID, TEXT
-from workers.names import canonical_key, item_id, short, utf8
-from workers.storage import Store, list_files
+from workers.names import canonical_key, item_id, short, slashed, utf8
+from workers.storage import Store, list_files, split_pattern
 from workers.user_tables import SUFFIXES, read_user_table
 
-PHOTOGRAPHS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff")
 UNREADABLE = ("heic", "heif", "avif", "jp2", "jxl", "dng")  # photographs: they become failed rows
-WILDCARDS = "*?["
 ROLES = ("iuv", "densepose", "inds", "sil")  # suffixes, NAME_IUV and so on
+DUMPS = (".pkl", ".pk", ".pickle", ".pth", ".pt")  # what people call a file of apply_net's
 
 
 class Photo(NamedTuple):
@@ -53,11 +54,10 @@ def find_photos(config: ExtractConfig, dumped: Sequence[str] | None = None) -> l
     Raises ValueError when nothing is found, when one name stands for two files, and for tables
     that lack columns or values. A name that is not UTF-8 is a fault of its row.
     """
-    glob = any(c in config.input for c in WILDCARDS)
-    if config.input.lower().endswith(SUFFIXES) and not glob:
+    if is_table(config):
         return _matched(_from_table(config), dumped)
-    files = list_files(config.input)
-    found = _by_role(_root(config.input), files)
+    listing = list_files(config.input)
+    found = _by_role(listing.root, listing.urls)
     if not with_maps(config):
         found = found._replace(maps={})
     if not found.photographs and not found.maps:
@@ -67,11 +67,17 @@ def find_photos(config: ExtractConfig, dumped: Sequence[str] | None = None) -> l
         return _matched(_join(found, found), dumped)
     maps = found
     if config.uv is not None:
-        maps = _by_role(_root(config.uv), list_files(config.uv))
-    elif glob:
-        folders = sorted({url.rpartition("/")[0] for url in files})
-        maps = _by_role(_root(config.input), [u for f in folders for u in list_files(f)])
+        beside = list_files(config.uv)
+        maps = _by_role(beside.root, beside.urls)
+    elif split_pattern(config.input)[1]:
+        folders = sorted({url.rpartition("/")[0] for url in listing.urls})
+        maps = _by_role(listing.root, [url for f in folders for url in list_files(f).urls])
     return _join(found, maps)
+
+
+def is_table(config: ExtractConfig) -> bool:
+    """Whether `input` names a table."""
+    return config.input.lower().endswith(SUFFIXES) and not split_pattern(config.input)[1]
 
 
 def with_maps(config: ExtractConfig) -> bool:
@@ -81,7 +87,7 @@ def with_maps(config: ExtractConfig) -> bool:
 
 def is_dump(config: ExtractConfig) -> bool:
     """Whether `uv` names a file that apply_net dumped."""
-    return config.extractor == "precomputed" and (config.uv or "").lower().endswith(".pkl")
+    return config.extractor == "precomputed" and (config.uv or "").lower().endswith(DUMPS)
 
 
 def _matched(photos: list[Photo], dumped: Sequence[str] | None) -> list[Photo]:
@@ -90,28 +96,18 @@ def _matched(photos: list[Photo], dumped: Sequence[str] | None) -> list[Photo]:
     Raises ValueError where two of the dump's photographs could be meant.
     """
     by_name: dict[str, list[int]] = {}
-    stems = [f"/{name.rpartition('.')[0]}" for name in dumped or ()]
+    stems = [f"/{slashed(name).rpartition('.')[0]}" for name in dumped or ()]
     for place, stem in enumerate(stems):
         by_name.setdefault(stem.rpartition("/")[2], []).append(place)
     matched = []
     for photo in photos:
-        name = f"/{photo.image_id}"
+        name = f"/{slashed(photo.image_id)}"
         places = by_name.get(name.rpartition("/")[2], [])
         places = [place for place in places if stems[place].endswith(name)]
         if len(places) > 1:
             raise ValueError(f"the dump has {len(places)} photographs {short(photo.image_id)}")
         matched.append(photo._replace(dumped=str(places[0])) if places else photo)
     return matched
-
-
-def _root(url: str) -> str:
-    """The folder of a listing: what comes before the first wildcard."""
-    fixed = url
-    for wildcard in WILDCARDS:
-        fixed = fixed.partition(wildcard)[0]
-    if fixed != url:
-        fixed = fixed.rpartition("/")[0] or ("/" if fixed.startswith("/") else ".")
-    return Store(fixed).root.rstrip("/") + "/"
 
 
 def _by_role(root: str, urls: Iterable[str]) -> _Files:
@@ -126,7 +122,7 @@ def _by_role(root: str, urls: Iterable[str]) -> _Files:
             _add(files.instances, _role(url.rpartition(".")[0])[0], url)
         elif extension == "npy":
             _add(files.maps, name, url)
-        elif extension not in PHOTOGRAPHS + UNREADABLE or (role, extension) == ("sil", "png"):
+        elif extension not in EXTENSIONS + UNREADABLE or (role, extension) == ("sil", "png"):
             continue
         elif role in ("iuv", "densepose"):
             _add(other, stem, url)
@@ -192,7 +188,7 @@ def _from_table(config: ExtractConfig) -> list[Photo]:
         columns -= {"iuv", "uv"}
     elif not columns & {"iuv", "uv"}:
         raise ValueError(f"{url}: wants a column iuv or uv beside image_id,image")
-    folder = url.rpartition("/")[0]
+    below = _Below(url.rpartition("/")[0])
     rows: dict[str, int] = {}
     photos = []
     for number, row in enumerate(table.to_dict("records"), start=1):
@@ -207,13 +203,24 @@ def _from_table(config: ExtractConfig) -> list[Photo]:
             named = f"row {number} ({short(image_id)})"
             raise ValueError(f"{url}: {named} has both iuv and uv: give one")
         for column in {"image", "iuv", "uv"} & values.keys():
-            values[column] = _below(folder, values[column])
+            values[column] = below(values[column])
         photos.append(Photo(**{"item_id": item_id(image_id), **values}))
     if not photos:
         raise ValueError(f"{url}: the table has no rows")
     return photos
 
 
-def _below(folder: str, path: str) -> str:
-    absolute = "://" in path or path.startswith("/") or not folder
-    return path if absolute else f"{folder}/{path}"
+class _Below:
+    """Paths of a table as URLs. One with backslashes that is not there as written is Windows'."""
+
+    def __init__(self, folder: str):
+        self.folder = folder
+
+    def __call__(self, path: str) -> str:
+        if "\\" in path and path not in self._names:
+            path = slashed(path)
+        return path if "://" in path or path.startswith("/") else f"{self.folder}/{path}"
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return {file.name for file in Store(self.folder).list()}

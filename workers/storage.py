@@ -14,29 +14,27 @@ import contextlib
 import errno
 import io
 import os
+import re
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.utils import glob_translate
 
+from workers.listing import Entry, FileInfo, Listing, collected, walk
 from workers.patience import StorageError, asked
 
 WRITING = ".writing-"  # begins the names, in the store's root, of local files not yet whole
 STALE_SECONDS = 3600.0
+ANONYMOUS, YES = "AWS_NO_SIGN_REQUEST", ("1", "yes", "true")  # for public buckets; GDAL's name
 S3_OPTIONS = {"config_kwargs": {"connect_timeout": 5, "retries": {"mode": "standard"}}}
-
-
-class FileInfo(NamedTuple):
-    """One listed file."""
-
-    name: str  # relative to the store's root
-    size: int  # bytes
-    modified: float  # seconds since the epoch
+WILDCARDS = "*?["
 
 
 class Store:
@@ -52,7 +50,7 @@ class Store:
 
     def path(self, name: str) -> str:
         """The file system's own path of a file."""
-        return f"{self.root}/{name}" if name else self.root
+        return f"{self.root.rstrip('/')}/{name}" if name else self.root
 
     def read(self, name: str) -> bytes:
         """The bytes of a file; FileNotFoundError when there is none."""
@@ -74,14 +72,17 @@ class Store:
 
     def list(self, folder: str = "") -> list[FileInfo]:
         """The files below a folder, by name; a folder that does not exist holds none."""
-        found = asked(self._where(folder), lambda: self._find(folder))
-        start = len(self.root.rstrip("/")) + 1
-        files = [
-            FileInfo(path[start:], info["size"], _modified(info))
-            for path, info in found.items()
-            if not path[start:].startswith(WRITING)
-        ]
-        return sorted(files)
+        files = self.listing(folder).files
+        return [file._replace(name=f"{folder}/{file.name}") for file in files] if folder else files
+
+    def listing(self, folder: str = "", depth: int | None = None) -> Listing:
+        """What lies below a folder, down to `depth` levels; links are followed."""
+        root = self.path(folder) if self.local else self._where(folder)
+        entries = walk if self.local else self._walk_remote
+        return asked(
+            self._where(folder),
+            lambda: collected(root.rstrip("/") + "/", entries(self.path(folder), depth)),
+        )
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file whole, replacing one of that name."""
@@ -116,11 +117,16 @@ class Store:
     def _where(self, name: str) -> str:
         return f"{self.url}/{name}" if name else self.url
 
-    def _find(self, folder: str) -> dict[str, dict[str, Any]]:
+    def _walk_remote(self, path: str, depth: int | None) -> Iterator[Entry]:
         try:
-            return self.fs.find(self.path(folder), detail=True)
+            found = self.fs.find(path, depth, withdirs=depth is not None, detail=True)
         except FileNotFoundError:
-            return {}
+            return
+        for full, info in found.items():
+            name, folder = full[len(path) + 1 :], info["type"] == "directory"
+            if name and not (name.endswith("/") and not folder):  # as which consoles keep folders
+                file = FileInfo(name.rstrip("/"), info["size"] or 0, _modified(info))
+                yield Entry(file, "folder" if folder else "file")
 
     def _put_local(self, name: str, data: bytes) -> None:
         final = Path(self.path(name))
@@ -218,24 +224,45 @@ def read_bytes(url: str) -> bytes:
     return Store(folder or ("/" if url.startswith("/") else ".")).read(name)
 
 
-def list_files(url: str) -> list[str]:
-    """The files of a folder (not below it) or of a glob, as URLs, sorted."""
-    fs, path = _filesystem(url)
+def list_files(url: str) -> Listing:
+    """What lies in a folder (not below it), or the files that match a pattern, and what else is
+    beside them.
 
-    def listed() -> list[str]:
-        if any(c in path for c in "*?["):
-            found = fs.glob(path, detail=True).items()
-            return [p for p, info in found if info["type"] == "file"]
-        if fs.isdir(path):
-            return [info["name"] for info in fs.ls(path, detail=True) if info["type"] == "file"]
-        raise StorageError(f"{url}: no such folder")
+    Raises StorageError where there is no such folder.
+    """
+    folder, pattern = split_pattern(url)
+    store = Store(folder)
+    if pattern:
+        found = store.listing(depth=None if "**" in pattern else pattern.count("/") + 1)
+        matches = re.compile(glob_translate(pattern)).match
+        return found._replace(files=[f for f in found.files if matches(f.name)], folders=[])
+    found = store.listing(depth=1)
+    if not any(found[1:]) and not asked(url, lambda: store.fs.isdir(store.root)):
+        wanted = "a file, a folder wanted" if store.exists("") else "no such folder"
+        raise StorageError(f"{url}: {wanted}")
+    return found
 
-    found = asked(url, listed)
-    return sorted(p if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(p) for p in found)
+
+def split_pattern(url: str) -> tuple[str, str]:
+    """A URL as a folder, and the pattern that names files below it ("" where there is none).
+
+    What exists as written is no pattern, whatever characters its name holds.
+    """
+    parts = url.rstrip("/").split("/")
+    for at, part in enumerate(parts):
+        written = "/".join(parts[: at + 1])
+        if any(c in part for c in WILDCARDS) and not Store(written).exists(""):
+            return "/".join(parts[:at]) or "/", "/".join(parts[at:])
+    return url, ""
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
-    options: dict[str, Any] = S3_OPTIONS if url.startswith("s3://") else {}
+    if "://" not in url:
+        fs = LocalFileSystem()  # url_to_fs would see more than a name in "::"
+        return fs, fs._strip_protocol(url)
+    options: dict[str, Any] = {}
+    if url.startswith("s3://"):
+        options = {**S3_OPTIONS, "anon": os.environ.get(ANONYMOUS, "").lower() in YES}
     try:
         # Listings are never cached: other workers write to the same folders.
         fs, path = fsspec.url_to_fs(url, use_listings_cache=False, **options)

@@ -1,6 +1,16 @@
-"""Tables that people write: CSV or Parquet, read as text, with errors that name the file."""
+"""Tables that people write: CSV or Parquet, read as text, with errors that name the file.
 
+A CSV may be any spreadsheet's: separated by commas, semicolons or tabs, in UTF-8, UTF-16 or, where
+it is neither, cp1252 (Western Windows). Cells hold their blanks as they are written, for an id may
+begin with one; where the header has blanks around its names, they are the table's style, and blanks
+around its cells are left out, too.
+"""
+
+import codecs
+import contextlib
+import csv
 import io
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 
@@ -13,7 +23,10 @@ from workers.names import elided
 from workers.storage import Store, read_bytes
 from workers.tables import is_part
 
-SUFFIXES = (".csv", ".parquet")
+CSV = (".csv", ".tsv", ".txt")
+SUFFIXES = (*CSV, ".parquet")
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}  # the likeliest first
+BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def read_user_table(
@@ -26,20 +39,20 @@ def read_user_table(
     fields than the header, which pandas would shift by a column.
     """
     kinds = {**required, **(optional or {})}
-    csv, parquet = (url.lower().endswith(suffix) for suffix in SUFFIXES)
-    parts = [] if csv else [f.name for f in Store(url).list() if is_part(f.name)]
+    lower = url.lower()
+    parts = [] if lower.endswith(CSV) else [f.name for f in Store(url).list() if is_part(f.name)]
     if parts:
         frames = [_read(f"{url}/{name}", required, kinds) for name in parts]
         return pd.concat(frames, ignore_index=True)
-    if not csv and not parquet:
-        raise ValueError(f"{url}: neither a .csv, a .parquet, nor a folder of Parquet files")
+    if not lower.endswith(SUFFIXES):
+        raise ValueError(f"{url}: none of {', '.join(SUFFIXES)}, nor a folder of Parquet files")
     return _read(url, required, kinds)
 
 
 def read_csv(url: str) -> pd.DataFrame:
     """A CSV, all of it, as a frame of strings; empty is missing. ValueError names the file."""
     try:
-        return _read_csv(io.BytesIO(read_bytes(url)))
+        return _read_csv(read_bytes(url))[0]
     except ValueError as error:
         raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
 
@@ -61,13 +74,13 @@ def read_pairs(url: str) -> pd.DataFrame:
 
 
 def _read(url: str, required: Iterable[str], kinds: Mapping[str, Kind]) -> pd.DataFrame:
-    data = io.BytesIO(read_bytes(url))
+    data = read_bytes(url)
     try:
-        if url.lower().endswith(".csv"):
-            frame = _read_csv(data)
-            _check_names(list(frame.columns), required)
+        if url.lower().endswith(CSV):
+            frame, separator = _read_csv(data, required)
+            _check_names(list(frame.columns), required, f" (separated by {SEPARATORS[separator]})")
             return frame[[name for name in frame.columns if name in kinds]]
-        table = pq.ParquetFile(data)
+        table = pq.ParquetFile(io.BytesIO(data))
         schema = table.schema_arrow
         _check_names(schema.names, required)
         check_types(schema, kinds)
@@ -77,20 +90,64 @@ def _read(url: str, required: Iterable[str], kinds: Mapping[str, Kind]) -> pd.Da
         raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
 
 
-def _read_csv(data: io.BytesIO) -> pd.DataFrame:
+def _read_csv(data: bytes, required: Iterable[str] = ()) -> tuple[pd.DataFrame, str]:
+    """A table of strings, and its separator."""
+    text = _text(data)
+    separator, names, text = _header(text, required)
+    styled = any(name != name.strip() for name in names)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # Only an empty field is empty: NA and null may well be somebody's ids.
             frame = pd.read_csv(
-                data, dtype=str, index_col=False, skipinitialspace=True,
-                keep_default_na=False, na_values=[""],
+                io.StringIO(text), sep=separator, dtype=str, index_col=False,
+                skipinitialspace=styled, keep_default_na=False, na_values=[""],
             )  # fmt: skip
     except pd.errors.ParserWarning as error:
         raise ValueError("a row has more fields than the header") from error
     except ValueError as error:
         raise ValueError(f"not a readable table: {error}") from error
-    return frame.rename(columns=str.strip).apply(lambda column: column.str.strip())
+    bare = frame.apply(lambda column: column.str.strip())
+    frame = bare if styled else frame.mask(bare == "")
+    return frame.rename(columns=str.strip), separator
+
+
+def _text(data: bytes) -> str:
+    """The text of a file, without a byte order mark; ValueError where it is none."""
+    encoding = next((name for bom, name in BOMS.items() if data.startswith(bom)), None)
+    if encoding is None and b"\0" in data[:2]:  # a first letter's other half
+        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    for name in [encoding] if encoding else ["utf-8", "cp1252"]:
+        with contextlib.suppress(UnicodeDecodeError):
+            text = data.decode(name)
+            if "\0" not in text:
+                return text
+    raise ValueError("not a readable table: no text in UTF-8, UTF-16 or cp1252")
+
+
+def _header(text: str, required: Iterable[str]) -> tuple[str, list[str], str]:
+    """A CSV's separator and the names in its header as written; and the text from there.
+
+    Of separators, the first that makes the required names, else the most names. Excel may name it
+    in a line of its own.
+    """
+    if said := re.match(r"\s*\"?sep=([,;\t])\"?[\r\n]+", text):
+        text = text[said.end() :]
+    headers = {
+        separator: _names(text, separator) for separator in (said[1] if said else SEPARATORS)
+    }
+    wanted = set(required)
+    fits = [s for s, names in headers.items() if wanted and wanted <= {n.strip() for n in names}]
+    separator = fits[0] if fits else max(headers, key=lambda s: len(headers[s]))
+    return separator, headers[separator], text
+
+
+def _names(text: str, separator: str) -> list[str]:
+    try:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        return next((row for row in rows if row), [])
+    except csv.Error as error:
+        raise ValueError(f"not a readable table: {error}") from error
 
 
 def _filled(column: pa.ChunkedArray) -> pa.LargeStringArray:
@@ -98,6 +155,7 @@ def _filled(column: pa.ChunkedArray) -> pa.LargeStringArray:
     return pc.if_else(pc.equal(text, ""), None, text)
 
 
-def _check_names(names: Iterable[str], required: Iterable[str]) -> None:
+def _check_names(names: Iterable[str], required: Iterable[str], seen: str = "") -> None:
     if not set(required) <= set(names):
-        raise ValueError(f"wants columns {','.join(required)}, has {','.join(names)}")
+        has = elided(",".join(names), 400)
+        raise ValueError(f"wants columns {','.join(required)}, has {has}{seen}")

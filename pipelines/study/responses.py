@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipelines.aside import tell_left_aside
 from pipelines.study.columns import column, number, numbered, seconds
 from pipelines.study.mturk import question_numbers, read_assignments
 from workers.answers import Answers
-from workers.storage import Store, list_files, read_bytes
+from workers.storage import Store, list_files, read_bytes, split_pattern
 from workers.tables import SCHEMAS, is_part
 
 NAMES = SCHEMAS["responses"].names
@@ -57,13 +58,17 @@ def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str], list[str]]:
 
 def _of_folder(url: str) -> pd.DataFrame:
     """A table's Parquet files, or the JSON files that participants of a static pack sent."""
-    if url.lower().endswith(".json"):
-        files = list_files(url) if "*" in url else [url]
+    pattern = split_pattern(url)[1]
+    parts = [] if pattern else [f.name for f in Store(url).list() if is_part(f.name)]
+    if parts:
+        return pd.concat([_of_parquet(f"{url}/{name}") for name in parts], ignore_index=True)
+    if not pattern and url.lower().endswith(".json"):
+        files = [url]
     else:
-        parts = [] if "*" in url else [f.name for f in Store(url).list() if is_part(f.name)]
-        if parts:
-            return pd.concat([_of_parquet(f"{url}/{name}") for name in parts], ignore_index=True)
-        files = [name for name in list_files(url) if name.lower().endswith(".json")]
+        listing = list_files(url)
+        names = [file.name for file in listing.files if file.name.lower().endswith(".json")]
+        tell_left_aside(url, listing, names)
+        files = [listing.root + name for name in names]
     if not files:
         raise ValueError(f"{url}: no answers there (.json, .parquet, .csv or .db)")
     return pd.concat([_of_json(name) for name in files], ignore_index=True)

@@ -5,7 +5,7 @@ pred_densepose, whose items hold labels (h, w) and uv (2, h, w) at the integer b
 """
 
 import io
-from pathlib import Path
+import os
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class Dump:
         try:
             with torch.serialization.safe_globals(_CLASSES):  # pyright: ignore[reportArgumentType]
                 entries: Any = torch.load(file, "cpu", weights_only=True, mmap=local or None)
-            self.names = [Path(entry["file_name"]).as_posix() for entry in entries]
+            self.names = [os.fspath(entry["file_name"]) for entry in entries]
         except OSError:
             raise
         except Exception as error:  # damaged files raise whatever the unpickler meets
