@@ -120,7 +120,7 @@ class ExtractConfig(Run):
     uv: Url | None = Field(
         default=None,
         description="folder that holds the IUV PNGs or UV arrays, where it is not the "
-        "photographs' own; or a .pkl file that apply_net dumped",
+        "photographs' own; or a file that apply_net dumped (.pkl, .pk, .pickle, .pth, .pt)",
     )
     lookup: Url | None = Field(
         default=None,

@@ -36,17 +36,17 @@ DensePoseChartResultWithConfidences.__module__ = MODULE
 def dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[dict]], str]:
     """Writes a dump as the tool does, whether or not the project is installed."""
 
-    def write(entries: list[dict]) -> str:
+    def write(entries: list[dict], name: str = "results.pkl", **options: bool) -> str:
         with monkeypatch.context() as patch:
             module = ModuleType(MODULE)
             vars(module)["DensePoseChartResultWithConfidences"] = (
                 DensePoseChartResultWithConfidences
             )
-            for name in ("densepose", "densepose.structures"):
-                patch.setitem(sys.modules, name, ModuleType(name))
+            for package in ("densepose", "densepose.structures"):
+                patch.setitem(sys.modules, package, ModuleType(package))
             patch.setitem(sys.modules, MODULE, module)
-            torch.save(entries, tmp_path / "results.pkl")
-        return f"{tmp_path}/results.pkl"
+            torch.save(entries, tmp_path / name, **options)
+        return f"{tmp_path}/{name}"
 
     return write
 
@@ -111,6 +111,19 @@ def test_all_people_of_a_dump_become_rows(dump: Callable, tmp_path: Path) -> Non
         "a": pytest.approx(0.9),
         "a@2": pytest.approx(0.85),
     }
+
+
+@pytest.mark.parametrize("name", ["r.pk", "r.pickle", "R.PTH", "results [1].pt"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_dumps_go_by_many_names_and_come_from_windows(
+    dump: Callable, tmp_path: Path, name: str, zipped: bool
+) -> None:
+    paint(tmp_path / "photos/a.png", (64, 48))
+    paint(tmp_path / "photos/b\\c.png", (64, 48))
+    box = ((0, 0, 20, 30), 0.9, 3)
+    entries = [entry(r"D:\data\photos\a.png", box), entry(r"D:\data\b\c.png", box)]
+    rows = extract(tmp_path, dump(entries, name, _use_new_zipfile_serialization=zipped))
+    assert {name: row["status"] for name, row in rows.items()} == {"a": "ok", "b\\c": "ok"}
 
 
 class Harm:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from eval.metrics.registry import Variant
 from eval.metrics.score import PairScorer
@@ -102,6 +103,38 @@ def test_a_bad_pair_fails_alone_and_is_counted(tmp_path: Path) -> None:
     assert (failed["error_type"], failed["generated"]) == ("BadImage", victim.name)
     assert "BadImage" in page_of(out)
     assert evaluate(*call) == 3
+
+
+def test_every_format_is_scored_and_what_is_left_aside_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generated, reference = tmp_path / "generated", tmp_path / "reference"
+    for folder, shift in ((generated, 1), (reference, 0)):
+        folder.mkdir()
+        for number, extension in enumerate(["jpg", "JPEG", "jfif", "png", "WebP", "bmp", "gif",
+                                            "tif", "TIFF"]):  # fmt: skip
+            ending = "png" if folder == reference else extension
+            pixels = np.full((48, 48, 3), 20 * number + shift, np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.{ending}")
+    (generated / "notes.txt").touch()
+    (generated / "._0.png").touch()
+    (reference / "__MACOSX").mkdir()
+    (reference / "__MACOSX/._0.png").touch()
+    (reference / "up").symlink_to("..")
+    (generated / "9.png").symlink_to("nowhere.png")
+    Image.new("RGB", (48, 48)).save(reference / "9.png")
+    out = f"{tmp_path}/out"
+    call = [f"generated={generated}", f"reference={reference}", "metrics=[l1]", f"out={out}"]
+    assert evaluate(*call, "max_failed_fraction=0.2") == 0
+    said = capsys.readouterr().err
+    assert f"ignored in {generated} (1): notes.txt\n" in said
+    assert f"skipped in {generated}, as other programs' leftovers (1): ._0.png\n" in said
+    assert f"skipped in {reference}, as other programs' leftovers (1): __MACOSX/\n" in said
+    assert f"not followed in {reference}, as links to a folder that holds them (1): up\n" in said
+    row = summary_of(out)["generated", "l1"]
+    assert (row["n"], row["failed"]) == (9, 1)
+    (failed,) = [r for r in rows_of(out, "scores") if r["status"] == "failed"]
+    assert (failed["error_type"], failed["generated"]) == ("BrokenLink", "9.png")
 
 
 def test_failed_renders_are_failed_pairs(tmp_path: Path) -> None:

@@ -253,6 +253,56 @@ def test_a_bad_table_is_refused_in_one_line(tmp_path, text, message):
     assert "input.csv" in str(caught.value)
 
 
+def test_a_table_of_windows_paths(tmp_path):
+    for name in ("sub/a.png", "sub/a.npy", "as\\written.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    path = tmp_path / "input.csv"
+    path.write_text(
+        "image_id;image;uv\r\na;sub\\a.png;sub\\a.npy\r\nb;as\\written.png;..\\b.npy\r\n"
+    )
+    a, b = find_photos(_config(path))
+    assert (a.image, a.uv) == (f"{tmp_path}/sub/a.png", f"{tmp_path}/sub/a.npy")
+    assert (b.image, b.uv) == (f"{tmp_path}/as\\written.png", f"{tmp_path}/../b.npy")
+
+
+def test_names_like_patterns_are_read_as_they_are_written(tmp_path):
+    for name in ("PHOTOS [2024]/a [1].jpg", "MAPS?/a [1].npy", "x/[1].jpg", "x/[1].npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "photos [1].csv").write_text("image_id,image,uv\na,a [1].jpg,a.npy\n")
+    photos, maps = tmp_path / "PHOTOS [2024]", str(tmp_path / "MAPS?")
+    assert _names(find_photos(_config(photos, uv=maps))) == [("a [1]", "a [1].jpg", "a [1].npy")]
+    assert _names(find_photos(_config(photos / "*.jpg", uv=maps))) == [
+        ("a [1]", "a [1].jpg", "a [1].npy")
+    ]
+    assert _names(find_photos(_config(tmp_path / "x/*.jpg"))) == [("[1]", "[1].jpg", "[1].npy")]
+    assert _names(find_photos(_config(tmp_path / "photos [1].csv"))) == [
+        ("a", "a [1].jpg", "a.npy")
+    ]
+
+
+def test_links_are_read_and_broken_ones_are_failed_rows(tmp_path):
+    _photo(tmp_path / "store/a.png")
+    _uv(tmp_path / "store/a.npy")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "a.npy", "gone.png", "self.npy"):
+        (folder / name).symlink_to(f"../store/{name}")
+    _uv(folder / "gone.npy")
+    (folder / "self.npy").unlink()
+    (folder / "self.npy").symlink_to("self.npy")
+    for config in (_config(folder, size=32), _config(folder / "*", size=32)):
+        rows = _extract(config)
+        assert {name: row["error_type"] for name, (_, row) in rows.items()} == {
+            "a": None,
+            "gone": "BrokenLink",
+            "self": "BrokenLink",
+        }
+        assert rows["a"][0]["width"] == 32
+        assert "a symbolic link to ../store/gone.png" in rows["gone"][1]["error_message"]
+
+
 # --- framing
 
 

@@ -1,4 +1,6 @@
+import json
 import os
+import uuid
 
 import pytest
 
@@ -52,3 +54,29 @@ def test_wrong_credentials_are_named(s3_url: str, monkeypatch) -> None:
             Store(s3_url).put("a", b"1")
     finally:
         Store(s3_url).fs.clear_instance_cache()
+
+
+@pytest.mark.s3
+def test_public_buckets_are_read_without_credentials(s3_url: str, monkeypatch) -> None:
+    bucket, folder = s3_url.removeprefix("s3://"), f"{s3_url}/{uuid.uuid4().hex}"
+    owner = Store(folder)
+    owner.put("a.bin", b"1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_NO_SIGN_REQUEST", "yes")
+    with pytest.raises(StorageError, match=r"denies access.*AWS_NO_SIGN_REQUEST"):
+        read_bytes(f"{folder}/a.bin")
+    arn = f"arn:aws:s3:::{bucket}"
+    public = [
+        {"Effect": "Allow", "Principal": "*", "Action": [action], "Resource": [resource]}
+        for action, resource in (("s3:GetObject", f"{arn}/*"), ("s3:ListBucket", arn))
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": public})
+    owner.fs.call_s3("put_bucket_policy", Bucket=bucket, Policy=policy)
+    try:
+        assert read_bytes(f"{folder}/a.bin") == b"1"
+        assert [file.name for file in list_files(folder).files] == ["a.bin"]
+        with pytest.raises(StorageError, match="denies access"):
+            Store(folder).put("b.bin", b"2")
+    finally:
+        owner.fs.call_s3("delete_bucket_policy", Bucket=bucket)

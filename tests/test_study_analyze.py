@@ -123,6 +123,7 @@ def test_every_way_to_bring_answers_gives_the_same(
         "server": as_database(responses, tmp_path / "answers.db"),
         "json": as_json(responses, tmp_path / "json"),
         "glob": tmp_path / "json" / "answers-*.json",
+        "bracketed": as_json(responses, tmp_path / "answers [2024]"),
         "mturk": mturk,
         "form": as_form(mturk, tmp_path / "form.csv"),
     }

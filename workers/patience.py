@@ -187,7 +187,10 @@ _EXPIRED = "the S3 credentials have expired; renew AWS_SESSION_TOKEN and its key
 _CLOCK = "the S3 server rejects the time of this machine's clock; set it"
 _MUTE = "the S3 server refuses and cannot say why; if AWS_SESSION_TOKEN has expired, renew it"
 _WHO_ASKS = {_NO_CREDENTIALS, _NO_KEY, _WRONG_SECRET, _EXPIRED, _CLOCK, _MUTE}
-_DENIED = "the S3 server denies access; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_DENIED = (
+    "the S3 server denies access; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which are not "
+    "sent where AWS_NO_SIGN_REQUEST is set"
+)
 _NO_ANSWER = "the S3 server does not answer; check AWS_ENDPOINT_URL"
 _NO_BUCKET = "the bucket does not exist; create it first"
 _REMEDIES = {

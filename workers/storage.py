@@ -238,7 +238,9 @@ def list_files(url: str) -> Listing:
         return found._replace(files=[f for f in found.files if matches(f.name)], folders=[])
     found = store.listing(depth=1)
     if not any(found[1:]) and not asked(url, lambda: store.fs.isdir(store.root)):
-        wanted = "a file, a folder wanted" if store.exists("") else "no such folder"
+        wanted = (
+            "a folder or pattern wanted, this is a file" if store.exists("") else "no such folder"
+        )
         raise StorageError(f"{url}: {wanted}")
     return found
 
@@ -257,22 +259,21 @@ def split_pattern(url: str) -> tuple[str, str]:
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
-    if "://" not in url:
-        fs = LocalFileSystem()  # url_to_fs would see more than a name in "::"
-        return fs, fs._strip_protocol(url)
+    protocol = url.partition("://")[0] if "://" in url else "file"
     options: dict[str, Any] = {}
-    if url.startswith("s3://"):
+    if protocol == "s3":
         options = {**S3_OPTIONS, "anon": os.environ.get(ANONYMOUS, "").lower() in YES}
     try:
-        # Listings are never cached: other workers write to the same folders.
-        fs, path = fsspec.url_to_fs(url, use_listings_cache=False, **options)
+        # Listings are never cached: other workers write to the same folders. Of the URL only its
+        # protocol is asked, for url_to_fs would see more than a name in "::".
+        fs = fsspec.filesystem(protocol, use_listings_cache=False, **options)
     except (ValueError, ImportError) as error:
         raise StorageError(f"{url}: {error}; use a path, file:// or s3://") from error
     if not isinstance(fs, LocalFileSystem):
         fs.retries = 1  # of s3fs: `asked` asks again, and knows for how long
         # Or a glob would leave out the folders whose listing fails.
         fs._walk = partial(type(fs)._walk, fs, on_error=_unless_absent)
-    return fs, path
+    return fs, fs._strip_protocol(url)
 
 
 def _unless_absent(error: OSError) -> None:

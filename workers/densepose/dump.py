@@ -7,6 +7,7 @@ pred_densepose, whose items hold labels (h, w) and uv (2, h, w) at the integer b
 import io
 import os
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -40,9 +41,9 @@ _CLASSES = [
 class Dump:
     """A dump, by the place of its photographs in it.
 
-    A local file's tensors stay on disk until they are asked for. Raises ValueError, in one line,
-    on a file that is no such dump: only tensors, plain containers and the project's classes of
-    results are ever loaded.
+    The tensors of a local file stay on disk until they are asked for, unless an old torch wrote
+    it. Raises ValueError, in one line, on a file that is no such dump: only tensors, plain
+    containers and the project's classes of results are ever loaded.
     """
 
     def __init__(self, url: str):
@@ -50,13 +51,17 @@ class Dump:
         file = url.removeprefix("file://") if local else io.BytesIO(read_bytes(url))
         try:
             with torch.serialization.safe_globals(_CLASSES):  # pyright: ignore[reportArgumentType]
-                entries: Any = torch.load(file, "cpu", weights_only=True, mmap=local or None)
+                mmap = (local and is_zipfile(file)) or None
+                entries: Any = torch.load(file, "cpu", weights_only=True, mmap=mmap)
             self.names = [os.fspath(entry["file_name"]) for entry in entries]
         except OSError:
             raise
         except Exception as error:  # damaged files raise whatever the unpickler meets
             said = str(error).split("\n")[0][:200]
-            raise ValueError(f"{url} is no dump of apply_net's with charts: {said}") from error
+            raise ValueError(
+                f"{url} is no dump of apply_net's with charts, as `apply_net.py dump` saves it by "
+                f"torch.save: {said}"
+            ) from error
         self.entries: list[dict[str, Any]] = entries
 
     def people(self, place: int, height: int, width: int, settings: DensePose) -> list[Person]:
