@@ -15,7 +15,7 @@ from bench.machine import machine
 from bench.standin import StandIn
 from configs.schema import Execution, RenderConfig
 from pipelines import render
-from pipelines.engine import start_ray
+from pipelines.cluster import start_ray
 from pipelines.execute import execute
 from workers.catalog import Catalog
 
@@ -51,7 +51,7 @@ def whole_run(pairs: int, engine: str) -> float:
             execution=Execution.model_validate({"engine": engine, "workers": 1}),
         )
         if engine == "ray":
-            start_ray(config.execution)
+            start_ray(config.execution.ray_address)
         start = time.monotonic()
         plan, job = render.prepare(config, StandIn(SECONDS))
         execute(job, plan, config)

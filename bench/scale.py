@@ -23,7 +23,7 @@ from bench.standin import StandIn
 from configs.schema import ImageFormat, RenderConfig
 from models.uv_maps import quantise
 from pipelines import render, show
-from pipelines.engine import start_ray
+from pipelines.cluster import start_ray
 from pipelines.execute import execute
 from workers.images import encode
 from workers.keys import Keys
@@ -67,7 +67,7 @@ def through_ray(folder: str, pairs: int) -> None:
     write_catalog(f"{folder}/catalog", pairs // 100)
     keys = {"catalog": f"{folder}/catalog", "poses": f"{folder}/poses", "out": f"{folder}/out"}
     config = RenderConfig.model_validate(keys | {"execution": {"workers": 2}})
-    start_ray(config.execution)
+    start_ray(config.execution.ray_address)
     watch = _Watch()
     start = time.monotonic()
     plan, job = render.prepare(config, StandIn())

@@ -4,7 +4,6 @@ Ray does placement, GPU pinning, autoscaling and the loss of nodes. What a row d
 is the supervisor's business (`workers.supervise`), for Ray would retry such a row for ever.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -65,18 +64,6 @@ def _stoppable(worker: Worker, stop: Stop) -> Worker:
             yield rows
 
     return work
-
-
-def start_ray(execution: Execution) -> None:
-    """Connect to a Ray cluster, or start one on this machine; once a process."""
-    if ray.is_initialized():
-        return
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    address = execution.ray_address or os.environ.get("RAY_ADDRESS")
-    # "local", for without an address Ray joins whichever cluster was last started on this machine.
-    ray.init(address=address or "local", include_dashboard=None if address else False,
-             # Of Ray's own processes, too.
-             logging_config=ray.LoggingConfig(log_level="ERROR"), log_to_driver=True)  # fmt: skip
 
 
 class _Actor:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from configs.schema import Execution, Run
-from pipelines.engine import run_shards, start_ray
+from pipelines.cluster import start_ray
+from pipelines.engine import run_shards
 from pipelines.progress import RunProgress, console
 from pipelines.report import Sample, write_report
 from pipelines.runs import Plan, count_rows, finish, finished_shards, open_run, read_manifest
@@ -67,7 +68,7 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         console.print(f"{plan.command}: {store.url} was complete already")
         return manifest
     if config.execution.engine == "ray" and rows_left:
-        start_ray(config.execution)
+        start_ray(config.execution.ray_address)
     patience.seconds, patience.waiting = WAIT_SECONDS, console.print
     with (
         stoppable(config.execution.grace) as stop,

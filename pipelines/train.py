@@ -17,10 +17,9 @@ import ray
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from configs.schema import Execution
 from configs.training import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
-from pipelines.engine import start_ray
+from pipelines.cluster import named_cluster, start_ray
 from pipelines.origin import origin
 from pipelines.progress import LOG_SECONDS, console
 from pipelines.runs import RunError, fingerprint, read_manifest, refuse_another, versions
@@ -181,7 +180,7 @@ def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.util.queue import Empty, Queue
 
-    start_ray(Execution(ray_address=config.ray_address))
+    start_ray(config.ray_address)
     gpus = int(ray.cluster_resources().get("GPU", 0)) if torch.cuda.is_available() else 0
     told = Queue()
     trainer = _trainer_class(config)(
@@ -238,7 +237,7 @@ def _trainer_class(config: TrainConfig) -> Any:
     """
     from ray.train.torch import TorchTrainer
 
-    if config.ray_address or os.environ.get("RAY_ADDRESS"):
+    if named_cluster(config.ray_address):
         return TorchTrainer
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
 

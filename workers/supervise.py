@@ -113,7 +113,14 @@ class Supervisor:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
-        command = [sys.executable, "-m", "workers.child", str(theirs.fileno()), str(os.getpid())]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "workers.child",
+            str(theirs.fileno()),
+            str(os.getpid()),
+        ]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
         theirs.close()
