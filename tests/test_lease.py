@@ -12,6 +12,7 @@ import pytest
 from pipelines import lease
 from pipelines.lease import Lease, LeaseLost, LeaseTaken, Term, held
 from tests.leases import contenders
+from tests.load import stretch
 from workers.storage import Store
 
 RACERS = 8
@@ -98,8 +99,9 @@ def test_the_lease_is_released_when_the_work_fails(tmp_path) -> None:
 
 
 def test_a_live_owner_keeps_the_lease_beyond_its_length(store_url: str) -> None:
-    store, end = Store(store_url), time.monotonic() + 3
-    with held(store, "long", 1.5, skew=0.1) as mine:
+    store, busy = Store(store_url), stretch()
+    end = time.monotonic() + 3 * busy
+    with held(store, "long", 1.5 * busy, skew=0.1) as mine:
         while time.monotonic() < end:
             with pytest.raises(LeaseTaken), held(store, "another", 1, skew=0.1):
                 pass
@@ -149,11 +151,12 @@ def test_an_owner_that_cannot_renew_learns_it(tmp_path, monkeypatch) -> None:
     def cut_off(mine: Lease) -> None:
         monkeypatch.setattr(store, "put", away)
         mine.ensure()
-        time.sleep(0.35)
+        time.sleep(1.2 * seconds)
         assert mine.lost
 
+    seconds = 0.3 * stretch()
     with pytest.raises(LeaseLost, match="the storage does not answer"):
-        work(store, 0.3, cut_off)
+        work(store, seconds, cut_off)
     with pytest.raises(LeaseTaken):  # within the allowance for the clocks
         work(Store(store.url), 60)
 
@@ -203,11 +206,12 @@ def test_an_owner_finds_out_when_a_wrong_clock_took_its_lease(tmp_path) -> None:
 
     def robbed(mine: Lease) -> None:
         dead_term(store, 2)
-        time.sleep(0.4)
+        time.sleep(0.6 * seconds)
         assert mine.lost
 
+    seconds = 0.9 * stretch()
     with pytest.raises(LeaseLost, match=r"lease/00000002.json was taken: the machines' clocks"):
-        work(store, 0.9, robbed)
+        work(store, seconds, robbed)
 
 
 def test_a_clock_set_back_does_not_prolong_a_lease(tmp_path, monkeypatch) -> None:

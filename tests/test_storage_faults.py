@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from pipelines.runs import read_manifest, read_plan
 from tests.faults import storage
 from tests.faults.harness import Proof
 from tests.faults.proxy import KINDS, Proxy, proxy
+from tests.load import stretch
 from workers.keys import Key
 from workers.patience import CredentialsError, StorageUnavailable, asked, patience
 from workers.rows import failed_render, render_id
@@ -156,21 +158,25 @@ def test_expired_credentials_are_told(between: Proxy, url: str) -> None:
         Store(url).list()
 
 
+@dataclass(frozen=True)
 class Waiting:
     """Makes a worker whose every row waits for the storage."""
+
+    seconds: float
 
     def __call__(self) -> Worker:
         return self._rows
 
     def _rows(self, keys: Sequence[Key]) -> Iterator[Rows]:
         for key in keys:
-            asked("a store", lambda: time.sleep(3))
+            asked("a store", lambda: time.sleep(self.seconds))
             yield {"renders": [{"render_id": key[0]}]}
 
 
 def test_a_row_that_waits_for_its_storage_does_not_hang() -> None:
-    job = Job(("renders",), Waiting(), render_id, failed_render)
-    worker = Supervisor(job, Limits(row_seconds=1, memory_bytes=4e9, attempts=1), print)
+    seconds = 1.5 * stretch()  # beside the worker's pulse, which is four a second
+    job = Job(("renders",), Waiting(2 * seconds), render_id, failed_render)
+    worker = Supervisor(job, Limits(row_seconds=seconds, memory_bytes=4e9, attempts=1), print)
     try:
         assert list(worker([("a", "b")])) == [{"renders": [{"render_id": "a"}]}]
     finally:
