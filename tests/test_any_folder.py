@@ -15,6 +15,9 @@ from tests.catalogs import body_uv, write_catalog
 from tests.conftest import ROOT
 from tests.trainings import inpainter, world
 from workers.images import encode
+from workers.rows import failed_render, render_id
+from workers.shard import Job, Worker
+from workers.supervise import Limits, Supervisor
 
 REPOSER = Path(sys.executable).with_name("reposer")
 OURS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
@@ -69,6 +72,25 @@ def test_one_process_extracts_and_evaluates_in_such_a_folder(folder: Path) -> No
     reposer(folder, "extract", "input=photos", "out=extracted", LOCAL)
     reposer(folder, "evaluate", "generated=photos", "reference=photos", "metrics=[l1]",
                  "out=metrics", LOCAL)  # fmt: skip
+
+
+class Named:
+    """Makes a worker whose rows hold their id alone."""
+
+    def __call__(self) -> Worker:
+        return lambda keys: ({"renders": [{"render_id": key[0]}]} for key in keys)
+
+
+def test_the_process_of_a_worker_starts_where_its_node_was_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    job = Job(("renders",), Named(), render_id, failed_render)
+    worker = Supervisor(job, Limits(600, 8e9, 1), print)
+    try:
+        assert list(worker([("a", "b")])) == [{"renders": [{"render_id": "a"}]}]
+    finally:
+        worker.stop()
 
 
 @pytest.mark.slow

@@ -113,14 +113,9 @@ class Supervisor:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "workers.child",
-            str(theirs.fileno()),
-            str(os.getpid()),
-        ]
+        # -P: the current folder stays off the path, for it may hold packages of our names.
+        command = [sys.executable, "-P", "-m", "workers.child",
+                   str(theirs.fileno()), str(os.getpid())]  # fmt: skip
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
         theirs.close()
