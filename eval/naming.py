@@ -14,29 +14,36 @@ import numpy as np
 PANELS = ("condition", "target", "generated")  # of a strip, left to right
 # Of the images that every command reads: what `workers.images.FORMATS` are called.
 EXTENSIONS = ("jpg", "jpeg", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff")
-_ANY = rf"\.(?:{'|'.join(EXTENSIONS)})"
-_EXTENSION = re.compile(rf"{_ANY}$", re.IGNORECASE)
+_IMAGE = re.compile(rf"\.(?:{'|'.join(EXTENSIONS)})$", re.IGNORECASE)
+_FORMAT = rf"\.(?:{'|'.join(EXTENSIONS)}|npy)"  # of images, and of UV maps
+_EXTENSIONS = re.compile(rf"(?<=[^/])(?:{_FORMAT})+$", re.IGNORECASE)
 _SUFFIX = re.compile(r"_vis$")  # PATN's and GFLA's visualisations
-_MIDDLE = re.compile(rf"{_ANY}_+(?=.)", re.IGNORECASE)  # from.jpg_to.jpg, from.jpg___to.jpg
-_UNDERSCORES = re.compile(r"(?:_2_|_to_|_+)(?=.)")  # from_2_to, from_to_to, from__to
+_INNER = re.compile(rf"{_FORMAT}_", re.IGNORECASE)  # from.jpg_to.jpg: there the source ends
+_SEPARATORS = ("_(?:to|2)_", "__+", "_")  # from_2_to, from___to, from_to: the surest first
 
 
 class Pair(NamedTuple):
-    """A generated image and the photograph it is measured against, by file name."""
+    """A generated image and the photograph it is measured against."""
 
-    pair_id: str
-    generated: str
+    generated: str  # file names
     reference: str
+    source: str | None  # keys; None: the generated image's name does not tell
+    target: str
+
+    @property
+    def pair_id(self) -> str:
+        """The same for all methods' images of a pair."""
+        return self.target if self.source is None else f"{self.source}__{self.target}"
 
 
 def is_image(name: str) -> bool:
     """Whether a file's name is that of an image which is read."""
-    return _EXTENSION.search(name) is not None
+    return _IMAGE.search(name) is not None
 
 
 def stem(name: str) -> str:
-    """A name without its extension."""
-    return _EXTENSION.sub("", name)
+    """A name without the extensions of images and UV maps; `a` of `a.jpg.png`, too."""
+    return _EXTENSIONS.sub("", name)
 
 
 def pair_folders(
@@ -45,9 +52,10 @@ def pair_folders(
     """Pair two folders' images: every generated one, in the order of pair ids.
 
     A generated image has its reference's name, or source and target in one
-    (`from.jpg_to.jpg.png`, `from.jpg___to.jpg_vis.jpg`, `from_2_to_vis.png`, `from__to.png`):
-    its reference is then the target. ValueError for a name that fits no reference or several,
-    and for two names of one pair.
+    (`from.jpg_to.jpg.png`, `from.jpg_2_to.jpg_vis.jpg`, `from_2_to_vis.png`, `from__to.png`):
+    its reference is then the target. Where a name can be read in several ways, that counts whose
+    source is a reference's name, too. ValueError for a name that fits no reference, or several
+    pairs even so, and for two names of one pair.
     """
     by_key: dict[str, str] = {}
     for name in sorted(reference):
@@ -68,7 +76,8 @@ def side_by_side(names: Sequence[str], target: str = "target") -> dict[str, list
         number, _, method = PurePosixPath(stem(name)).name.partition("_")
         if not method:
             raise ValueError(f"{name} is not named NUMBER_METHOD")
-        pictures.setdefault(method, {})[number] = name
+        if (first := pictures.setdefault(method, {}).setdefault(number, name)) != name:
+            raise ValueError(f"{first} and {name} are two images of one number and method")
     targets = pictures.pop(target, {})
     pictures.pop("source", None)
     for method, mine in pictures.items():
@@ -76,7 +85,7 @@ def side_by_side(names: Sequence[str], target: str = "target") -> dict[str, list
             who = method if lacking[0] in targets else target
             raise ValueError(f"{who} lacks {lacking[0]}, which others have ({len(lacking)} in all)")
     return {
-        method: [Pair(n, mine[n], targets[n]) for n in sorted(mine)]
+        method: [Pair(mine[n], targets[n], None, n) for n in sorted(mine)]
         for method, mine in sorted(pictures.items())
     }
 
@@ -84,13 +93,18 @@ def side_by_side(names: Sequence[str], target: str = "target") -> dict[str, list
 def strips(names: Sequence[str], key: Callable[[str], str] = stem) -> list[Pair]:
     """Files that each hold a pair side by side (see `split_strip`), in the order of pair ids.
 
-    A strip named of source and target has the pair id that `pair_folders` would give it.
-    ValueError for two names of one pair.
+    A strip named of source and target (`from.jpg_to.jpg.png`) has the pair id that `pair_folders`
+    would give it. ValueError for two names of one pair.
     """
-    return _each_once(
-        Pair(_joined(parts, key) if (parts := _middle(name)) else key(_bare(name)), name, name)
-        for name in names
-    )
+
+    def pair(name: str) -> Pair:
+        bare = _bare(name)
+        # Without extensions in the middle, nothing but references tells where the source ends.
+        reading = next(_readings(bare), None) if _INNER.search(bare) else None
+        source, target = reading or (None, bare)
+        return Pair(name, name, source and key(source), key(target))
+
+    return _each_once(map(pair, names))
 
 
 def split_strip(pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -105,21 +119,24 @@ def split_strip(pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 def _pair(name: str, references: dict[str, str], key: Callable[[str], str]) -> Pair:
     bare = _bare(name)
-    if key(bare) in references:
-        return Pair(key(bare), name, references[key(bare)])
-    fitting = {parts: references[key(parts[1])] for parts in _splits(name)
-               if key(parts[1]) in references}  # fmt: skip
-    if len(fitting) > 1:  # perhaps only one of them starts with a known name, too
-        fitting = {p: r for p, r in fitting.items() if key(p[0]) in references} or fitting
-    if not fitting:
+    for whole in map(key, (stem(name), bare)):
+        if whole in references:
+            return Pair(name, references[whole], None, whole)
+    fitting = [(key(source), key(target)) for source, target in _readings(bare)]
+    fitting = [reading for reading in fitting if reading[1] in references]
+    known = [reading for reading in fitting if reading[0] in references]
+    readings = known or fitting
+    if not readings:
         raise ValueError(
             f"{name} fits no reference: a generated image has its reference's name, or ends in it "
             "as in from_2_to.png"
         )
-    if len(set(fitting.values())) > 1:
-        raise ValueError(f"{name} fits several references: {', '.join(sorted(fitting.values()))}")
-    parts, reference = next(iter(fitting.items()))
-    return Pair(_joined(parts, key), name, reference)
+    if len(fits := {references[target] for _, target in readings}) > 1:
+        raise ValueError(f"{name} fits several references: {', '.join(sorted(fits))}")
+    if len(fits := {references[source] for source, _ in known}) > 1:
+        raise ValueError(f"{name} fits several sources: {', '.join(sorted(fits))}")
+    source, target = readings[0]
+    return Pair(name, references[target], source, target)
 
 
 def _bare(name: str) -> str:
@@ -127,25 +144,13 @@ def _bare(name: str) -> str:
     return stem(_SUFFIX.sub("", stem(name)))
 
 
-def _middle(name: str) -> tuple[str, str] | None:
-    """Source and target of from.jpg_to.jpg.png."""
-    bare = _bare(name)
-    match = _MIDDLE.search(bare)
-    return (bare[: match.start()], bare[match.end() :]) if match else None
-
-
-def _splits(name: str) -> Iterator[tuple[str, str]]:
-    """Every way to read a name as source and target."""
-    if parts := _middle(name):
-        yield parts
-        return
-    bare = _bare(name)
-    for match in _UNDERSCORES.finditer(bare):
-        yield bare[: match.start()], bare[match.end() :]
-
-
-def _joined(parts: tuple[str, str], key: Callable[[str], str]) -> str:
-    return f"{key(parts[0])}__{key(parts[1])}"
+def _readings(bare: str) -> Iterator[tuple[str, str]]:
+    """Every way to read a name as source and target, the surest first."""
+    end = _FORMAT if _INNER.search(bare) else ""
+    for separator in _SEPARATORS:
+        # A lookahead, for readings overlap: s_2_1 is s to 1, or s to 2_1, or s_2 to 1.
+        found = re.finditer(rf"(?<=[^_])(?={end}({separator})[^_])", bare, re.IGNORECASE)
+        yield from ((bare[: match.start()], bare[match.end(1) :]) for match in found)
 
 
 def _each_once(pairs: Iterable[Pair]) -> list[Pair]:

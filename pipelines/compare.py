@@ -176,6 +176,7 @@ def _notices(a: Evaluation, b: Evaluation) -> list[str]:
     for name, identity in (("A", one), ("B", other)):
         if identity["forced"]:
             notices.append(f"{name} was forced: {identity['forced']}.")
+        notices += [f"Of {name}: {said}." for said in identity.get("notices", ())]
     return notices
 
 

@@ -70,6 +70,8 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[Variant, str]]:
         "split": pairs.split,
         "forced": _forced(config, pairs),
     }
+    if notices := _notices(pairs):
+        facts["notices"] = notices
     job = Job(_tables(found), partial(ScoreWorker, config, found), score_id, failed_score)
     keys = Keys.of(ScoreKey._fields, pairs.keys)
     plan = make_plan("evaluate", config, job, keys, lambda key: key[0], PIXELS, facts)
@@ -85,14 +87,17 @@ def _forced(config: EvaluateConfig, pairs: Pairs) -> str | None:
     """What is wrong with a forced evaluation; RunError where nobody forced it."""
     if pairs.overlap is None or not pairs.overlap.seen:
         return None
-    said = (
-        f"the model was trained on {pairs.overlap.seen} of the {pairs.overlap.images} images of "
-        f"these pairs (training list {pairs.overlap.trained_on[:12]})"
-    )
+    said = pairs.overlap.sentence
     if not config.force:
         raise RunError(f"{said}: score it on its own split's pairs (split=), or force=true, which "
                        "marks the results")  # fmt: skip
     return said
+
+
+def _notices(pairs: Pairs) -> list[str]:
+    """What a reader must know of the pairs, beside what forced them."""
+    unseen = [pairs.overlap.sentence] if pairs.overlap and not pairs.overlap.seen else []
+    return [*pairs.notices, *unseen]
 
 
 def evaluate(config: EvaluateConfig, earlier: pa.Table | None = None) -> Outcome:
@@ -105,6 +110,8 @@ def evaluate(config: EvaluateConfig, earlier: pa.Table | None = None) -> Outcome
         console.print(f"evaluate: {variant} is absent: {reason}")
     for reason, n in plan.identity["excluded"].items():
         console.print(f"evaluate: {n} pairs left out, {reason}")
+    for notice in plan.identity.get("notices", ()):
+        console.print(f"evaluate: {notice}")
     manifest = execute(job, plan, config)
     code, totals = closing_lines(manifest, config), manifest["totals"]
     store = Store(config.out)

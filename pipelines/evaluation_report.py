@@ -166,6 +166,7 @@ def _notices(plan: Plan, results: Results) -> list[str]:
     notices = []
     if plan.identity["forced"]:
         notices.append(f"Forced: {plan.identity['forced']}. These values flatter it.")
+    notices += [f"{said[:1].upper()}{said[1:]}." for said in plan.identity.get("notices", ())]
     if failed := results.failed.total():
         notices.append(f"{failed} pairs failed and are in no mean; see Failures.")
     return notices

@@ -1,7 +1,7 @@
 """Which pairs `reposer evaluate` scores: the keys of its rows, from each kind of input."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -11,7 +11,7 @@ from pipelines.aside import tell_left_aside
 from pipelines.runs import RunError, fingerprint, finished_run
 from pipelines.splits import Overlap, Split, overlap
 from workers.catalog import Catalog
-from workers.names import canonical_key, item_id
+from workers.names import canonical_key, item_id, short
 from workers.rows import ScoreKey
 from workers.storage import Store
 
@@ -19,6 +19,11 @@ ITSELF = "of a source with itself"
 OTHER_ITEM = "of two items (no photograph shows the one in the other's clothes)"
 
 NOT_LISTED = "that split= does not list"
+TRUTH = ("the photograph of each pose is taken for the ground truth of every render in that pose, "
+         "whatever it shows; give item_id in the table that extract reads, or a folder an item "
+         "(input=PHOTOS/*/*)")  # fmt: skip
+
+Named = Mapping[tuple[str | None, str], ScoreKey]  # by the canonical names of source and target
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Pairs:
     excluded: Counter[str] = field(default_factory=Counter)  # pairs left out, by reason
     split: str | None = None  # the id of the list of pairs
     overlap: Overlap | None = None  # with the model's training images
+    notices: tuple[str, ...] = ()  # what a reader must know of them
 
 
 def find_pairs(config: EvaluateConfig) -> Pairs:
@@ -44,7 +50,7 @@ def find_pairs(config: EvaluateConfig) -> Pairs:
     if config.strips:
         names = image_names(config.strips)
         pairs, inputs = strips(names, canonical_key), {"strips": _fingerprint(config.strips)}
-        keys = _keys(config.method or _name(config.strips), pairs)
+        named = _named(config.method or _name(config.strips), pairs)
     else:
         assert config.generated
         assert config.reference
@@ -52,8 +58,8 @@ def find_pairs(config: EvaluateConfig) -> Pairs:
         pairs = pair_folders(names, references, canonical_key)
         inputs = {side: _fingerprint(url) for side, url in
                   (("generated", config.generated), ("reference", config.reference))}  # fmt: skip
-        keys = _keys(config.method or _name(config.generated), pairs, references)
-    chosen, left_out = _listed(keys, lambda key: tuple(key.pair_id.split("__")), split)
+        named = _named(config.method or _name(config.generated), pairs, references)
+    chosen, left_out = _listed(named, split)
     return Pairs(chosen, inputs, left_out, split.id if split else None)
 
 
@@ -61,32 +67,58 @@ def _of_renders(config: EvaluateConfig, url: str, catalog_url: str, split: Split
     """Renders whose pose is a photograph of their source's item."""
     plan, catalog = finished_run(url, "render"), Catalog(catalog_url)
     method = config.method or plan.identity["model"]["name"]
-    ids, of = catalog.images.ids.to_pylist(), catalog.images.column("item_id").to_pylist()
-    items = dict(zip(ids, of, strict=True))
+    items, shown = catalog.items(), dict[str, str | None]()
     one_catalog = plan.identity["inputs"]["catalog"].endswith(plan.identity["inputs"]["poses"])
     keys, excluded = [], Counter[str]()
     for source, pose in plan.keys:
         assert source is not None
         assert pose is not None
-        theirs = [items.get(name) or item_id(name) for name in (source, pose)]
+        theirs = {name: items.get(name) or item_id(name) for name in (source, pose)}
         if split is None and one_catalog and source == pose:
             excluded[ITSELF] += 1
-        elif split is None and all(theirs) and theirs[0] != theirs[1]:
+        elif split is None and all(theirs.values()) and theirs[source] != theirs[pose]:
             excluded[OTHER_ITEM] += 1
         else:
-            pair_id = f"{spelled(source)}__{spelled(pose)}"
-            item = theirs[1] or spelled(pose)
-            keys.append(ScoreKey(pair_id, method, item, source, f"{source}__{pose}", pose))
+            shown |= theirs
+            keys.append(render_key(source, pose, method, theirs[pose]))
     if not keys:
         why = "; ".join(f"{n} {reason}" for reason, n in excluded.items())
         raise RunError(f"{url}: no pair has a ground truth in {catalog_url} ({why})")
-    chosen, left_out = _listed(
-        keys, lambda key: (canonical_key(str(key.source)), canonical_key(key.reference)), split
-    )
+    named: Named = {(canonical_key(str(key.source)), canonical_key(key.reference)): key
+                    for key in by_pair(keys).values()}  # fmt: skip
+    chosen, left_out = _listed(named, split)
     inputs = {"renders": fingerprint(Store(url), "renders")}
     inputs["catalog"] = fingerprint(catalog.store, "images")
     split_id = split.id if split else None
-    return Pairs(chosen, inputs, excluded + left_out, split_id, overlap(plan, chosen))
+    notices = () if split else _of_items(shown)
+    return Pairs(chosen, inputs, excluded + left_out, split_id, overlap(plan, chosen), notices)
+
+
+def _of_items(items: Mapping[str, str | None]) -> tuple[str, ...]:
+    """What a reader must know where the items of photographs are not known."""
+    unknown = sum(item is None for item in items.values())
+    if not unknown:
+        return ()
+    if unknown == len(items):
+        return (f"no items are known: {TRUTH}",)
+    return (f"of {unknown} of {len(items)} photographs the item is not known: there {TRUTH}",)
+
+
+def render_key(source: str, pose: str, method: str, item: str | None) -> ScoreKey:
+    """The key of a render, whose pose is an item of its own where its item is not known."""
+    target = canonical_key(pose)
+    pair_id = f"{canonical_key(source)}__{target}"
+    return ScoreKey(pair_id, method, item or target, source, f"{source}__{pose}", pose)
+
+
+def by_pair(keys: Iterable[ScoreKey]) -> dict[str, ScoreKey]:
+    """One method's keys by their pair; RunError where two are of one pair."""
+    found: dict[str, ScoreKey] = {}
+    for key in keys:
+        if (first := found.setdefault(key.pair_id, key)) is not key:
+            both = f"{short(str(first.generated))} and {short(str(key.generated))}"
+            raise RunError(f"{both} are two images of one pair, {short(key.pair_id)}: remove one")
+    return found
 
 
 def _of_side_by_side(url: str) -> Pairs:
@@ -102,42 +134,35 @@ def _of_side_by_side(url: str) -> Pairs:
     return Pairs(sorted(keys, key=lambda key: key.pair_id), {"side_by_side": _fingerprint(url)})
 
 
-def _keys(method: str, pairs: Sequence[Pair], references: Sequence[str] = ()) -> list[ScoreKey]:
+def _named(method: str, pairs: Sequence[Pair], references: Sequence[str] = ()) -> Named:
     by_key = {canonical_key(name): name for name in references}
-    keys = []
-    for pair in pairs:
-        source, _, target = pair.pair_id.rpartition("__")
-        item = item_id(target) or target
-        names = (by_key.get(source), pair.generated, pair.reference)
-        keys.append(ScoreKey(pair.pair_id, method, item, *names))
-    return keys
+    return {
+        (pair.source, pair.target): ScoreKey(
+            pair.pair_id, method, item_id(pair.target) or pair.target,
+            by_key.get(pair.source or ""), pair.generated, pair.reference,
+        )
+        for pair in pairs
+    }  # fmt: skip
 
 
-def _listed(
-    keys: list[ScoreKey], names_of: Callable[[ScoreKey], tuple[str, ...]], split: Split | None
-) -> tuple[list[ScoreKey], Counter[str]]:
-    """The keys that a split lists, by canonical names of source and target.
+def _listed(named: Named, split: Split | None) -> tuple[list[ScoreKey], Counter[str]]:
+    """The keys that a split lists.
 
     A pair that is listed and was not generated is a row, too, that will fail.
     """
     if split is None:
-        return keys, Counter()
-    named = {names_of(key): key for key in keys}
+        return list(named.values()), Counter()
     chosen = [key for names, key in named.items() if names in split.pairs]
     if not chosen:
-        raise RunError(f"{split.url}: lists none of the {len(keys)} pairs there are, such as "
-                       f"{keys[0].pair_id}")  # fmt: skip
-    left_out = Counter({NOT_LISTED: len(keys) - len(chosen)})
+        some = next(iter(named.values())).pair_id
+        raise RunError(f"{split.url}: lists none of the {len(named)} pairs there are, such as "
+                       f"{some}")  # fmt: skip
+    left_out = Counter({NOT_LISTED: len(named) - len(chosen)})
     for names, (source, target) in split.pairs.items():
         if names not in named:
-            ids = ("__".join(names), chosen[0].method, item_id(target) or target)
+            ids = ("__".join(names), chosen[0].method, item_id(target) or canonical_key(target))
             chosen.append(ScoreKey(*ids, source, None, target))
     return chosen, left_out
-
-
-def spelled(name: str) -> str:
-    """DeepFashion's names in one spelling, so that runs of other tools' images compare."""
-    return canonical_key(name) if item_id(name) else name
 
 
 def image_names(url: str) -> list[str]:

@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from configs.schema import RenderConfig
 from eval.pictures import uv_picture
@@ -15,11 +14,10 @@ from pipelines.execute import carry_out
 from pipelines.report import Sample, sample_rows
 from pipelines.runs import Plan, RunError, fingerprint, make_plan
 from workers.catalog import MAX_PIXELS, Catalog
-from workers.columns import pc
 from workers.images import decode
 from workers.keys import Keys
 from workers.model import ModelSpec
-from workers.names import canonical_key, elided, item_id
+from workers.names import as_known, elided
 from workers.render import RenderWorker
 from workers.rows import failed_render, render_id
 from workers.shard import Job
@@ -100,16 +98,11 @@ def _keys(sources: tuple[np.ndarray, list[str]], poses: tuple[np.ndarray, list[s
 
 
 def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.ndarray, list[str]]:
-    """Image ids as the catalog spells them; DeepFashion's names are known in all their forms.
+    """Image ids as the catalog spells them.
 
     Codes index names, and come back for the ids: in order of appearance, as they were.
     """
-    known, ids = catalog.uv_maps.ids, list(names)
-    strange = pc.invert(pc.is_in(pa.array(ids, known.type), value_set=known))
-    if pc.any(strange).as_py():
-        by_key = {canonical_key(i): i for i in known.to_pylist() if item_id(i)}
-        for at in np.flatnonzero(strange):
-            ids[at] = by_key.get(canonical_key(ids[at]), ids[at])
+    ids = as_known(names, catalog.uv_maps.ids.to_pylist())
     renumbered, unique = pd.factorize(pd.Series(ids))
     return renumbered[codes], list(unique)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from models.checkpoint import training_images
 from pipelines.runs import Plan, RunError
-from workers.names import canonical_key
+from workers.names import canonical_key, former_key, short
 from workers.rows import ScoreKey
 from workers.storage import Store, read_bytes
 from workers.user_tables import read_pairs
@@ -40,21 +40,36 @@ class Split:
 
 
 class Overlap(NamedTuple):
-    """Images of the pairs, and how many of them the model was trained on."""
+    """Images of the pairs, and how many of them the model was trained on, by their names."""
 
     trained_on: str  # the SHA-256 of the list of training images
     images: int
     seen: int
+    listed: int  # training images
+    examples: tuple[str, str]  # one of these, and one of the pairs' images
+
+    @property
+    def sentence(self) -> str:
+        """What a reader must know of it."""
+        if self.seen:
+            return (f"the model was trained on {self.seen} of the {self.images} images of these "
+                    f"pairs (training list {self.trained_on[:12]})")  # fmt: skip
+        there, here = map(short, self.examples)
+        return (
+            f"by name, none of the {self.images} images of these pairs is among the {self.listed} "
+            f"that the model was trained on (there such as {there}, here {here}): images that were "
+            "renamed in between are not recognised"
+        )
 
 
 def read_images(url: str) -> set[str]:
     """The images of a list, a .lst of a name a line or a table `from,to`, by canonical key."""
     if url.lower().endswith(LIST):
-        names: Iterable[str] = read_bytes(url).decode().split()
+        names: Iterable[str] = map(str.strip, read_bytes(url).decode().splitlines())
     else:
         pairs = read_pairs(url)
         names = [*pairs["from"], *pairs["to"]]
-    if not (images := {canonical_key(name) for name in names}):
+    if not (images := {canonical_key(name) for name in names if name}):
         raise RunError(f"{url}: the list is empty")
     return images
 
@@ -72,5 +87,8 @@ def overlap(renders: Plan, keys: Iterable[ScoreKey]) -> Overlap | None:
             f"{model}: {error}, so nobody can tell which images the model was trained on; copy "
             "the checkpoint whole again"
         ) from error
-    images = {canonical_key(n) for key in keys for n in (key.source, key.reference) if n}
-    return Overlap(trained_on, len(images), len(images & known))
+    known = {canonical_key(name) for name in known}
+    images = {canonical_key(n): n for key in keys for n in (key.source, key.reference) if n}
+    seen = [n for key, n in images.items() if key in known or former_key(n) in known]
+    examples = min(known), min(images.values())
+    return Overlap(trained_on, len(images), len(seen), len(known), examples)

@@ -126,12 +126,9 @@ def _refuse_shared_items(
 ) -> None:
     if config.held_out is None:
         return
-    items = dict(zip(catalog.images.ids.to_pylist(),
-                     catalog.images.column("item_id").to_pylist(), strict=True))  # fmt: skip
-    trained = {items.get(image) or image for pair in pairs for image in pair}
-    test = Catalog(config.held_out).images
-    both = zip(test.column("item_id").to_pylist(), test.ids.to_pylist(), strict=True)
-    shared = sorted(trained & {item or image for item, image in both})
+    items, test = catalog.items(), Catalog(config.held_out).items()
+    trained = {items[image] or canonical_key(image) for pair in pairs for image in pair}
+    shared = sorted(trained & {item or canonical_key(image) for image, item in test.items()})
     if shared:
         raise RunError(
             f"{len(shared)} items of held_out={config.held_out} are trained on, {short(shared[0])} "

@@ -23,7 +23,7 @@ from workers.errors import (
     WrongLayout,
 )
 from workers.images import decode
-from workers.names import short
+from workers.names import item_id, short
 from workers.patience import CredentialsError, StorageError, StorageUnavailable
 from workers.storage import Store, read_bytes
 from workers.tables import is_part
@@ -217,6 +217,12 @@ class Catalog:
     def __init__(self, url: str):
         self.store = Store(url)
         self.images, self.uv_maps = Table(self.store, "images"), Table(self.store, "uv_maps")
+
+    def items(self) -> dict[str, str | None]:
+        """Each photograph's item: what the table says, else what its id tells, else None."""
+        given = self.images.column("item_id").to_pylist()
+        both = zip(self.images.ids.to_pylist(), given, strict=True)
+        return {image_id: item or item_id(image_id) for image_id, item in both}
 
     def photograph(self, image_id: str) -> np.ndarray:
         """A photograph, uint8 (H, W, 3) RGB; MissingRow or BadImage when there is none."""

@@ -1,13 +1,26 @@
-"""Names of photographs: DeepFashion's, which every later work spells in its own way; long ones."""
+"""Names of photographs: when two are one, and which item they tell of; long ones.
+
+A name stands for itself, but for DeepFashion's, which every later work spells in its own way.
+"""
 
 import re
+import unicodedata
+from collections.abc import Iterable
 
-from eval.naming import EXTENSIONS
+from eval.naming import stem
 
-_EXTENSION = re.compile(rf"\.({'|'.join(EXTENSIONS)}|npy)$")
-_PREFIX = re.compile(r"^fash?ion")  # "fasion", sic
-_SEPARATORS = re.compile(r"[_#/-]")
-_DEEPFASHION = re.compile(r"^((?:wo)?men[a-z]+)id(\d{8})(\d{2})\d[a-z]+$")
+# Of DeepFashion's In-shop photographs: item, colour or set, view, and who of several it shows.
+_PHOTOGRAPH = r"""id_? (?P<item> \d{8} ) [/\#_-]? (?P<colour> \d{2} ) _?
+    (?P<view> \d_?(?:front|back|side|full|flat|additional) ) (?P<person> @[1-9]\d* )?"""
+_FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL
+_DEEPFASHION = re.compile(
+    rf"""(?: (?: (?!id_?\d{{8}}). )* [/\#] )?  # further folders
+    (?: (?: (?:deep)?fash?ion | img(?:_highres)? ) [/\#_-]? )?  # "fasion", sic
+    (?P<gender> (?:wo)?men ) [/\#_-]? (?P<category> [a-z]+ (?:[_-][a-z]+)? ) [/\#_-]?
+    {_PHOTOGRAPH}""",
+    _FLAGS,
+)
+_BELOW_CATEGORY = re.compile(rf"(?: .*/ )? {_PHOTOGRAPH}", _FLAGS)  # Dresses/id_00000106/03_1_front
 
 
 def elided(text: str, most: int = 80) -> str:
@@ -31,21 +44,68 @@ def slashed(path: str) -> str:
     return path.replace("\\", "/")
 
 
-def canonical_key(name: str) -> str:
-    """One spelling for all of a DeepFashion photograph's names.
+def plain(name: str) -> str:
+    r"""A file's name, or its path, in one form: NFC (macOS writes NFD), `\` as `/`."""
+    return slashed(unicodedata.normalize("NFC", name))
 
-    WOMEN/Dresses/id_00000106/03_1_front.jpg, WOMEN#Dresses#id_00000106#03_1_front.jpg and
-    fashionWOMENDressesid0000010603_1front.jpg all become womendressesid00000106031front.
-    Other names pass through the same rule: lower case, no extension, none of `_ # - /`.
+
+def canonical_key(name: str) -> str:
+    """What a name is compared by, everywhere: its plain form without the extensions of images.
+
+    All spellings of a DeepFashion photograph have one key: of img/WOMEN/Dresses/id_00000106/
+    03_1_front.jpg, WOMEN#Dresses#id_00000106#03_1_front.jpg, fashionWOMENDressesid0000010603_1front
+    and so on it is womendressesid00000106031front. The key of a key is that key.
     """
-    bare = _SEPARATORS.sub("", _EXTENSION.sub("", name.lower()))
-    return _PREFIX.sub("", bare)
+    bare = stem(plain(name))
+    if not (match := _DEEPFASHION.fullmatch(bare)):
+        return bare
+    part = match.groupdict(default="")
+    spelled = "{gender}{category}id{item}{colour}{view}{person}".format(**part)
+    return re.sub("[_-]", "", spelled).lower()
+
+
+def former_key(name: str) -> str:
+    """The key of earlier versions, which took all names for DeepFashion's.
+
+    Lists of training images that they wrote hold it.
+    """
+    bare = re.sub(r"\.(jpe?g|png|webp|npy)$", "", name.lower())
+    return re.sub("^fash?ion", "", re.sub("[_#/-]", "", bare))
 
 
 def item_id(name: str) -> str | None:
-    """The garment on one person that a DeepFashion name belongs to; None for other names.
+    """The item that a name tells of, None where it tells none.
 
-    The item's id with the number of its colour or set: `id_00000106_03`.
+    Of a DeepFashion name it is the garment on one person, the item's id with the number of its
+    colour or set: `id_00000106_03`. Else it is the folder: `shirt-12` of `shirt-12/front.jpg`.
     """
-    match = _DEEPFASHION.match(canonical_key(name))
-    return match and f"id_{match[2]}_{match[3]}"
+    key = canonical_key(name)
+    if match := _DEEPFASHION.fullmatch(key) or _BELOW_CATEGORY.fullmatch(key):
+        return f"id_{match['item']}_{match['colour']}"
+    return key.rpartition("/")[0] or None
+
+
+def is_deepfashion(name: str) -> bool:
+    """Whether it is a DeepFashion photograph's, in any spelling."""
+    return _DEEPFASHION.fullmatch(stem(plain(name))) is not None
+
+
+def as_known(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Names as `known` spells them: the very name, else the one of its key; strange ones stay.
+
+    Raises ValueError where two known names could be meant.
+    """
+    names, known = list(names), set(known)
+    if known.issuperset(names):
+        return names
+    by_key: dict[str, list[str]] = {}
+    for name in known:
+        by_key.setdefault(canonical_key(name), []).append(name)
+    found = []
+    for name in names:
+        meant = [name] if name in known else by_key.get(canonical_key(name), [name])
+        if len(meant) > 1:
+            both = " or ".join(map(short, sorted(meant)[:2]))
+            raise ValueError(f"{short(name)} may mean {both}: write which")
+        found += meant
+    return found

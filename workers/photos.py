@@ -9,7 +9,7 @@ import pandas as pd
 from configs.schema import ExtractConfig
 from eval.naming import EXTENSIONS
 from workers.columns import ID, TEXT
-from workers.names import canonical_key, item_id, short, slashed, utf8
+from workers.names import canonical_key, is_deepfashion, item_id, plain, short, slashed, utf8
 from workers.storage import Store, list_files, split_pattern
 from workers.user_tables import SUFFIXES, read_user_table
 
@@ -96,12 +96,12 @@ def _matched(photos: list[Photo], dumped: Sequence[str] | None) -> list[Photo]:
     Raises ValueError where two of the dump's photographs could be meant.
     """
     by_name: dict[str, list[int]] = {}
-    stems = [f"/{slashed(name).rpartition('.')[0]}" for name in dumped or ()]
+    stems = [f"/{plain(name).rpartition('.')[0]}" for name in dumped or ()]
     for place, stem in enumerate(stems):
         by_name.setdefault(stem.rpartition("/")[2], []).append(place)
     matched = []
     for photo in photos:
-        name = f"/{slashed(photo.image_id)}"
+        name = f"/{plain(photo.image_id)}"
         places = by_name.get(name.rpartition("/")[2], [])
         places = [place for place in places if stems[place].endswith(name)]
         if len(places) > 1:
@@ -114,12 +114,12 @@ def _by_role(root: str, urls: Iterable[str]) -> _Files:
     files = _Files({}, {}, {})
     other: dict[str, str] = {}  # maps by their names, which serve where there is no better one
     for url in urls:
-        name, _, extension = url.partition(root)[2].rpartition(".")
+        name, _, extension = plain(url.partition(root)[2]).rpartition(".")
         extension, (stem, role) = extension.lower(), _role(name)
         if (role, extension) == ("iuv", "png"):
             _add(files.maps, stem, url)
         elif (role, extension) == ("inds", "png"):
-            _add(files.instances, _role(url.rpartition(".")[0])[0], url)
+            _add(files.instances, _of(url), url)
         elif extension == "npy":
             _add(files.maps, name, url)
         elif extension not in EXTENSIONS + UNREADABLE or (role, extension) == ("sil", "png"):
@@ -138,6 +138,11 @@ def _role(name: str) -> tuple[str, str]:
     return (stem, role) if stem and role in ROLES else (name, "")
 
 
+def _of(url: str) -> str:
+    """The URL of a map, or of its instances, up to their suffixes, which alone differ."""
+    return _role(plain(url.rpartition(".")[0]))[0]
+
+
 def _add(names: dict[str, str], name: str, url: str) -> None:
     if names.setdefault(name, url) != url:
         raise ValueError(f"{names[name]} and {url} have one name, {name}: keep one, or rename it")
@@ -147,12 +152,12 @@ def _join(found: _Files, maps: _Files) -> list[Photo]:
     """Photographs with their maps, by name, else as DeepFashion's; then the maps left over."""
     spelled: dict[str, str] = {}  # of the maps whose name is no photograph's
     for name, url in maps.maps.items():
-        if name not in found.photographs and item_id(name):
+        if name not in found.photographs and is_deepfashion(name):
             _add(spelled, canonical_key(name), url)
     taken: dict[str, str] = {}  # map -> photograph
     photos = []
     for name, image in found.photographs.items():
-        uv = maps.maps.get(name) or (spelled.get(canonical_key(name)) if item_id(name) else None)
+        uv = maps.maps.get(name) or spelled.get(canonical_key(name))
         if uv is None and maps.photographs.get(name) != image:
             uv = maps.photographs.get(name)  # a map under the photograph's own name
         if uv and taken.setdefault(uv, image) != image:
@@ -169,7 +174,7 @@ def _photo(name: str, image: str | None, uv: str | None, maps: _Files) -> Photo:
     if uv is None or uv.lower().endswith(".npy"):
         photo = Photo(name, image, uv=uv, item_id=item_id(name))
     else:
-        instances = maps.instances.get(_role(uv.rpartition(".")[0])[0])
+        instances = maps.instances.get(_of(uv))
         photo = Photo(name, image, iuv=uv, instances=instances, item_id=item_id(name))
     text = {field: value and utf8(value) for field, value in photo._asdict().items()}
     if text == photo._asdict():

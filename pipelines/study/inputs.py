@@ -10,8 +10,9 @@ import numpy as np
 
 from configs.schema import EvaluateConfig
 from configs.study import StudyBuildConfig
+from eval.naming import strips
 from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
-from pipelines.pairs import find_pairs, image_names, spelled
+from pipelines.pairs import by_pair, find_pairs, image_names, render_key
 from pipelines.runs import PLAN, RunError, fingerprint, finished_run
 from workers.catalog import Catalog
 from workers.errors import RowError
@@ -134,11 +135,11 @@ def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
             generated=url, reference=config.reference, method=name, out=config.out
         )
         found = find_pairs(evaluate)
-        keys = {key.pair_id: key for key in found.keys}
-        return Method(name, keys, open_album(evaluate, body=False), found.inputs)
-    alone = [ScoreKey(canonical_key(n), name, item_id(n) or canonical_key(n), None, n, n)
-             for n in image_names(url)]  # fmt: skip
-    return Method(name, {key.pair_id: key for key in alone}, FolderAlbum(url, url),
+        return Method(name, by_pair(found.keys), open_album(evaluate, body=False), found.inputs)
+    alone = [ScoreKey(pair.pair_id, name, item_id(pair.target) or pair.pair_id, None,
+                      pair.generated, pair.generated)
+             for pair in strips(image_names(url), canonical_key)]  # fmt: skip
+    return Method(name, by_pair(alone), FolderAlbum(url, url),
                   {"generated": fingerprint(Store(url))})  # fmt: skip
 
 
@@ -154,12 +155,10 @@ def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
         )
         keys, inputs = found.keys, found.inputs
     else:
-        images = Catalog(config.catalog).images
-        items = dict(zip(images.ids.to_pylist(), images.column("item_id").to_pylist(), strict=True))
+        items = Catalog(config.catalog).items()
         keys = [
-            ScoreKey(f"{spelled(str(source))}__{spelled(str(pose))}", str(name),
-                     items.get(source) or item_id(str(source)) or spelled(str(source)),
-                     source, f"{source}__{pose}", str(pose))
+            render_key(str(source), str(pose), str(name),
+                       items.get(str(source)) or item_id(str(source)) or canonical_key(str(source)))
             for source, pose in plan.keys if source != pose
         ]  # fmt: skip
         inputs = {"renders": fingerprint(Store(url), "renders")}
@@ -167,7 +166,7 @@ def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
     statuses = zip(album.renders.ids.to_pylist(), album.renders.column("status").to_pylist(),
                    strict=True)  # fmt: skip
     ok = {render for render, status in statuses if status == "ok"}
-    good = {key.pair_id: key for key in keys if key.generated in ok}
+    good = by_pair(key for key in keys if key.generated in ok)
     return Method(str(name), good, album, inputs, len(keys) - len(good))
 
 

@@ -13,7 +13,7 @@ from configs.training import Augmentation, TrainConfig
 from models.layouts import symmetric
 from workers.catalog import Catalog
 from workers.errors import SizeMismatch
-from workers.names import short
+from workers.names import as_known, short
 from workers.storage import Store
 from workers.user_tables import read_pairs
 
@@ -49,9 +49,9 @@ def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
             "table from,to there; those of catalog= may also be named by pairs=TABLE"
         )
     listed = read_pairs(url)
-    usable = Catalog(config.catalog).usable(photographs=True)
-    good = listed["from"].isin(usable) & listed["to"].isin(usable)
-    pairs = [(str(a), str(b)) for a, b in listed[good].itertuples(index=False)]
+    usable = set(Catalog(config.catalog).usable(photographs=True))
+    spelled = (as_known(listed[end], usable) for end in ("from", "to"))
+    pairs = [(a, b) for a, b in zip(*spelled, strict=True) if {a, b} <= usable]
     if not pairs:
         raise ValueError(f"{url}: none of its {len(listed)} pairs has two usable rows in "
                          f"{config.catalog}")  # fmt: skip
