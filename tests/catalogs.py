@@ -62,15 +62,18 @@ def write_catalog(
     poison: Mapping[int, str] = MappingProxyType({}),
     bad: Sequence[int] = (),
     prefix: str = "p",
+    ids: Sequence[str] = (),
     size: int = SIZE,
 ) -> list[str]:
     """A catalog of `count` photographs; `bad` ones are no image files. Returns the ids.
+
+    They are `ids`, or `prefix` and a number.
 
     `poison` maps numbers of poses to what they make the stand-in do.
     """
     generator = np.random.default_rng(7)
     images, uv_maps = [], []
-    ids = [f"{prefix}{i:03d}" for i in range(count)]
+    ids = list(ids or (f"{prefix}{i:03d}" for i in range(count)))
     for i, image_id in enumerate(ids):
         pixels = generator.integers(0, 256, (size, size, 3), dtype=np.uint8)
         data = b"not an image" if i in bad else encode(pixels, ImageFormat(format="png"))

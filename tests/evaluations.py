@@ -41,7 +41,7 @@ def write_folders(
     return generated.url, reference.url
 
 
-def write_renders(url: str, **catalog: Sequence[int]) -> tuple[str, str]:
+def write_renders(url: str, **catalog: Sequence[int] | Sequence[str]) -> tuple[str, str]:
     """A catalog of photographs and a run that rendered each in every pose."""
     write_catalog(f"{url}/catalog", 4, **catalog)  # type: ignore[arg-type]
     settings = RenderConfig.model_validate({

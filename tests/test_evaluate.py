@@ -90,6 +90,29 @@ def test_renders_against_photographs_of_their_poses(tmp_path: Path) -> None:
     assert not {"http://", "https://", "<script"} & set(page.split('"'))
 
 
+def test_without_items_it_says_what_it_takes_for_ground_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some = ["shirt-12/front", "shirt-12/back", "coat-7/front", "alone"]
+    for ids, pairs, said in (
+        (["a", "b", "c", "d"], 12, "no items are known: the photograph of each pose is taken for"),
+        (some, 8, "of 1 of 4 photographs the item is not known: there the photograph of each pose"),
+        (["x/1", "x/2", "y/1", "y/2"], 4, None),
+    ):
+        folder = tmp_path / ids[0].replace("/", "-")
+        renders, catalog = write_renders(str(folder), ids=ids)
+        out = f"{folder}/out"
+        assert evaluate(f"renders={renders}", f"catalog={catalog}", CHEAP, f"out={out}") == 0
+        assert len(rows_of(out, "scores")) == pairs
+        console = " ".join(capsys.readouterr().err.split())
+        page = " ".join(page_of(out).split())
+        if said:
+            assert f"evaluate: {said}" in console
+            assert said[1:] in page
+        else:
+            assert "ground truth of every" not in console + page
+
+
 def test_a_bad_pair_fails_alone_and_is_counted(tmp_path: Path) -> None:
     generated, reference = write_folders(str(tmp_path))
     victim = next(Path(generated).iterdir())

@@ -181,6 +181,38 @@ def test_deepfashions_spellings_meet(tmp_path):
     assert found.item_id == "id_00000106_03"
 
 
+def test_a_name_in_two_unicode_forms_joins_and_its_id_is_composed(tmp_path):
+    for name in ("cafe\u0301.jpg", "caf\u00e9_IUV.png", "cafe\u0301_INDS.png"):
+        (tmp_path / name).touch()
+    (found,) = find_photos(_config(tmp_path))
+    assert _names([found]) == [
+        ("caf\u00e9", "cafe\u0301.jpg", "caf\u00e9_IUV.png", "cafe\u0301_INDS.png")
+    ]
+
+
+def test_names_that_differ_in_their_underscores_are_two(tmp_path):
+    for name in ("1_12.jpg", "11_2.npy", "v1.2_front.jpg", "v1.2_front.npy", "v1.2_back.npy"):
+        (tmp_path / name).touch()
+    assert _names(find_photos(_config(tmp_path))) == [
+        ("11_2", "11_2.npy"),
+        ("1_12", "1_12.jpg"),
+        ("v1.2_back", "v1.2_back.npy"),
+        ("v1.2_front", "v1.2_front.jpg", "v1.2_front.npy"),
+    ]
+
+
+def test_the_folder_is_the_item_unless_a_table_says_otherwise(tmp_path):
+    for name in ("shirt-12/front.jpg", "shirt-12/front.npy", "coat-7/front.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_photos(_config(tmp_path / "*/*"))
+    assert [photo.item_id for photo in found] == ["coat-7", "shirt-12"]
+    rows = ["image_id,image,uv,item_id", "shirt-12/front,a.png,a.npy,blue", "coat-7/x,b.png,b.npy,"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    found = find_photos(_config(tmp_path / "t.csv"))
+    assert [photo.item_id for photo in found] == ["blue", "coat-7"]
+
+
 @pytest.mark.parametrize(
     "names",
     [

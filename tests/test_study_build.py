@@ -16,6 +16,7 @@ from eval.study.pictures import damage, equalise
 from pipelines.cli import main
 from tests.evaluations import write_folders, write_renders
 from tests.studies import (
+    PNG,
     build,
     codes,
     list_files,
@@ -26,7 +27,8 @@ from tests.studies import (
 )
 from tests.test_cli import wrong
 from tests.test_metrics import pictures
-from workers.images import decode
+from workers.images import decode, encode
+from workers.storage import Store
 
 
 @pytest.mark.real
@@ -176,6 +178,22 @@ def test_runs_of_render_and_folders_join_by_pair(
     assert all(t["options"][t["answer"]] == "one" for t in sentinels)
     asked = session(tmp_path / "s3", codes(tmp_path / "s3")[0])
     assert all(question["above"] == [] for question in asked)
+
+
+def test_names_that_differ_in_their_underscores_are_not_joined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["1_12", "11_2", "1_13", "11_3", "2_1", "2_2"]
+    for side in ("A", "B"):
+        for name, pixels in zip(names, pictures(3, 6, 48, 48), strict=True):
+            Store(f"{tmp_path}/{side}").put(f"{name}.png", encode(pixels, PNG))
+    runs = [f"runs=[{tmp_path}/A,{tmp_path}/B]", "show_target=false", "practice=0", "sentinels=0",
+            "repeats=0", "participants=4"]  # fmt: skip
+    assert build(*runs, f"out={tmp_path}/study") == 0
+    assert {t["pair_id"] for t in table(tmp_path / "study", "trials")} == set(names)
+    Store(f"{tmp_path}/B").put("1_12.jpg", b"")
+    assert "1_12.png and 1_12.jpg are two images of one pair" in wrong(
+        capsys, "study", "build", *runs, f"out={tmp_path}/other")  # fmt: skip
 
 
 def test_bad_input_gets_one_line_and_writes_nothing(

@@ -51,6 +51,16 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     return TrainConfig(catalog=f"{folder}/catalog", pairs=pairs, out="unused", batch=6)
 
 
+def test_pairs_join_in_any_spelling(tmp_path: Path) -> None:
+    item = "img/WOMEN/Dresses/id_00000106/03_"
+    ids = write_catalog(f"{tmp_path}/c", 4, ids=[f"{item}1_front", f"{item}3_back", "1_12", "11_2"])
+    field = "fashionWOMENDressesid0000010603_"
+    listed = [(f"{field}1front.jpg", f"{field}3back.jpg"), ("1_12.jpg", "112")]
+    pairs = write_pairs(tmp_path / "pairs.csv", listed)
+    config = TrainConfig(catalog=f"{tmp_path}/c", pairs=pairs, out="unused")
+    assert training_pairs(config) == ([(ids[0], ids[1])], 1)
+
+
 def batches(config: TrainConfig, start: int, rank: int = 0, processes: int = 1) -> list[Batch]:
     """Steps `start` to 7, over the end of an epoch."""
     pairs, _ = training_pairs(config)
