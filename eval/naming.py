@@ -1,7 +1,7 @@
 """How the field names and arranges generated images: from file names to pairs.
 
 Names are paths relative to their folder. A `key` maps a name to what it stands for, so that
-different spellings join; DeepFashion's is `workers.names.canonical_key`.
+different spellings join; it is `workers.names.canonical_key`.
 """
 
 import re
