@@ -13,8 +13,8 @@ from models.checkpoint import training_images
 from pipelines.runs import Plan, RunError
 from workers.names import canonical_key, former_key, short
 from workers.rows import ScoreKey
-from workers.storage import Store, read_bytes
-from workers.user_tables import read_pairs
+from workers.storage import Store
+from workers.user_tables import read_pairs, read_text
 
 LIST = ".lst"
 
@@ -65,7 +65,7 @@ class Overlap(NamedTuple):
 def read_images(url: str) -> set[str]:
     """The images of a list, a .lst of a name a line or a table `from,to`, by canonical key."""
     if url.lower().endswith(LIST):
-        names: Iterable[str] = map(str.strip, read_bytes(url).decode().splitlines())
+        names: Iterable[str] = map(str.strip, read_text(url).splitlines())
     else:
         pairs = read_pairs(url)
         names = [*pairs["from"], *pairs["to"]]

@@ -130,6 +130,14 @@ def test_the_guard_knows_all_spellings_and_says_when_it_knows_none(
         assert "not recognised" in found.sentence
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_list_of_images_may_be_any_editors(encoding: str, tmp_path: Path) -> None:
+    text = "img/WOMEN/Dresses/id_00000106/03_1_front.jpg\r\nrobe à pois.jpg\r\n"
+    (tmp_path / "train.lst").write_bytes(text.encode(encoding))
+    known = {"womendressesid00000106031front", "robe à pois"}
+    assert read_images(str(tmp_path / "train.lst")) == known
+
+
 def test_lists_of_earlier_versions_guard(tmp_path: Path) -> None:
     ids = ["training_item-000000_view-00", "training_item-000001_view-00", "other_item_view-00"]
     found = guarded(tmp_path, "trainingitem000000view00\ntrainingitem000001view00", ids)

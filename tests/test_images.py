@@ -103,14 +103,30 @@ def _bomb() -> bytes:
     ("data", "message"),
     [
         (b"", "empty"),
-        (b"<html>404 not found</html>", "not an image file"),
+        (b"no image", "not an image file of a known kind"),
+        (b"<!DOCTYPE html>\n<html>404 not found</html>", "a web page: download it again"),
+        (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>", "a storage server"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "run `git lfs pull`"),
+        (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "not an image but HEIC, whatever it is called"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image file"),
         (_file(Image.fromarray(_photograph(99, 99)), "JPEG")[:-400], "damaged"),
         (_file(Image.fromarray(_photograph(99, 99)))[:200], "damaged"),
         (_file(Image.fromarray(_photograph()), "JPEG")[:30], "image"),
         (_bomb(), "60000x60000 pixels, more than max_pixels=1000000"),
     ],
-    ids=["empty", "text", "postscript", "cut jpeg", "cut png", "jpeg header", "bomb"],
+    ids=[
+        "empty",
+        "text",
+        "page",
+        "answer",
+        "lfs",
+        "heic",
+        "postscript",
+        "cut jpeg",
+        "cut png",
+        "jpeg header",
+        "bomb",
+    ],
 )
 def test_a_bad_file_is_refused_in_one_line(data, message):
     with pytest.raises(BadImage, match=message) as caught:

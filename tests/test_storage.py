@@ -1,6 +1,7 @@
 import json
 import os
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,15 @@ def test_put_then_read_and_list(store_url: str) -> None:
     assert store.tail("t/a.bin", 2) == b"11"
     assert [file.name for file in list_files(f"{store_url}/t").files] == ["a.bin", "b.bin"]
     assert [read_bytes(url) for url in list_files(f"{store_url}/t/b*").urls] == [b"2"]
+
+
+def test_a_file_url_may_be_percent_encoded(tmp_path: Path) -> None:
+    (tmp_path / "my photos").mkdir()
+    (tmp_path / "my photos" / "100%.jpg").write_bytes(b"1")
+    for folder in ("my%20photos", "my photos"):
+        assert read_bytes(f"file://{tmp_path}/{folder}/100%25.jpg") == b"1"
+        assert list_files(f"file://{tmp_path}/{folder}").urls == [f"{tmp_path}/my photos/100%.jpg"]
+    assert read_bytes(f"{tmp_path}/my photos/100%.jpg") == b"1"
 
 
 def test_create_never_replaces(store_url: str) -> None:

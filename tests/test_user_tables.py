@@ -38,12 +38,19 @@ def test_separator_and_encoding_are_recognised(
         ("note;from;to\n1,5;a;b\n", [("a", "b")]),
         ('from, "to"\na, "b,c"\n d ,e\n', [("a", "b,c"), ("d", "e")]),
         ("from,to\n a,b \na,b\n", [(" a", "b "), ("a", "b")]),
+        ("from;to;;\n;;;\na;b;;\n;;;\n;;;\n", [("a", "b")]),
     ],
 )
 def test_what_a_table_says(tmp_path: Path, text: str, pairs: list[tuple[str, str]]) -> None:
     (tmp_path / "pairs.csv").write_text(text)
     found = read_pairs(f"{tmp_path}/pairs.csv")
     assert list(found.itertuples(index=False, name=None)) == pairs
+
+
+def test_a_spreadsheet_is_to_be_saved_as_csv(tmp_path: Path) -> None:
+    (tmp_path / "pairs.xlsx").write_bytes(b"PK\3\4")
+    with pytest.raises(ValueError, match=r"pairs\.xlsx: .*save a spreadsheet as CSV"):
+        read_pairs(f"{tmp_path}/pairs.xlsx")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,20 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 LOSSLESS = ("PNG", "BMP", "TIFF")  # of these, those that keep the numbers of a map
 PNG_BITS = 24  # where a PNG tells its bits a channel
 
+# What lies under an image's name where a download, a copy or a phone went another way.
+_OTHERS = {
+    b"<!doctype html": "a web page: download it again",
+    b"<!DOCTYPE html": "a web page: download it again",
+    b"<html": "a web page: download it again",
+    b"<Error>": "an answer of a storage server: download it again",
+    b"git-lfs.github.com": "a pointer of Git LFS: run `git lfs pull`",
+    b"ftyphei": "HEIC, whatever it is called: convert it",
+    b"ftypmif1": "HEIC, whatever it is called: convert it",
+    b"ftypavif": "AVIF, whatever it is called: convert it",
+    b"<svg": "SVG: convert it",
+    b"%PDF": "a PDF file: convert it",
+}
+
 # `decode` checks its own limit, from the header; Pillow's is one number for the whole process.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -69,7 +83,9 @@ def open_image(data: bytes, max_pixels: int) -> ImageFile:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise BadImage(f"not an image file of a known kind ({', '.join(FORMATS)})") from None
+        found = next((kind for sign, kind in _OTHERS.items() if sign in data[:512]), None)
+        about = f"not an image but {found}" if found else "not an image file of a known kind"
+        raise BadImage(f"{about} ({', '.join(FORMATS)} wanted)") from None
     except Exception as error:
         raise BadImage(f"the image's header is damaged: {_one_line(error)}") from error
     width, height = image.size

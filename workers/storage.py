@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -41,7 +42,7 @@ class Store:
     """The files under one URL."""
 
     def __init__(self, url: str):
-        self.url = url.rstrip("/") or "/"
+        self.url = as_path(url).rstrip("/") or "/"
         self.fs, self.root = _filesystem(self.url)
         self.local = isinstance(self.fs, LocalFileSystem)
 
@@ -218,8 +219,14 @@ class _Ranges(io.RawIOBase):
         return data
 
 
+def as_path(url: str) -> str:
+    """A file:// URL as the path that it is, its %20 a blank; any other URL as it is."""
+    return unquote(url.removeprefix("file://")) if url.startswith("file://") else url
+
+
 def read_bytes(url: str) -> bytes:
     """The bytes of one file at any URL."""
+    url = as_path(url)
     folder, _, name = url.rpartition("/")
     return Store(folder or ("/" if url.startswith("/") else ".")).read(name)
 
@@ -250,6 +257,7 @@ def split_pattern(url: str) -> tuple[str, str]:
 
     What exists as written is no pattern, whatever characters its name holds.
     """
+    url = as_path(url)
     parts = url.rstrip("/").split("/")
     for at, part in enumerate(parts):
         written = "/".join(parts[: at + 1])

@@ -45,7 +45,8 @@ def read_user_table(
         frames = [_read(f"{url}/{name}", required, kinds) for name in parts]
         return pd.concat(frames, ignore_index=True)
     if not lower.endswith(SUFFIXES):
-        raise ValueError(f"{url}: none of {', '.join(SUFFIXES)}, nor a folder of Parquet files")
+        raise ValueError(f"{url}: none of {', '.join(SUFFIXES)}, nor a folder of Parquet files; "
+                         "save a spreadsheet as CSV")  # fmt: skip
     return _read(url, required, kinds)
 
 
@@ -55,6 +56,14 @@ def read_csv(url: str) -> pd.DataFrame:
         return _read_csv(read_bytes(url))[0]
     except ValueError as error:
         raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
+
+
+def read_text(url: str) -> str:
+    """A text file in any of a table's encodings; ValueError, naming it, where it is none."""
+    try:
+        return _text(read_bytes(url))
+    except ValueError as error:
+        raise ValueError(f"{url}: {error}") from error
 
 
 def read_pairs(url: str) -> pd.DataFrame:
@@ -109,7 +118,8 @@ def _read_csv(data: bytes, required: Iterable[str] = ()) -> tuple[pd.DataFrame, 
         raise ValueError(f"not a readable table: {error}") from error
     bare = frame.apply(lambda column: column.str.strip())
     frame = bare if styled else frame.mask(bare == "")
-    return frame.rename(columns=str.strip), separator
+    # Spreadsheets write rows that were once in use as separators alone.
+    return frame.dropna(how="all").reset_index(drop=True).rename(columns=str.strip), separator
 
 
 def _text(data: bytes) -> str:
@@ -122,7 +132,7 @@ def _text(data: bytes) -> str:
             text = data.decode(name)
             if "\0" not in text:
                 return text
-    raise ValueError("not a readable table: no text in UTF-8, UTF-16 or cp1252")
+    raise ValueError("no text in UTF-8, UTF-16 or cp1252")
 
 
 def _header(text: str, required: Iterable[str]) -> tuple[str, list[str], str]:
