@@ -21,7 +21,7 @@ import psutil
 import torch
 
 from bench.machine import machine
-from tests.densepose_seeded import seeded_file
+from tests.helpers.densepose_seeded import seeded_file
 
 ROOT = Path(__file__).parent.parent
 MODEL = "R_50_FPN_s1x"

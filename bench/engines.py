@@ -13,11 +13,12 @@ import torch
 
 from bench.machine import machine
 from bench.standin import StandIn
-from configs.schema import Execution, RenderConfig
+from configs.render import RenderConfig
+from configs.run import Execution
 from pipelines import render
-from pipelines.cluster import start_ray
-from pipelines.execute import execute
-from workers.catalog import Catalog
+from pipelines.runs.cluster import start_ray
+from pipelines.runs.execute import execute
+from workers.data.catalog import Catalog
 
 SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
 SECONDS = 0.05

@@ -10,14 +10,15 @@ import numpy as np
 
 from bench.engines import SAMPLE
 from bench.machine import machine
-from configs.schema import ExtractConfig, ImageFormat
+from configs.extract import ExtractConfig
+from configs.fields import ImageFormat
 from models.uv_maps import dequantise, quantise
-from workers.catalog import Catalog
-from workers.extract import ExtractWorker
-from workers.images import decode, encode
-from workers.photos import find_photos
-from workers.shard import made_tables
-from workers.tables import parquet_bytes
+from workers.data.catalog import Catalog
+from workers.data.images import decode, encode
+from workers.data.tables import parquet_bytes
+from workers.extraction.photos import find_photos
+from workers.extraction.precomputed import ExtractWorker
+from workers.shards.shard import made_tables
 
 
 def main() -> None:

@@ -20,15 +20,17 @@ import ray
 
 from bench.machine import machine
 from bench.standin import StandIn
-from configs.schema import ImageFormat, RenderConfig
+from configs.fields import ImageFormat
+from configs.render import RenderConfig
 from models.uv_maps import quantise
-from pipelines import render, show
-from pipelines.cluster import start_ray
-from pipelines.execute import execute
-from workers.images import encode
-from workers.keys import Keys
-from workers.storage import Store
-from workers.tables import SCHEMAS, parquet_bytes
+from pipelines import render
+from pipelines.runs import show
+from pipelines.runs.cluster import start_ray
+from pipelines.runs.execute import execute
+from workers.data.images import encode
+from workers.data.storage import Store
+from workers.data.tables import SCHEMAS, parquet_bytes
+from workers.shards.keys import Keys
 
 SIZE, ROWS_A_FILE = 16, 10_000
 

@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 
 from bench.engines import SAMPLE
 from bench.machine import machine
-from configs.schema import ImageFormat
+from configs.fields import ImageFormat
 from pipelines.cli import main as reposer
-from workers.catalog import Catalog
-from workers.images import encode
+from workers.data.catalog import Catalog
+from workers.data.images import encode
 
 PARTICIPANTS, PAIRS = 200, 10
 SERVE = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from configs.schema import SynthesizeConfig
-from workers.synthesize import SynthesizeWorker, image_ids
-from workers.world import bodies, figures, poses, scene, studio, wardrobe
-from workers.world.raster import rasterise
+from configs.synthesize import SynthesizeConfig
+from workers.synthesis import SynthesizeWorker, image_ids
+from world import bodies, figures, poses, scene, studio, wardrobe
+from world.raster import rasterise
 
 
 def main(items: int = 8, views: int = 4, size: int = 256) -> None:

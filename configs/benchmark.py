@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.schema import Bootstrap, Execution, Frozen, Model, Run, Url
-from configs.training import TrainGeneratorConfig, TrainInpainterConfig
+from configs.evaluate import Bootstrap
+from configs.fields import Frozen, Model, Url
+from configs.run import Execution, Run
+from configs.train import TrainGeneratorConfig, TrainInpainterConfig
 
 Count = Annotated[int, Field(ge=1)]
 OWN = ("catalog", "held_out", "inpainter", "out", "seed", "variant")  # keys that follow from others

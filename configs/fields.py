@@ -1,9 +1,9 @@
 """What the configs share: immutable models, and the types of their fields."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def absolute(url: str) -> str:
@@ -20,3 +20,15 @@ class Frozen(BaseModel):
     """Immutable, and refuses keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Model = Annotated[str, AfterValidator(lambda m: m if m == "symmetry" else absolute(m))]
+
+
+class ImageFormat(Frozen):
+    """How rendered images are encoded."""
+
+    format: Literal["jpeg", "png", "webp"] = Field(default="jpeg", description="file format")
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=95, description="JPEG (always 4:4:4) and WebP quality"
+    )

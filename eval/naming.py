@@ -1,7 +1,7 @@
 """How the field names and arranges generated images: from file names to pairs.
 
 Names are paths relative to their folder. A `key` maps a name to what it stands for, so that
-different spellings join; it is `workers.names.canonical_key`.
+different spellings join; it is `workers.data.names.canonical_key`.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 PANELS = ("condition", "target", "generated")  # of a strip, left to right
-# Of the images that every command reads: what `workers.images.FORMATS` are called.
+# Of the images that every command reads: what `workers.data.images.FORMATS` are called.
 EXTENSIONS = ("jpg", "jpeg", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff")
 _IMAGE = re.compile(rf"\.(?:{'|'.join(EXTENSIONS)})$", re.IGNORECASE)
 _FORMAT = rf"\.(?:{'|'.join(EXTENSIONS)}|npy)"  # of images, and of UV maps

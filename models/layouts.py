@@ -13,7 +13,8 @@ from models.lookup import CHARTS
 
 # Left and right of DensePose's charts (numbered from 1), measured on the mesh: SMPL's
 # triangulation is its own mirror image, vertex for vertex, and this table agrees with that
-# mirror to a chart's 1/50 on average (tests/test_symmetry.py). Limbs change places unflipped.
+# mirror to a chart's 1/50 on average (tests/models/test_symmetry.py). Limbs change places
+# unflipped.
 TORSO = (1, 2)  # back and front, each its own mirror image: flip V
 HANDS_FEET_HEAD = (3, 4, 5, 6, 23, 24)  # left and right: change places, and flip U
 

@@ -1,1 +1,1 @@
-"""One file a command: plan, run, report; the run protocol, the Ray scheduler, the command line."""
+"""A file or folder a command: plan, run, report; and the command line."""

@@ -3,11 +3,11 @@
 import shlex
 from pathlib import Path
 
-from configs.schema import CheckpointImportConfig
+from configs.checkpoint import CheckpointImportConfig
 from models.authors import import_authors
-from pipelines.runs import RunError
-from pipelines.splits import read_images
-from workers.storage import Store
+from pipelines.evaluation.splits import read_images
+from pipelines.runs.plan import RunError
+from workers.data.storage import Store
 
 
 def run(config: CheckpointImportConfig) -> int:

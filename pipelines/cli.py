@@ -14,8 +14,19 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs import benchmark, schema, study, training
-from pipelines.stopping import Stopped
+from configs import (
+    benchmark,
+    checkpoint,
+    demo,
+    evaluate,
+    extract,
+    render,
+    run,
+    study,
+    synthesize,
+    train,
+)
+from pipelines.runs.stopping import Stopped
 
 
 @dataclass(frozen=True)
@@ -31,29 +42,29 @@ class Command:
 
 
 COMMANDS = [
-    Command("demo", schema.DemoConfig, "demo", "render the bundled sample, in under a minute",
+    Command("demo", demo.DemoConfig, "demo", "render the bundled sample, in under a minute",
             "reposer demo out=demo-out"),
-    Command("extract", schema.ExtractConfig, "extract",
+    Command("extract", extract.ExtractConfig, "extract",
             "turn photographs and their DensePose results into a catalog",
             "reposer extract input=photos/ uv=iuv/ out=catalog"),
-    Command("render", schema.RenderConfig, "render", "render a catalog's people in new poses",
+    Command("render", render.RenderConfig, "render", "render a catalog's people in new poses",
             "reposer render catalog=catalog poses=poses model=symmetry out=renders"),
-    Command("evaluate", schema.EvaluateConfig, "evaluate",
+    Command("evaluate", evaluate.EvaluateConfig, "evaluation.evaluate",
             "measure generated images against photographs, or compare two such runs",
             "reposer evaluate renders=renders catalog=catalog metrics=[ssim_dsc] out=metrics"),
-    Command("synthesize", schema.SynthesizeConfig, "synthesize",
+    Command("synthesize", synthesize.SynthesizeConfig, "synthesize",
             "make a catalog of the sample world: dressed bodies with exact UV maps",
             "reposer synthesize items=100 views=4 size=256 seed=0 out=world"),
-    Command("train inpainter", training.TrainInpainterConfig, "train",
+    Command("train inpainter", train.TrainInpainterConfig, "training.train",
             "train f, which completes the texture of a photograph",
             "reposer train inpainter catalog=world held_out=test out=inpainter"),
-    Command("train generator", training.TrainGeneratorConfig, "train",
+    Command("train generator", train.TrainGeneratorConfig, "training.train",
             "train g, which paints the new view, on a trained f",
             "reposer train generator catalog=world inpainter=inpainter out=model"),
-    Command("benchmark report", benchmark.ReportConfig, "benchmark_report",
+    Command("benchmark report", benchmark.ReportConfig, "benchmark.report",
             "set the finished variants of a benchmark side by side",
             "reposer benchmark report out=benchmark"),
-    Command("benchmark", benchmark.BenchmarkConfig, "benchmark",
+    Command("benchmark", benchmark.BenchmarkConfig, "benchmark.benchmark",
             "train one variant of the method, render held-out pairs and score them",
             "reposer benchmark --config configs/benchmark/full.yaml out=benchmark"),
     Command("study build", study.StudyBuildConfig, "study.build",
@@ -65,10 +76,10 @@ COMMANDS = [
     Command("study analyze", study.StudyAnalyzeConfig, "study.analyze",
             "turn a study's answers into preferences with honest intervals",
             "reposer study analyze answers=study/answers.db pack=study out=preferences"),
-    Command("checkpoint import", schema.CheckpointImportConfig, "checkpoint",
+    Command("checkpoint import", checkpoint.CheckpointImportConfig, "checkpoint",
             "turn the authors' inpainter.pth and refiner.pth into a checkpoint",
             "reposer checkpoint import inpainter=inpainter.pth refiner=refiner.pth out=checkpoint"),
-    Command("runs show", schema.ShowConfig, "show", "tell a run's progress, totals and failures",
+    Command("runs show", run.ShowConfig, "runs.show", "tell a run's progress, totals and failures",
             "reposer runs show renders", first="url"),
 ]  # fmt: skip
 
@@ -130,12 +141,12 @@ def _main(arguments: list[str]) -> int:
     if "--print-config" in flags:
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), end="")
         return 0
-    run: Callable[..., int] = import_module(f"pipelines.{command.module}").run
+    do: Callable[..., int] = import_module(f"pipelines.{command.module}").run
     if "--dry-run" not in flags:
-        return run(config)
-    if "dry" not in inspect.signature(run).parameters:
+        return do(config)
+    if "dry" not in inspect.signature(do).parameters:
         raise UsageError(f"{command.words} has no --dry-run")
-    return run(config, dry=True)
+    return do(config, dry=True)
 
 
 def _find(arguments: list[str]) -> tuple[Command, list[str]]:

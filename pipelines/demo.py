@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from configs.schema import DemoConfig, Execution, RenderConfig
+from configs.demo import DemoConfig
+from configs.render import RenderConfig
+from configs.run import Execution
 from pipelines import render
-from workers.catalog import Catalog
-from workers.storage import Store
+from workers.data.catalog import Catalog
+from workers.data.storage import Store
 
 ASSETS = Path(__file__).parent.parent / "assets"
 SAMPLE, MODEL = ASSETS / "sample", ASSETS / "small"

@@ -7,23 +7,28 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 
-from configs.schema import ExtractConfig
-from pipelines.aside import tell_left_aside
-from pipelines.execute import carry_out
-from pipelines.report import CATALOG_TITLES, catalog_samples
-from pipelines.runs import Plan, make_plan
-from workers.densepose.backends import extractor_name, load_finder, resolved, weights_sha256
-from workers.densepose.dump import read_names
-from workers.densepose.extract import DensePoseWorker
-from workers.extract import ExtractWorker
-from workers.extracted import read_lookup
-from workers.keys import Keys
-from workers.names import short, utf8
-from workers.patience import StorageError
-from workers.photos import Photo, find_photos, is_dump, is_table, with_maps
-from workers.rows import failed_photograph, photo_id, photograph_id
-from workers.shard import Job
-from workers.storage import Store, list_files
+from configs.extract import ExtractConfig
+from pipelines.runs.execute import carry_out
+from pipelines.runs.left_aside import tell_left_aside
+from pipelines.runs.plan import Plan, make_plan
+from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from workers.data.names import short, utf8
+from workers.data.retrying import StorageError
+from workers.data.storage import Store, list_files
+from workers.extraction.catalog_rows import read_lookup
+from workers.extraction.densepose.backends import (
+    extractor_name,
+    load_finder,
+    resolved,
+    weights_sha256,
+)
+from workers.extraction.densepose.dump import read_names
+from workers.extraction.densepose.worker import DensePoseWorker
+from workers.extraction.photos import Photo, find_photos, is_dump, is_table, with_maps
+from workers.extraction.precomputed import ExtractWorker
+from workers.shards.keys import Keys
+from workers.shards.rows import failed_photograph, photo_id, photograph_id
+from workers.shards.shard import Job
 
 TABLES = ("images", "uv_maps")
 ROW_SECONDS = 300.0  # a network without a GPU takes its time

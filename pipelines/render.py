@@ -6,23 +6,23 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from configs.schema import RenderConfig
+from configs.render import RenderConfig
 from eval.pictures import uv_picture
 from models.checkpoint import trained_on
 from models.reposer import Reposer
-from pipelines.execute import carry_out
-from pipelines.report import Sample, sample_rows
-from pipelines.runs import Plan, RunError, fingerprint, make_plan
-from workers.catalog import MAX_PIXELS, Catalog
-from workers.images import decode
-from workers.keys import Keys
+from pipelines.runs.execute import carry_out
+from pipelines.runs.plan import Plan, RunError, fingerprint, make_plan
+from pipelines.runs.report import Sample, sample_rows
+from workers.data.catalog import MAX_PIXELS, Catalog
+from workers.data.images import decode
+from workers.data.names import as_known, elided
+from workers.data.storage import Store
+from workers.data.user_tables import read_pairs
 from workers.model import ModelSpec
-from workers.names import as_known, elided
-from workers.render import RenderWorker
-from workers.rows import failed_render, render_id
-from workers.shard import Job
-from workers.storage import Store
-from workers.user_tables import read_pairs
+from workers.rendering import RenderWorker
+from workers.shards.keys import Keys
+from workers.shards.rows import failed_render, render_id
+from workers.shards.shard import Job
 
 TITLES = ("source", "target pose", "render")
 

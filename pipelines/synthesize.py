@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from configs.schema import SynthesizeConfig
-from pipelines.execute import carry_out
-from pipelines.report import CATALOG_TITLES, catalog_samples
-from pipelines.runs import Plan, make_plan
-from workers.keys import Key, Keys
-from workers.rows import failed_synthesis, photo_id
-from workers.shard import Job
-from workers.synthesize import SynthesizeWorker, image_ids
+from configs.synthesize import SynthesizeConfig
+from pipelines.runs.execute import carry_out
+from pipelines.runs.plan import Plan, make_plan
+from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from workers.shards.keys import Key, Keys
+from workers.shards.rows import failed_synthesis, photo_id
+from workers.shards.shard import Job
+from workers.synthesis import SynthesizeWorker, image_ids
 
 TABLES = ("images", "annotations", "pairs", "uv_maps")
 

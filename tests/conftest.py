@@ -13,7 +13,7 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from models.lookup import rebuild_lookup
-from tests.s3_server import seaweedfs
+from tests.helpers.s3_server import seaweedfs
 
 ROOT = Path(__file__).parent.parent
 

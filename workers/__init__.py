@@ -1,1 +1,1 @@
-"""Callables that turn the rows of one shard into tables; never import ray here."""
+"""What turns the keys of one shard into rows; never import ray here."""

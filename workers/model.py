@@ -9,7 +9,7 @@ from models.layouts import LAYOUTS
 from models.lookup import load_lookup
 from models.reposer import Reposer
 from models.symmetry import SymmetryReposer
-from workers.storage import Store, read_bytes
+from workers.data.storage import Store, read_bytes
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Measures completed textures against what is true in the sample world.
 
 For every photograph: how far the source coordinates that a completer gives the texels lie from the
-exact ones (`workers.world.truth`), and how much fine detail there is in what the photograph does
+exact ones (`world.truth`), and how much fine detail there is in what the photograph does
 not show.
 """
 
@@ -13,22 +13,22 @@ import torch
 from torch import Tensor
 
 from configs.benchmark import TexturesConfig
-from configs.schema import SynthesizeConfig
+from configs.synthesize import SynthesizeConfig
 from eval.textures import continuous, coordinate_error, high_frequency_energy, interior
 from models.checkpoint import load_inpainter
 from models.config import ModelConfig
 from models.inference import folded
 from models.symmetry import SymmetryReposer
 from models.texture import complete, read_texture
-from workers.catalog import Catalog
-from workers.keys import Key
-from workers.patience import StorageError, StorageUnavailable
-from workers.rows import failed_texture, photo_id
-from workers.shard import Rows
-from workers.storage import Store
-from workers.synthesize import SynthesizeWorker, item_and_view
-from workers.world import figures, scene, studio
-from workers.world.truth import (
+from workers.data.catalog import Catalog
+from workers.data.retrying import StorageError, StorageUnavailable
+from workers.data.storage import Store
+from workers.shards.keys import Key
+from workers.shards.rows import failed_texture, photo_id
+from workers.shards.shard import Rows
+from workers.synthesis import SynthesizeWorker, item_and_view
+from world import figures, scene, studio
+from world.truth import (
     MIRRORED,
     NEVER_SEEN,
     OFF,

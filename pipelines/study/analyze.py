@@ -14,13 +14,13 @@ from eval.study.design import MAIN
 from eval.study.preference import Question, questions, votes
 from eval.study.report import markdown, page, report_of
 from eval.study.screening import Rule, screen, unapplied
-from pipelines.execute import OK
-from pipelines.runs import RunError
+from pipelines.runs.execute import OK
+from pipelines.runs.plan import RunError
 from pipelines.study.answers import Answers, read_answers
 from pipelines.study.galleries import wins_and_losses
 from pipelines.study.key import Key, open_key
-from workers.storage import Store
-from workers.tables import SCHEMAS, parquet_bytes
+from workers.data.storage import Store
+from workers.data.tables import SCHEMAS, parquet_bytes
 
 PREFERENCES, SCORES = "preferences.parquet", "bradley_terry.parquet"
 PAGE, MARKDOWN, JSON = "index.html", "report.md", "report.json"

@@ -18,7 +18,7 @@ from eval.study.design import MAIN, PICK, REAL_OR_FAKE
 from pipelines.study.columns import column, numbered, seconds, without
 from pipelines.study.mturk import chosen, question_numbers, read_assignments
 from pipelines.study.responses import read_responses
-from workers.user_tables import read_csv
+from workers.data.user_tables import read_csv
 
 COLUMNS = ["participant", "trial_id", "role", "question", "pair_id", "item_id", "options", "choice",
            "answer", "seconds", "repeat_of"]  # fmt: skip

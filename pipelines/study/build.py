@@ -21,11 +21,11 @@ from eval.study.design import (
     step,
 )
 from eval.study.pages import study_texts
-from pipelines.runs import RunError, refuse_another, versions
+from pipelines.runs.plan import RunError, refuse_another, versions
 from pipelines.study.files import DESIGN, MANIFEST, MTURK, PACK, PARTICIPANTS, PICTURES
 from pipelines.study.inputs import Material, find_methods, join, needs_truth
 from pipelines.study.pack import Pair, Study, make_pictures, write_pack
-from workers.storage import Store
+from workers.data.storage import Store
 
 HIT_BYTES = 65_535  # that Mechanical Turk takes
 MOST_PAIRS = 80  # of a study that was not told how many

@@ -6,7 +6,7 @@ import pandas as pd
 
 from eval.evaluation_page import Gallery, Shown
 from eval.study.preference import FAKE, PICK, REAL, Question, lead, votes
-from pipelines.evaluation_report import thumbnail
+from pipelines.evaluation.report import thumbnail
 from pipelines.study.key import Key
 
 EACH = 6  # pairs a gallery

@@ -8,18 +8,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from configs.schema import EvaluateConfig
+from configs.evaluate import EvaluateConfig
 from configs.study import StudyBuildConfig
 from eval.naming import strips
 from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
-from pipelines.pairs import by_pair, find_pairs, image_names, render_key
-from pipelines.runs import PLAN, RunError, fingerprint, finished_run
-from workers.catalog import Catalog
-from workers.errors import RowError
-from workers.names import canonical_key, elided, item_id
-from workers.pairs import Album, FolderAlbum, RenderAlbum, open_album
-from workers.rows import ScoreKey
-from workers.storage import Store
+from pipelines.evaluation.pairs import by_pair, find_pairs, image_names, render_key
+from pipelines.runs.plan import PLAN, RunError, fingerprint, finished_run
+from workers.albums import Album, FolderAlbum, RenderAlbum, open_album
+from workers.data.catalog import Catalog
+from workers.data.errors import RowError
+from workers.data.names import canonical_key, elided, item_id
+from workers.data.storage import Store
+from workers.shards.rows import ScoreKey
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipelines.runs import RunError
+from pipelines.runs.plan import RunError
 from pipelines.study.files import DESIGN, PACK, PICTURES, TRIALS
-from workers.catalog import MAX_PIXELS
-from workers.images import decode
-from workers.storage import Store
+from workers.data.catalog import MAX_PIXELS
+from workers.data.images import decode
+from workers.data.storage import Store
 
 
 @dataclass(frozen=True)

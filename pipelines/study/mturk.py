@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from pipelines.study.columns import column, numbered, without
-from workers.user_tables import read_csv
+from workers.data.user_tables import read_csv
 
 STATUS, COMPLETE = "AssignmentStatus", ("Submitted", "Approved")
 REJECT = "Reject"  # where requesters write why they reject, before they upload the table

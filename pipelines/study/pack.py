@@ -18,17 +18,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from configs.schema import ImageFormat
+from configs.fields import ImageFormat
 from configs.study import StudyBuildConfig
 from eval.study.design import DAMAGED, PRACTICE, SENTINEL, TARGET, Trial
 from eval.study.pages import mturk_template, page_files
 from eval.study.pictures import damage, equalise
-from pipelines.runs import READERS
+from pipelines.runs.plan import READERS
 from pipelines.study.files import MTURK, PACK, PARTICIPANTS, PICTURES, TRIALS
 from pipelines.study.inputs import Material
-from workers.images import encode
-from workers.storage import Store
-from workers.tables import SCHEMAS, parquet_bytes
+from workers.data.images import encode
+from workers.data.storage import Store
+from workers.data.tables import SCHEMAS, parquet_bytes
 
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # of codes: none that are taken for another
 CODE_LENGTH = 12  # 59 bits

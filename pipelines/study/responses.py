@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipelines.aside import tell_left_aside
+from pipelines.runs.left_aside import tell_left_aside
+from pipelines.study.answer_store import Answers
 from pipelines.study.columns import column, number, numbered, seconds
 from pipelines.study.mturk import question_numbers, read_assignments
-from workers.answers import Answers
-from workers.storage import Store, list_files, read_bytes, split_pattern
-from workers.tables import SCHEMAS, is_part
+from workers.data.storage import Store, list_files, read_bytes, split_pattern
+from workers.data.tables import SCHEMAS, is_part
 
 NAMES = SCHEMAS["responses"].names
 NEEDED = ["trial_id", "participant", "choice"]

@@ -21,10 +21,10 @@ from typing import Any, NoReturn, TypeVar
 from aiohttp import web
 
 from eval.study.pages import LABELS, POLICY, asset
+from pipelines.study.answer_store import Answer, Answers
 from pipelines.study.files import PACK
-from workers.answers import Answer, Answers
-from workers.storage import Store
-from workers.tables import parquet_bytes
+from workers.data.storage import Store
+from workers.data.tables import parquet_bytes
 
 POST_BYTES = 4096  # at most
 BURST_SECONDS = 4.0  # so much of the rate may come at once

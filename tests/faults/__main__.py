@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.faults import processes, storage
 from tests.faults.harness import Proof, table
 from tests.faults.proxy import KINDS
-from tests.s3_server import seaweedfs
+from tests.helpers.s3_server import seaweedfs
 
 Scenario = Callable[[str], Proof]
 

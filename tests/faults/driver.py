@@ -9,9 +9,10 @@ import os
 import sys
 from dataclasses import replace
 
-from configs.schema import RenderConfig
-from pipelines import execute, render
+from configs.render import RenderConfig
+from pipelines import render
 from pipelines.cli import guarded
+from pipelines.runs import execute
 from tests.faults import models
 
 

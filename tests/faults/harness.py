@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.schema import RenderConfig
-from pipelines.runs import read_plan
-from tests.catalogs import rows_of, write_catalog
+from configs.render import RenderConfig
+from pipelines.runs.plan import read_plan
 from tests.conftest import ROOT
-from workers.rows import render_id
-from workers.storage import Store
+from tests.helpers.catalogs import rows_of, write_catalog
+from workers.data.storage import Store
+from workers.shards.rows import render_id
 
 ITEMS = 6  # 36 pairs in 9 shards
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from tests.catalogs import StandIn
-from workers.keys import Key
-from workers.storage import Store
+from tests.helpers.catalogs import StandIn
+from workers.data.storage import Store
+from workers.shards.keys import Key
 
 
 def in_worker() -> bool:
     """Whether this process is a supervised worker."""
-    return "workers.child" in str(sys.modules["__main__"].__spec__)
+    return "workers.shards.child" in str(sys.modules["__main__"].__spec__)
 
 
 def die() -> None:

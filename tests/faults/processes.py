@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from ray.cluster_utils import Cluster
 
-from configs.schema import RenderConfig
+from configs.render import RenderConfig
 from tests.faults.harness import Driver, Proof, proof, shards, until, world
 
 DRIVER_POINTS = ["after plan", "in the model call", "before put", "after put"]
@@ -149,7 +149,7 @@ def orphans() -> list[int]:
     return [
         process.pid
         for process in psutil.process_iter(["cmdline", "ppid"])
-        if "workers.child" in (command := process.info["cmdline"] or [])
+        if "workers.shards.child" in (command := process.info["cmdline"] or [])
         and int(command[-1]) != process.info["ppid"]  # its argument names its supervisor
     ]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from s3fs import S3FileSystem
 
-from configs.schema import RenderConfig
+from configs.render import RenderConfig
 from tests.faults.harness import Driver, Proof, proof, shards, until, world
 from tests.faults.proxy import KINDS, proxy
-from tests.s3_server import SeaweedFS
-from workers.storage import Store
+from tests.helpers.s3_server import SeaweedFS
+from workers.data.storage import Store
 
 WHAT = {
     "503": "answers 503 SlowDown", "429": "answers 429", "cut": "hangs up inside a PUT",

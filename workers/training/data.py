@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from configs.training import Augmentation, TrainConfig
+from configs.train import Augmentation, TrainConfig
 from models.layouts import symmetric
-from workers.catalog import Catalog
-from workers.errors import SizeMismatch
-from workers.names import as_known, short
-from workers.storage import Store
-from workers.user_tables import read_pairs
+from workers.data.catalog import Catalog
+from workers.data.errors import SizeMismatch
+from workers.data.names import as_known, short
+from workers.data.storage import Store
+from workers.data.user_tables import read_pairs
 
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch

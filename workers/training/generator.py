@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from configs.training import TrainGeneratorConfig
+from configs.train import TrainGeneratorConfig
 from models.backbones import load_backbone
 from models.checkpoint import load_inpainter, load_networks, save
 from models.config import ModelConfig, refuse_other
@@ -24,7 +24,7 @@ from models.losses import (
 )
 from models.texture import body_colours, complete, warp_all
 from models.variants import VARIANTS
-from workers.storage import Store
+from workers.data.storage import Store
 from workers.training.data import Batch
 from workers.training.steps import (
     check_finite,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from configs.training import TrainInpainterConfig
+from configs.train import TrainInpainterConfig
 from models.checkpoint import load_inpainter, save
 from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, body_mask, sample, splat
@@ -15,7 +15,7 @@ from models.layouts import symmetric
 from models.losses import blurred, body_distance, masked_l1
 from models.texture import answer, build_inpainter, complete, mirrored, seen, warp
 from models.variants import VARIANTS
-from workers.storage import Store
+from workers.data.storage import Store
 from workers.training.data import Batch
 from workers.training.steps import (
     check_finite,

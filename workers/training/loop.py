@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from configs.training import Augmentation, TrainConfig, TrainInpainterConfig
+from configs.train import Augmentation, TrainConfig, TrainInpainterConfig
 from eval.pictures import contact_sheet
-from workers.storage import Store
+from workers.data.storage import Store
 from workers.training.data import Batch, Batches, training_pairs
 from workers.training.generator import GeneratorTraining
 from workers.training.inpainter import InpainterTraining

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrize
 
-from configs.training import TrainConfig
+from configs.train import TrainConfig
 from workers.training.data import Batch
 
 

@@ -1,0 +1,1 @@
+"""`reposer benchmark`: the variants of the method on the sample world."""

@@ -1,0 +1,98 @@
+"""`reposer benchmark`: one variant of the method, from two sample worlds to its scores.
+
+Below `out`, which all variants share:
+
+    worlds/training, worlds/held-out    the worlds, unless they are given
+    inpainter-coordinates, -colours     f, and so one for several variants
+    textures/WHAT                       how f's textures, or symmetry's, compare with the truth
+    VARIANT/generator, renders, metrics
+    report                              all finished variants side by side
+
+Each of these is a run: what is finished is skipped, what was interrupted goes on, and what was
+made with other keys is refused.
+"""
+
+from collections.abc import Callable
+
+from configs.benchmark import COMPLETES, BenchmarkConfig, ReportConfig, TexturesConfig
+from configs.evaluate import EvaluateConfig
+from configs.fields import ImageFormat
+from configs.render import RenderConfig
+from configs.synthesize import SynthesizeConfig
+from pipelines import render, synthesize
+from pipelines.benchmark import report as benchmark_report
+from pipelines.benchmark import textures
+from pipelines.evaluation import evaluate
+from pipelines.runs.progress import console
+from pipelines.training import train
+
+# lpips_squeeze_caffe is the perceptual distance: no loss of ours trains in its network.
+METRICS = ("ssim_dsc", "ms_ssim.256", "lpips_squeeze_caffe", "lpips_squeeze_caffe.body")
+
+Step = tuple[str, Callable[[], int]]
+
+
+def run(config: BenchmarkConfig) -> int:
+    """Carry out what is left of a variant, and write the report; returns the exit code."""
+    steps = [*_worlds(config), *_training(config), *_measuring(config)]
+    for n, (name, step) in enumerate(steps, start=1):
+        console.print(f"benchmark {config.variant}: {name} ({n} of {len(steps)})")
+        if code := step():
+            return code
+    return benchmark_report.run(ReportConfig(out=config.out))
+
+
+def _worlds(config: BenchmarkConfig) -> list[Step]:
+    """Make the worlds that are not given and are needed."""
+    w = config.worlds
+    steps: list[Step] = []
+    if not config.training and config.variant != "symmetry":
+        training = SynthesizeConfig(
+            out=f"{config.out}/worlds/training", items=w.items, views=w.views, seed=w.seed,
+            stock="training", fabrics=w.fabrics, size=w.size,
+            execution=config.execution,
+        )  # fmt: skip
+        steps.append(("the world to train on", lambda: synthesize.run(training)))
+    if not config.held_out:
+        held_out = SynthesizeConfig(
+            out=f"{config.out}/worlds/held-out", items=w.held_out_items, views=w.held_out_views,
+            seed=w.held_out_seed, stock="held_out", fabrics=w.fabrics, size=w.size,
+            execution=config.execution,
+        )  # fmt: skip
+        steps.append(("the held-out world", lambda: synthesize.run(held_out)))
+    return steps
+
+
+def _training(config: BenchmarkConfig) -> list[Step]:
+    networks = {"f": config.inpainter, "g": config.generator}
+    return [
+        (f"training of {name}", lambda network=network: train.run(network))
+        for name, network in networks.items()
+        if network
+    ]
+
+
+def _measuring(config: BenchmarkConfig) -> list[Step]:
+    """Textures, renders and scores."""
+    held_out = config.held_out or f"{config.out}/worlds/held-out"
+    steps: list[Step] = []
+    if config.inpainter or config.variant == "symmetry":
+        what = COMPLETES.get(config.variant, "symmetry")
+        measured = TexturesConfig(
+            catalog=held_out, completer=config.inpainter.out if config.inpainter else "symmetry",
+            out=f"{config.out}/textures/{what}", execution=config.execution,
+        )  # fmt: skip
+        steps.append(("textures against the truth", lambda: textures.run(measured)))
+    rendered = RenderConfig(
+        catalog=held_out, pairs=f"{held_out}/pairs", image=ImageFormat(format="png"),
+        model=config.generator.out if config.generator else "symmetry",
+        out=f"{config.out}/{config.variant}/renders", execution=config.execution,
+    )  # fmt: skip
+    scored = EvaluateConfig(
+        renders=rendered.out, catalog=held_out, method=config.variant, metrics=METRICS,
+        weights=config.weights, bootstrap=config.bootstrap,
+        out=f"{config.out}/{config.variant}/metrics", execution=config.execution,
+    )  # fmt: skip
+    steps.append(("renders of the held-out pairs", lambda: render.run(rendered)))
+    steps.append(("scores", lambda: evaluate.run(scored)))
+    return steps

@@ -1,0 +1,152 @@
+"""`reposer evaluate`: generated images against photographs, as metrics with names and intervals."""
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from configs.evaluate import EvaluateConfig
+from eval.metrics.registry import Variant
+from eval.metrics.score import available
+from eval.metrics.weights import Weights
+from eval.statistics import Verdict
+from pipelines.evaluation import compare, history
+from pipelines.evaluation.pairs import Pairs, find_pairs
+from pipelines.evaluation.report import write_evaluation
+from pipelines.evaluation.results import (
+    accepted_summaries,
+    check_gates,
+    collect,
+    judge,
+    summary_rows,
+)
+from pipelines.runs import lease
+from pipelines.runs.execute import OK, TOO_MANY_FAILED, closing_lines, dry_run, execute
+from pipelines.runs.plan import Plan, RunError, make_plan, read_plan
+from pipelines.runs.progress import console
+from workers.data.storage import Store
+from workers.data.tables import parquet_bytes
+from workers.scoring import ScoreWorker, needed_features
+from workers.shards.keys import Keys
+from workers.shards.rows import ScoreKey, failed_score, score_id
+from workers.shards.shard import Job
+
+PIXELS = 256 * 256  # of a row, for the length of shards: rows of numbers, however large the image
+SUMMARY = "summary.parquet"
+
+
+class Outcome(NamedTuple):
+    """How an evaluation ended: the table `summary`, and whether every gate was passed."""
+
+    summary: pa.Table
+    accepted: bool
+
+
+def run(config: EvaluateConfig, dry: bool = False) -> int:
+    """Score, summarise and judge; returns the exit code."""
+    if config.compare:
+        if dry:
+            raise RunError("compare= has no dry run: it reads what two runs have written")
+        return compare.run(config)
+    if dry:
+        plan, job, _ = prepare(config)
+        dry_run(job, plan, config)
+        return OK
+    outcome = _of_a_date(config, config.date.isoformat()) if config.date else evaluate(config)
+    return OK if outcome.accepted else TOO_MANY_FAILED
+
+
+def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[Variant, str]]:
+    """The plan of an evaluation, what its workers do, and why some metrics will be absent."""
+    check_gates(config)
+    found, absent = available(
+        [Variant.parse(name) for name in dict.fromkeys(config.metrics)],
+        Path(config.weights) if config.weights else None,
+    )
+    if not found:
+        raise RunError(f"none of metrics can be computed: {'; '.join(absent.values())}")
+    if not config.renders and (over_body := [v for v in found if v.body]):
+        raise RunError(f"{over_body[0]}: where the body is, only a catalog's UV maps say; give "
+                       "renders= and catalog=")  # fmt: skip
+    pairs = find_pairs(config)
+    facts = {
+        "inputs": pairs.inputs,
+        "weights": {str(v): w.sha256 if w else None for v, w in found.items()},
+        "excluded": dict(pairs.excluded),
+        "split": pairs.split,
+        "forced": _forced(config, pairs),
+    }
+    if notices := _notices(pairs):
+        facts["notices"] = notices
+    job = Job(_tables(found), partial(ScoreWorker, config, found), score_id, failed_score)
+    keys = Keys.of(ScoreKey._fields, pairs.keys)
+    plan = make_plan("evaluate", config, job, keys, lambda key: key[0], PIXELS, facts)
+    return plan, job, absent
+
+
+def _tables(variants: dict[Variant, Weights | None]) -> tuple[str, ...]:
+    tables = ("metrics", "scores")
+    return ("features", *tables) if needed_features(variants) else tables
+
+
+def _forced(config: EvaluateConfig, pairs: Pairs) -> str | None:
+    """What is wrong with a forced evaluation; RunError where nobody forced it."""
+    if pairs.overlap is None or not pairs.overlap.seen:
+        return None
+    said = pairs.overlap.sentence
+    if not config.force:
+        raise RunError(f"{said}: score it on its own split's pairs (split=), or force=true, which "
+                       "marks the results")  # fmt: skip
+    return said
+
+
+def _notices(pairs: Pairs) -> list[str]:
+    """What a reader must know of the pairs, beside what forced them."""
+    unseen = [pairs.overlap.sentence] if pairs.overlap and not pairs.overlap.seen else []
+    return [*pairs.notices, *unseen]
+
+
+def evaluate(config: EvaluateConfig, earlier: pa.Table | None = None) -> Outcome:
+    """Carry out an evaluation and leave summary, tables and report.
+
+    `earlier` is the summary of the last accepted run of a schedule.
+    """
+    plan, job, absent = prepare(config)
+    for variant, reason in absent.items():
+        console.print(f"evaluate: {variant} is absent: {reason}")
+    for reason, n in plan.identity["excluded"].items():
+        console.print(f"evaluate: {n} pairs left out, {reason}")
+    for notice in plan.identity.get("notices", ()):
+        console.print(f"evaluate: {notice}")
+    manifest = execute(job, plan, config)
+    code, totals = closing_lines(manifest, config), manifest["totals"]
+    store = Store(config.out)
+    plan = read_plan(store)  # its shards may be of other lengths than this call would choose
+    results = collect(store, plan, config)
+    results.absent |= {str(variant): reason for variant, reason in absent.items()}
+    verdicts = judge(config.gates, results, accepted_summaries(earlier))
+    if code:
+        failed = f"{totals['failed']} of {totals['rows']} pairs failed"
+        verdicts.append(
+            Verdict(False, f"{failed}, more than max_failed_fraction={config.max_failed_fraction}")
+        )
+    summary = summary_rows(results, plan)
+    store.put(SUMMARY, parquet_bytes(summary))
+    written = write_evaluation(store, plan, manifest, results, verdicts)
+    for kind, url in {"summary": f"{store.url}/{SUMMARY}", **written}.items():
+        print(f"{kind:14} {url}")
+    for verdict in verdicts:
+        print(f"{'passed' if verdict.passed else 'FAILED':14} {verdict.sentence}")
+    return Outcome(summary, all(verdict.passed for verdict in verdicts))
+
+
+def _of_a_date(config: EvaluateConfig, date: str) -> Outcome:
+    """One run of a schedule, which lies at `out`: the same date is the same run."""
+    schedule = Store(config.out)
+    config = config.model_copy(update={"out": f"{schedule.url}/runs/{date}"})
+    with lease.held(schedule, f"the evaluation of {date}", config.lease_seconds) as held:
+        outcome = evaluate(config, history.accepted(schedule, date))
+        held.ensure()
+        history.record(schedule, date, outcome.summary, outcome.accepted)
+    return outcome

@@ -1,0 +1,1 @@
+"""The run protocol: plan, execute on Ray or in this process, report."""

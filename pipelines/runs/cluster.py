@@ -1,0 +1,103 @@
+"""Joins the Ray cluster that was named, once it has answered, or starts one on this machine."""
+
+import os
+import socket
+from contextlib import chdir
+from pathlib import Path
+
+import ray
+from ray._private.services import canonicalize_bootstrap_address
+
+ROOT = Path(__file__).parent.parent.parent
+ANSWER_SECONDS = 4.0
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # and no settings
+SETTINGS = 4  # the type of an HTTP/2 server's first frame, which its fourth byte tells
+
+
+class ClusterAwayError(OSError):
+    """No Ray cluster answers; the message is one line."""
+
+
+def named_cluster(ray_address: str | None) -> str | None:
+    """The cluster that key or environment names; None for one on this machine, of our own."""
+    address = ray_address or os.environ.get("RAY_ADDRESS")
+    return None if address in (None, "", "local") else address
+
+
+def start_ray(ray_address: str | None) -> None:
+    """Connect to a Ray cluster, or start one on this machine; once a process.
+
+    Raises ValueError for an address that cannot be one, and for a temporary folder that Ray cannot
+    use; ClusterAwayError when no cluster answers within seconds.
+    """
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address := named_cluster(ray_address):
+        address = answering(address, "ray_address" if ray_address else "RAY_ADDRESS")
+    try:
+        # Ray puts the current folder before all others on its workers' path, where packages of a
+        # person's own (`models`, `utils`, `lpips`) would be taken for those that are meant.
+        with chdir(ROOT):
+            # "local", for without an address Ray joins whichever cluster was last started here.
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                logging_config=ray.LoggingConfig(log_level="ERROR"),  # of Ray's own processes, too
+                log_to_driver=True,
+            )
+    except OSError as error:
+        if "AF_UNIX" not in str(error):
+            raise
+        variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+        raise ValueError(
+            f"{variable}={os.environ.get(variable)}: this folder's name is too long for Ray's "
+            "sockets; set RAY_TMPDIR to a short one, such as /tmp"
+        ) from None
+
+
+def answering(address: str, key: str) -> str:
+    """HOST:PORT of the cluster that answers at an address; Ray itself would try for minutes.
+
+    `key` is what named the address. Raises as `start_ray` does.
+    """
+    said = f"{key}={address}"
+    if "://" in address:
+        raise ValueError(
+            f"{said}: give HOST:PORT of the cluster's head (its port is 6379 unless it was started "
+            "with another), on a machine of the cluster; elsewhere, send the command there with "
+            "`ray job submit`"
+        )
+    if address == "auto":
+        try:
+            address = canonicalize_bootstrap_address(address) or ""
+        except ConnectionError:
+            raise ClusterAwayError(
+                f"{said}: no Ray cluster runs on this machine; start one with `ray start --head`, "
+                "or leave the address out"
+            ) from None
+        said = f"{said} ({address})"
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+        raise ValueError(f"{said}: HOST:PORT is wanted, auto or local")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS) as connection:
+            speaks = os.environ.get("RAY_USE_TLS", "0") == "1" or _speaks_http2(connection)
+    except OSError as error:
+        raise ClusterAwayError(
+            f"{said}: no Ray cluster answers there ({error.strerror or error}); start it, or leave "
+            "the address out to use this machine alone"
+        ) from None
+    if not speaks:
+        raise ValueError(f"{said}: what answers there is no Ray cluster's head, whose port is 6379 "
+                         "unless it was started with another")  # fmt: skip
+    return address
+
+
+def _speaks_http2(connection: socket.socket) -> bool:
+    """Whether the other side answers as a gRPC server does, which a cluster's head is."""
+    connection.sendall(HELLO)
+    answer = b""
+    while len(answer) < SETTINGS and (part := connection.recv(SETTINGS - len(answer))):
+        answer += part
+    return answer[3:] == bytes([SETTINGS])

@@ -1,0 +1,200 @@
+"""Runs shards, in this process or on a pool of Ray actors: the one file that schedules on Ray.
+
+Ray does placement, GPU pinning, autoscaling and the loss of nodes. What a row does to its worker
+is the supervisor's business (`workers.shards.supervise`), for Ray would retry such a row for ever.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+from ray.util.metrics import Counter
+
+from configs.run import Execution
+from pipelines.runs.stopping import Stop
+from workers.data.retrying import patience
+from workers.data.storage import Store
+from workers.shards.shard import Job, Rows, Shard, ShardReport, Worker, run_shard
+from workers.shards.supervise import Limits, Sealed, Supervisor
+
+GROW_SECONDS = 2.0  # between two looks for places that nodes have brought
+MEMORY = 0.8  # of a node's that its workers may hold together: Ray kills actors when it runs out
+DEATHS = 20  # of actors in a row, without a shard finished, that end the run
+
+
+class WorkersKeepDying(OSError):  # noqa: N818 - what it says is what happened
+    """Actors die, though not by a row's doing; the message is one line."""
+
+
+def run_shards(
+    job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool, stop: Stop
+) -> Iterator[ShardReport]:
+    """Run and commit shards; yields a report as each is finished.
+
+    Takes no more shards once a stop is asked for, and abandons those in work when its grace is
+    over: they leave nothing behind.
+    """
+    if execution.engine == "ray":
+        if shards:
+            yield from _Pool(job, shards, store, execution, retry, stop).run()
+        return
+    worker = _stoppable(job.make_worker(), stop)
+    for shard in shards:
+        if stop.asked:
+            return
+        try:
+            yield run_shard(job, worker, store, shard, retry)
+        except _Abandoned:
+            return
+
+
+class _Abandoned(Exception):  # noqa: N818
+    pass
+
+
+def _stoppable(worker: Worker, stop: Stop) -> Worker:
+    def work(keys: Sequence) -> Iterator[Rows]:
+        for rows in worker(keys):
+            if stop.over:
+                raise _Abandoned
+            yield rows
+
+    return work
+
+
+class _Actor:
+    """Holds a place on a node, and with it a GPU share, for a supervised worker."""
+
+    def __init__(self, job: Job, store: Store, limits: Limits, wait_seconds: float):
+        patience.seconds, patience.waiting = wait_seconds, print  # Ray shows it to the driver
+        self.job, self.store, self.worker = job, store, Supervisor(job, limits, print)
+        self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
+
+    def ready(self) -> None:
+        self.worker.start()
+
+    def run(self, shard: Shard, retry: bool) -> ShardReport:
+        report = run_shard(self.job, self.worker, self.store, shard, retry)
+        failed = report.failed.total()
+        for status, count in (("ok", report.rows - failed), ("failed", failed)):
+            if count:
+                self.rows.inc(count, {"table": self.job.tables[-1], "status": status})
+        return report
+
+
+class _Pool:
+    """Actors, one call in flight on each; grows with the cluster, and replaces what it loses."""
+
+    def __init__(
+        self, job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool,
+        stop: Stop,
+    ):  # fmt: skip
+        self.execution, self.retry, self.stop = execution, retry, stop
+        self.waiting = deque(shards)
+        self.in_flight: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
+        self.starting: dict[ray.ObjectRef, Any] = {}
+        self.idle: list[Any] = []
+        self.deaths, self.looked = 0, 0.0
+        remote: Any = ray.remote  # its overloads do not fit unpacked options
+        actor = remote(**resources(execution))(_Actor)
+        sealed = replace(job, make_worker=Sealed(job.make_worker))
+        self.new_actor = lambda: actor.remote(
+            sealed, store, limits(job, execution), patience.seconds
+        )
+
+    def run(self) -> Iterator[ShardReport]:
+        try:
+            while (self.waiting and not self.stop.asked) or self.in_flight:
+                self._grow()
+                while self.waiting and self.idle and not self.stop.asked:
+                    actor, shard = self.idle.pop(), self.waiting.popleft()
+                    self.in_flight[actor.run.remote(shard, self.retry)] = (actor, shard)
+                calls = [*self.in_flight, *self.starting]
+                done, _ = ray.wait(calls, num_returns=1, timeout=1) if calls else ([], [])
+                if self.stop.over:
+                    return
+                for call in done:
+                    if (report := self._ended(call)) is not None:
+                        yield report
+        finally:
+            for actor in [*self.idle, *self.starting.values(),
+                          *(actor for actor, _ in self.in_flight.values())]:  # fmt: skip
+                ray.kill(actor)
+
+    def _grow(self) -> None:
+        """Start actors where there is room and work for them."""
+        if time.monotonic() - self.looked < GROW_SECONDS:
+            return
+        self.looked = time.monotonic()
+        held = len(self.idle) + len(self.starting) + len(self.in_flight)
+        wanted = min(pool_size(self.execution), len(self.waiting) + len(self.in_flight))
+        for _ in range(wanted - held):
+            self._start()
+
+    def _start(self) -> None:
+        actor = self.new_actor()
+        self.starting[actor.ready.remote()] = actor
+
+    def _ended(self, call: Any) -> ShardReport | None:
+        """What becomes of a call that has ended: its actor is idle again, or lost."""
+        actor, shard = self.in_flight.pop(call, (None, None))
+        actor = actor or self.starting.pop(call)
+        try:
+            report: Any = ray.get(call)
+        except RayTaskError:
+            raise  # what the worker's own code says
+        except RayError as death:  # of the actor, its node, or of memory that Ray found short
+            ray.kill(actor)  # should it be cut off only, and hold its GPU
+            self.deaths += 1
+            said = str(death).splitlines()[0]
+            if self.deaths >= DEATHS:
+                raise WorkersKeepDying(f"{DEATHS} workers died in a row: {said}") from death
+            if shard is not None:
+                self.waiting.appendleft(shard)
+            self.looked = 0.0
+            return None
+        self.idle.append(actor)
+        if shard is not None:
+            self.deaths = 0
+        return report
+
+
+def resources(execution: Execution) -> dict[str, float]:
+    """What an actor takes of its node: a CPU and, where the cluster has GPUs, its share of one."""
+    share = execution.gpus_per_worker if ray.cluster_resources().get("GPU") else 0
+    return {"num_cpus": 1, "num_gpus": share}
+
+
+def pool_size(execution: Execution) -> int:
+    """The actors that a run asks for: as many as were named, else as many as the cluster holds.
+
+    Those that were named wait for their place, which is what makes a cluster scale up.
+    """
+    return execution.workers or max(1, sum(map(int, _places(execution))))
+
+
+def limits(job: Job, execution: Execution) -> Limits:
+    """What a worker may take before it is ended."""
+    densest = max(1, *map(int, _places(execution)))
+    node = min(n["Resources"].get("memory", float("inf")) for n in _nodes())
+    share = MEMORY * node / min(densest, execution.workers or densest)
+    given = execution.worker_memory_gb
+    seconds = execution.row_timeout or job.row_seconds
+    return Limits(seconds, given * 1e9 if given else share, execution.attempts)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _places(execution: Execution) -> list[float]:
+    """The actors that fit each node. More actors than CPUs would wait for ever."""
+    wanted = {"CPU": 1, "GPU": resources(execution)["num_gpus"]}
+    return [
+        min(n["Resources"].get(kind, 0) / share for kind, share in wanted.items() if share)
+        for n in _nodes()
+    ]

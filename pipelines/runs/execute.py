@@ -1,0 +1,140 @@
+"""Carries out a plan: what every pipeline command does once it knows its rows."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from configs.run import Execution, Run
+from pipelines.runs.cluster import start_ray
+from pipelines.runs.engine import run_shards
+from pipelines.runs.plan import Plan, count_rows, finish, finished_shards, open_run, read_manifest
+from pipelines.runs.progress import RunProgress, console
+from pipelines.runs.report import Sample, write_report
+from pipelines.runs.stopping import Stopped, stoppable
+from workers.data.retrying import WAIT_SECONDS, patience
+from workers.data.storage import Store
+from workers.data.tables import parquet_bytes
+from workers.shards.shard import Job, Shard, made_tables
+
+DRY_RUN_ROWS = 3
+OK, TOO_MANY_FAILED = 0, 3  # exit codes
+
+
+def carry_out(
+    plan: Plan, job: Job, config: Run, dry: bool, titles: Sequence[str],
+    samples: Callable[[], Iterable[Sample]],
+) -> int:  # fmt: skip
+    """Run a plan, say how it ended and leave its pictures; returns the exit code.
+
+    `samples` are the rows that contact sheet and page show, a picture a title. With `dry` only
+    the estimate is printed.
+    """
+    if dry:
+        dry_run(job, plan, config)
+        return OK
+    manifest = execute(job, plan, config)
+    code = closing_lines(manifest, config)
+    report = write_report(Store(config.out), manifest, plan.tables[-1], titles, samples())
+    for kind, url in report.items():
+        print(f"{kind:14} {url}")
+    return code
+
+
+def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
+    """Run what is left of a plan; returns the manifest.
+
+    Resumes where the run's folder already holds shards. Raises RunError when the folder holds
+    another run, Stopped when a SIGTERM ended the work early.
+    """
+    store = Store(config.out)
+    fresh, plan = plan, open_run(store, plan)
+    done = finished_shards(store, plan)
+    left = [shard for shard in plan.shards if shard.name not in done]
+    if fresh is not plan and left:
+        # Another driver may be at work on the same run: begin elsewhere, and skip what it did.
+        start = random.randrange(len(left))
+        left = left[start:] + left[:start]
+    retried = _failed_shards(store, plan, done) if config.retry_failed else []
+    rows_left = sum(len(shard.keys) for shard in [*left, *retried])
+    if done and rows_left:
+        console.print(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
+    started, clock = datetime.now(UTC), time.monotonic()
+    if not rows_left and (manifest := read_manifest(store)):
+        console.print(f"{plan.command}: {store.url} was complete already")
+        return manifest
+    if config.execution.engine == "ray" and rows_left:
+        start_ray(config.execution.ray_address)
+    patience.seconds, patience.waiting = WAIT_SECONDS, console.print
+    with (
+        stoppable(config.execution.grace) as stop,
+        RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,
+    ):
+        for shards, retry in ((left, False), (retried, True)):
+            for report in run_shards(job, shards, store, config.execution, retry, stop):
+                progress.add(report)
+    if stop.asked and progress.done < plan.rows:
+        raise Stopped(f"{plan.command}: stopped with {progress.done} of {plan.rows} rows done in "
+                      f"{store.url}; the same command resumes")  # fmt: skip
+    timings = {
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 3),
+        "rows": rows_left,
+        "rows_per_second": round(progress.rows_per_second, 3),
+        "engine": config.execution.engine,
+    }
+    return finish(store, plan, timings)
+
+
+def _failed_shards(store: Store, plan: Plan, done: set[str]) -> list[Shard]:
+    finished = [shard for shard in plan.shards if shard.name in done]
+    reports = count_rows(store, plan, finished)
+    return [s for s, report in zip(finished, reports, strict=True) if report.failed]
+
+
+def dry_run(job: Job, plan: Plan, config: Run) -> None:
+    """Print what a run would take, measured on its first rows; writes nothing."""
+    worker = job.make_worker()
+    keys = list(plan.keys[:DRY_RUN_ROWS])
+    list(worker(keys[:1]))  # the first row pays for warming up
+    start = time.monotonic()
+    tables = made_tables(job.tables, worker(keys))
+    seconds = (time.monotonic() - start) / len(keys)
+    size = sum(len(parquet_bytes(t)) for t in tables.values()) / len(keys)
+    workers = config.execution.workers or default_workers(config.execution)
+    print(f"rows      {plan.rows}")
+    print(f"shards    {len(plan.lengths)} of at most {max(plan.lengths)} rows")
+    print(f"workers   {workers}")
+    print(f"bytes     {size * plan.rows:,.0f} ({size:,.0f} a row)")
+    hours = seconds * plan.rows / workers / 3600
+    print(f"time      {hours:.2f} h with workers as fast as this process ({seconds:.3f} s a row)")
+
+
+def default_workers(execution: Execution) -> int:
+    """The workers of a run that names no number, on this machine."""
+    if execution.engine == "local":
+        return 1
+    return int(torch.cuda.device_count() / execution.gpus_per_worker) or os.cpu_count() or 1
+
+
+def closing_lines(manifest: dict[str, Any], config: Run) -> int:
+    """Say how a run ended; returns the exit code."""
+    totals, timings = manifest["totals"], manifest["timings"]
+    failures = ", ".join(f"{n} {kind}" for kind, n in totals["failures"].items())
+    print(
+        f"{manifest['command']}: {totals['ok']} of {totals['rows']} rows ok"
+        + (f", {totals['failed']} failed ({failures})" if totals["failed"] else "")
+        + f", {timings['rows_per_second']:.1f} rows/s"
+    )
+    if totals["failed"] > config.max_failed_fraction * totals["rows"]:
+        console.print(
+            f"{totals['failed']} of {totals['rows']} rows failed, more than "
+            f"max_failed_fraction={config.max_failed_fraction} allows; rerun with "
+            "retry_failed=true if the cause was passing, or mend the input and use another out="
+        )
+        return TOO_MANY_FAILED
+    return OK

@@ -1,0 +1,27 @@
+"""Names what lies in a folder and is not read, so that nothing is left aside unsaid."""
+
+from collections.abc import Container, Sequence
+
+from pipelines.runs.progress import console
+from workers.data.listing import Listing
+from workers.data.names import utf8
+
+NAMED = 5
+_told: set[str] = set()  # a study lists its references again for every method
+
+
+def tell_left_aside(url: str, listing: Listing, read: Container[str]) -> None:
+    """Name, once, the files that are not among those `read`, and what no command would read."""
+    others = [file.name for file in listing.files if file.name not in read]
+    others += [f"{name}/" for name in listing.folders]
+    _tell(f"ignored in {url}", sorted(others))
+    _tell(f"skipped in {url}, as other programs' leftovers", listing.leftovers)
+    _tell(f"not followed in {url}, as links to a folder that holds them", listing.loops)
+
+
+def _tell(what: str, names: Sequence[str]) -> None:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    line = f"{what} ({len(names)}): {', '.join(map(utf8, names[:NAMED]))}{more}"
+    if names and line not in _told:
+        _told.add(line)
+        console.print(line, markup=False)

@@ -1,0 +1,57 @@
+"""What a run tells while it works: a live bar on a terminal, else one log line an interval."""
+
+import sys
+import time
+from collections import Counter
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from workers.shards.shard import ShardReport
+
+LOG_SECONDS = 10.0
+console = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+class RunProgress:
+    """Counts finished shards; use as a context."""
+
+    def __init__(self, command: str, rows: int, done: int):
+        self.command, self.rows, self.done, self.before = command, rows, done, done
+        self.failed: Counter[str] = Counter()
+        self.start = self.logged = time.monotonic()
+        self.bar: Progress | None = None
+
+    def __enter__(self) -> "RunProgress":
+        if sys.stderr.isatty():
+            self.bar = Progress(
+                TextColumn(self.command), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=console,
+            )  # fmt: skip
+            self.bar.start()
+            self.task = self.bar.add_task("", total=self.rows, completed=self.done, rate="")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def add(self, report: ShardReport) -> None:
+        """Count one finished shard."""
+        self.done += report.rows
+        self.failed += report.failed
+        if self.bar is not None:
+            self.bar.update(self.task, completed=self.done, rate=self._rate())
+        elif time.monotonic() - self.logged >= LOG_SECONDS or self.done == self.rows:
+            self.logged = time.monotonic()
+            console.print(f"{self.command}: {self.done}/{self.rows} rows, {self._rate()}")
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows finished here, by the second."""
+        return (self.done - self.before) / max(time.monotonic() - self.start, 1e-9)
+
+    def _rate(self) -> str:
+        left = (self.rows - self.done) / max(self.rows_per_second, 1e-9)
+        failed = f", {self.failed.total()} failed" if self.failed else ""
+        return f"{self.rows_per_second:.1f} rows/s{failed}, {left:.0f} s left"

@@ -1,0 +1,94 @@
+"""The pictures that each run leaves: a contact sheet and one HTML page."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from PIL import Image
+
+from eval.page import run_page
+from eval.pictures import contact_sheet, fit, uv_picture
+from workers.data.catalog import Catalog
+from workers.data.errors import MissingRow
+from workers.data.names import elided
+from workers.data.storage import Store
+from workers.shards.shard import read_file
+
+SAMPLES = 24
+CATALOG_TITLES = ("photograph", "UV map")
+SHEET, PAGE = "contact_sheet.png", "index.html"
+
+Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
+
+
+def write_report(
+    store: Store, manifest: dict[str, Any], table: str, titles: Sequence[str],
+    samples: Iterable[Sample],
+) -> dict[str, str]:  # fmt: skip
+    """Write the contact sheet and the page beside a run's tables; returns their URLs by kind."""
+    shown = list(samples)
+    written = {"table": table}
+    if shown:
+        sheet = Image.fromarray(
+            contact_sheet([pictures for _, pictures in shown], titles, across=12 // len(titles))
+        )
+        store.put(SHEET, _encoded(sheet, "PNG"))
+        written["contact sheet"] = SHEET
+    thumbnails = [(caption, [_encoded(fit(p, 224), "JPEG") for p in row]) for caption, row in shown]
+    page = run_page(store.url, manifest, failures(store, manifest, table), titles, thumbnails)
+    store.put(PAGE, page.encode())
+    written["page"] = PAGE
+    return {kind: f"{store.url}/{name}" for kind, name in written.items()}
+
+
+def catalog_samples(url: str) -> Iterator[Sample]:
+    """Photographs of a catalog beside their UV maps."""
+    catalog = Catalog(url)
+    for row in sample_rows(catalog.store, "uv_maps", ["image_id", "layout"]):
+        uv = uv_picture(catalog.uv_map(row["image_id"], row["layout"]))
+        try:
+            photograph = catalog.photograph(row["image_id"])
+        except MissingRow:  # a pose
+            photograph = np.full_like(uv, 255)
+        yield elided(row["image_id"]), [photograph, uv]
+
+
+def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Up to SAMPLES rows that are ok, drawn from all over a table; reads few row groups."""
+    random = np.random.default_rng(0)  # the same rows on every call
+    files = [f for f in store.list(table) if f.name.endswith(".parquet")]
+    chosen = files if len(files) <= SAMPLES else files[:: len(files) // SAMPLES]
+    rows: list[dict[str, Any]] = []
+    for file in chosen:
+        with store.open(file.name) as stream:
+            group = pq.ParquetFile(stream).read_row_group(0, [*columns, "status"])
+        good = group.filter(pc.field("status") == "ok")
+        rows += good.take(_draw(random, len(good), -(-SAMPLES // len(chosen)))).to_pylist()
+    return [rows[i] for i in _draw(random, len(rows), SAMPLES)]
+
+
+def _draw(random: np.random.Generator, count: int, wanted: int) -> np.ndarray:
+    """Up to `wanted` of `count` indices, in order."""
+    return np.sort(random.choice(count, min(count, wanted), replace=False))
+
+
+def failures(store: Store, manifest: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    """Kind, rows and first message of each type of failure, the most frequent first."""
+    counts = manifest["totals"]["failures"]
+    messages: dict[str, str] = {}
+    for file in store.list(table):
+        if set(messages) == set(counts):
+            break
+        columns = read_file(store, file.name, ["status", "error_type", "error_message"])
+        for row in columns.filter(pc.field("status") != "ok").to_pylist():
+            messages.setdefault(row["error_type"], row["error_message"])
+    return [{"kind": k, "rows": n, "message": messages.get(k, "")} for k, n in counts.items()]
+
+
+def _encoded(image: Image.Image, kind: str) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **({"quality": 85} if kind == "JPEG" else {}))
+    return out.getvalue()

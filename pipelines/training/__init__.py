@@ -1,0 +1,1 @@
+"""`reposer train`: what may be trained, and where it runs."""

@@ -1,0 +1,223 @@
+"""LPIPS, Inception score, FID and KID against their libraries, on seeded weights in files."""
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import lpips
+import numpy as np
+import pytest
+import torch
+import torch_fidelity
+from scipy.linalg import sqrtm
+from torch.nn import functional as F
+
+from eval.metrics import inception, microbatch
+from eval.metrics.inception import SET_METRICS, Features, Inception, fid, in_id_order, is_10, kid
+from eval.metrics.microbatch import in_microbatches
+from eval.metrics.perceptual import Lpips
+from eval.metrics.registry import METRICS, Variant
+from eval.metrics.score import BY_FORMULA, BY_NETWORK, CPU, PairScorer, available
+from eval.metrics.weights import MissingWeightsError, WeightsFile, find_weights
+from tests.eval.test_metrics import pictures
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def seeded(net: str, path: Path) -> tuple[lpips.LPIPS, Path]:
+    """The package's model on seeded weights, and these in a file such as torchvision's."""
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    weights = model.net.state_dict()
+    torch.save({f"features.{k.partition('.')[2]}": v for k, v in weights.items()}, path)
+    return model, path
+
+
+@pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
+@torch.inference_mode()
+def test_lpips_is_the_packages(net, tmp_path):
+    model, backbone = seeded(net, tmp_path / "backbone.pth")
+    x, y = pictures(0, 3, 72, 64), pictures(1, 3, 72, 64)
+    masks = np.zeros((3, 72, 64), bool)
+    masks[0, 10:60, 20:50] = masks[1] = True
+    metric = Lpips("lpips", net, backbone, CPU)
+    values = metric(x, y, masks)
+    tensors = [torch.from_numpy(side).movedim(-1, 1) / 127.5 - 1 for side in (x, y)]
+    expected = model(*tensors).flatten().numpy()
+    assert values.whole["lpips"] == pytest.approx(expected, abs=1e-6)
+    model.spatial = True
+    maps = model(*tensors)[:, 0].numpy()
+    for n in (0, 1):
+        assert values.body["lpips"][n] == pytest.approx(maps[n][masks[n]].mean(), abs=1e-6)
+    assert np.isnan(values.body["lpips"][2])
+    assert metric(x, x).whole["lpips"] == pytest.approx(0, abs=1e-9)
+
+
+def test_lpips_is_the_same_bits_in_every_batch(tmp_path):
+    metric = Lpips("l", "squeeze", seeded("squeeze", tmp_path / "b.pth")[1], CPU)
+    x, y = pictures(2, 5, 64, 64), pictures(3, 5, 64, 64)
+    together = metric(x, y).whole["l"]
+    alone = [metric(x[n : n + 1], y[n : n + 1]).whole["l"][0] for n in range(5)]
+    assert together.tobytes() == np.array(alone).tobytes()
+
+
+def test_microbatches_have_one_size_and_give_every_row_once(monkeypatch):
+    monkeypatch.setattr(microbatch, "ON_GPU", 4)
+    sizes = []
+
+    class Gpu:
+        type = "cuda"
+
+    def double(rows):
+        sizes.append(len(rows))
+        return (rows * 2,)
+
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, device: self)
+    (doubled,) = in_microbatches(double, Gpu(), np.arange(10))  # type: ignore[arg-type]
+    assert sizes == [4, 4, 4]
+    assert (doubled == np.arange(10) * 2).all()
+
+
+def test_a_backbone_of_another_network_is_refused(tmp_path):
+    _, backbone = seeded("squeeze", tmp_path / "b.pth")
+    with pytest.raises(ValueError, match="holds no weights of alex"):
+        Lpips("lpips_alex", "alex", backbone, CPU)
+
+
+def test_missing_and_mistaken_weights_say_what_to_do(tmp_path, monkeypatch):
+    file = METRICS["lpips_alex"].weights
+    assert file is not None
+    with pytest.raises(MissingWeightsError) as caught:
+        find_weights(file, tmp_path)
+    for part in ("alexnet-owt-7be5be79.pth", str(tmp_path), "$TORCH_HOME", file.source):
+        assert part in str(caught.value)
+    (tmp_path / file.name).write_bytes(b"something else")
+    with pytest.raises(MissingWeightsError, match=r"begins with [0-9a-f]{8}, not 7be5be79"):
+        find_weights(file, tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    digest = hashlib.sha256(b"right").hexdigest()
+    (folder / "right.pth").write_bytes(b"right")
+    found = find_weights(WeightsFile("right.pth", digest[:8], "nowhere"))
+    assert (found.path, found.sha256) == (folder / "right.pth", digest)
+
+
+def test_metrics_without_weights_are_absent_with_the_reason(tmp_path):
+    variants = [Variant(name) for name in METRICS]
+    found, missing = available(variants, tmp_path)
+    assert set(found) == {Variant(name) for name in BY_FORMULA}
+    assert set(missing) == set(variants) - set(found)
+    assert "6726825d" in missing[Variant("fid")]
+    with pytest.raises(ValueError, match="lpips_vgg needs weights"):
+        PairScorer({Variant("lpips_vgg"): None})
+
+
+def test_every_metric_can_be_computed():
+    of_pairs = {name for name, metric in METRICS.items() if metric.of == "pair"}
+    assert set(METRICS) - of_pairs == set(SET_METRICS)
+    assert of_pairs == set(BY_FORMULA) | set(BY_NETWORK)
+    assert all((METRICS[name].weights is None) == (name in BY_FORMULA) for name in of_pairs)
+
+
+class Listed(torch.utils.data.Dataset):
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return torch.from_numpy(self.images[index]).movedim(-1, 0)
+
+
+def test_features_and_scores_are_torch_fidelitys(inception_file):
+    x, y = pictures(4, 10, 48, 40), pictures(5, 3, 48, 40)
+    extract = Inception(inception_file, CPU)
+    features = extract(x), extract(y)
+    assert features[0].pool.shape == (10, 2048)
+    assert features[0].logits.shape == (10, 1008)
+    expected = torch_fidelity.calculate_metrics(
+        input1=Listed(x), input2=Listed(y), isc=True, kid=True, kid_subset_size=3,
+        samples_shuffle=False, batch_size=4, cuda=False, cache=False, verbose=False,
+        save_cpu_ram=True, feature_extractor="inception-v3-compat",
+        feature_extractor_weights_path=str(inception_file),
+    )  # fmt: skip
+    assert is_10(features[0]).value == pytest.approx(expected["inception_score_mean"], abs=1e-5)
+    assert kid(*features).value == pytest.approx(
+        expected["kernel_inception_distance_mean"], abs=1e-5
+    )
+
+
+def features_of(seed: int, count: int, width: int = 16) -> Features:
+    rng = np.random.default_rng(seed)
+    pool = (rng.normal(0.1 * seed, 1, (count, width)) @ rng.normal(0, 1, (width, width))).astype(
+        np.float32
+    )
+    return Features(pool, rng.normal(0, 3, (count, 20)).astype(np.float32))
+
+
+def test_is_10_by_its_formula():
+    """exp(mean KL(p(y|x) || p(y))) by split; 23 images in 10 splits, none dropped."""
+    logits = features_of(1, 23).logits
+    p = F.softmax(torch.from_numpy(logits).double(), dim=1).numpy()
+    scores = []
+    for part in (p[i * 23 // 10 : (i + 1) * 23 // 10] for i in range(10)):
+        scores.append(np.exp((part * np.log(part / part.mean(axis=0))).sum(axis=1).mean()))
+    estimate = is_10(Features(np.zeros((23, 1), np.float32), logits))
+    assert estimate.value == pytest.approx(np.mean(scores), abs=1e-9)
+    assert estimate.spread == pytest.approx(np.std(scores), abs=1e-9)
+
+
+def test_fid_and_kid_by_their_formulas():
+    a, b = features_of(1, 200), features_of(2, 150)
+    A, B = np.cov(a.pool, rowvar=False), np.cov(b.pool, rowvar=False)
+    gap = a.pool.mean(axis=0, dtype=np.float64) - b.pool.mean(axis=0, dtype=np.float64)
+    expected = gap @ gap + np.trace(A + B - 2 * np.real(sqrtm(A @ B)))
+    assert fid(a, b).value == pytest.approx(expected, rel=1e-5)
+    assert np.isnan(fid(a, b).spread)
+    assert fid(a, a).value == pytest.approx(0, abs=1e-6 * np.trace(A))
+
+    def kernel(x, y):
+        return (x.astype(np.float64) @ y.T / 16 + 1) ** 3
+
+    both = features_of(1, 150), b  # subsets of all: no draw matters
+    xx, yy = (kernel(f.pool, f.pool) for f in both)
+    expected = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (150 * 149)
+    expected -= 2 * kernel(both[0].pool, both[1].pool).mean()
+    assert kid(*both).value == pytest.approx(expected, rel=1e-4)
+
+
+def test_sets_do_not_depend_on_the_order_of_arrival():
+    ids = [f"pair{i:03}" for i in range(60)]
+    features, reference = features_of(1, 60), features_of(2, 60)
+    shuffled = np.random.default_rng(0).permutation(60)
+    arrived = Features(features.pool[shuffled], features.logits[shuffled])
+    ordered = in_id_order([ids[i] for i in shuffled], arrived)
+    assert is_10(ordered) == is_10(features)
+    assert kid(ordered, reference) == kid(features, reference)
+    assert fid(ordered, reference).value == fid(features, reference).value
+    with pytest.raises(ValueError, match="an image id comes twice"):
+        in_id_order(["a", "a"], features_of(1, 2))
+
+
+def test_sets_too_small_are_refused():
+    with pytest.raises(ValueError, match="is_10 needs at least 10 images; there are 9"):
+        is_10(features_of(0, 9))
+    for metric in (fid, kid):
+        with pytest.raises(ValueError, match="needs at least 2 images"):
+            metric(features_of(0, 1), features_of(1, 5))
+
+
+def test_a_weights_file_with_code_is_not_loaded(tmp_path):
+    class Code:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "made"),)
+
+    torch.save({"x": Code()}, tmp_path / "bad.pth")
+    with pytest.raises(Exception, match=r"[Ww]eights"):
+        inception.Inception(tmp_path / "bad.pth", CPU)
+    assert not (tmp_path / "made").exists()

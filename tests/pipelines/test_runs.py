@@ -1,0 +1,249 @@
+"""The invariants of a run, with a stand-in model: see docs/design.md, "Runs"."""
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.render import RenderConfig
+from configs.synthesize import SynthesizeConfig
+from pipelines import render, synthesize
+from pipelines.cli import main
+from pipelines.runs.execute import execute
+from pipelines.runs.plan import RunError
+from tests.conftest import ROOT
+from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
+from workers.data.storage import Store
+from workers.shards.shard import pack
+
+
+def config(folder: Path | str, **values: object) -> RenderConfig:
+    """A render config with its catalog in `folder`."""
+    defaults = {
+        "catalog": f"{folder}/catalog",
+        "poses": f"{folder}/catalog",
+        "out": f"{folder}/out",
+    }
+    return RenderConfig.model_validate(defaults | {"shard_rows": 5, **values})
+
+
+def run(config: RenderConfig) -> dict:
+    """Run with the stand-in; returns the manifest."""
+    plan, job = render.prepare(config, StandIn)
+    return execute(job, plan, config)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=8),
+    st.integers(1, 12),
+)
+def test_packing_keeps_order_size_and_groups(groups: list[tuple[int, int]], size: int) -> None:
+    keys = [(f"{n}-{g}", str(i)) for n, (g, count) in enumerate(groups) for i in range(count)]
+    lengths = list(pack(keys, lambda key: key[0], size))
+    starts = np.cumsum([0, *lengths])
+    parts = [keys[a:b] for a, b in itertools.pairwise(starts)]
+    assert [key for part in parts for key in part] == keys
+    assert all(1 <= len(part) <= size for part in parts)
+    for n, (g, count) in enumerate(groups):
+        touching = sum(any(key[0] == f"{n}-{g}" for key in part) for part in parts)
+        assert touching == 1 if count <= size else touching <= -(-count // size) + 1
+
+
+def test_every_pair_becomes_one_row(engine: str, store_url: str) -> None:
+    ids = write_catalog(f"{store_url}/catalog", 6, bad=[2])
+    settings = config(store_url, execution={"engine": engine})
+    manifest = run(settings)
+    rows = rows_of(settings.out)
+    assert [r["render_id"] for r in rows] == sorted(f"{s}__{t}" for s in ids for t in ids)
+    failed = [r for r in rows if r["status"] == "failed"]
+    assert {r["source_id"] for r in failed} == {"p002"}
+    assert all(r["image"] is None and "not an image" in r["error_message"] for r in failed)
+    assert manifest["totals"] == {
+        "rows": 36, "ok": 30, "failed": 6, "failures": {"BadImage": 6}, "shards": 12,
+    }  # fmt: skip
+
+
+def test_results_do_not_depend_on_engine_workers_shards_or_microbatches(
+    ray_session: None, tmp_path: Path
+) -> None:
+    write_catalog(f"{tmp_path}/catalog", 5)
+    tables = [
+        rows_of(settings.out)
+        for n, settings in enumerate(
+            config(tmp_path, out=f"{tmp_path}/out{n}", shard_rows=rows, execution=execution)
+            for n, (rows, execution) in enumerate(
+                [
+                    (5, {"engine": "local"}),
+                    (25, {"engine": "local", "microbatch": 4}),
+                    (7, {"engine": "ray", "workers": 1, "microbatch": 16}),
+                    (3, {"engine": "ray", "workers": 2}),
+                    (4, {"engine": "ray", "workers": 4, "gpus_per_worker": 0.25}),
+                ]
+            )
+        )
+        if run(settings)
+    ]
+    assert all(table == tables[0] for table in tables[1:])
+
+
+@pytest.mark.parametrize("lost", [[0], [3], [0, 2, 4], [0, 1, 2, 3, 4]])
+def test_lost_shards_are_made_again(tmp_path: Path, lost: list[int]) -> None:
+    write_catalog(f"{tmp_path}/catalog", 5)
+    settings = config(tmp_path, execution={"engine": "local"})
+    first = run(settings)
+    before = rows_of(settings.out)
+    files = sorted(Path(settings.out, "renders").iterdir())
+    for i in lost:
+        files[i].unlink()
+    second = run(settings)
+    assert rows_of(settings.out) == before
+    assert second["totals"] == first["totals"]
+    assert sorted(Path(settings.out, "renders").iterdir()) == files
+
+
+def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 3)
+    settings = config(tmp_path, execution={"engine": "local"})
+    run(settings)
+    times = [f.modified for f in Store(settings.out).list()]
+    run(settings)
+    assert [f.modified for f in Store(settings.out).list()] == times
+
+
+class OtherWeights(StandIn):
+    sha256 = "1" * 64
+
+
+def test_another_run_in_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 3)
+    run(config(tmp_path, execution={"engine": "local"}))
+    with pytest.raises(RunError, match=r"config\.image\.format: jpeg there, png now"):
+        run(config(tmp_path, image={"format": "png"}))
+    plan, job = render.prepare(config(tmp_path), OtherWeights)
+    with pytest.raises(RunError, match=r"model\.sha256: 0+ there, 1+ now"):
+        execute(job, plan, config(tmp_path))
+    write_catalog(f"{tmp_path}/catalog", 4)
+    with pytest.raises(RunError, match=r"inputs\.catalog"):
+        run(config(tmp_path))
+
+
+def test_failed_rows_are_redone_on_request_and_only_they(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 4, bad=[1])
+    settings = config(tmp_path, execution={"engine": "local"}, max_failed_fraction=1)
+    run(settings)
+    broken = [r["render_id"] for r in rows_of(settings.out) if r["status"] == "failed"]
+    assert len(broken) == 4
+    plan, _ = render.prepare(settings, StandIn)
+    # The photograph is repaired, the plan stands: its fingerprint is that of the first run.
+    write_catalog(f"{tmp_path}/catalog", 4)
+    again = settings.model_copy(update={"retry_failed": True})
+    _, job = render.prepare(again, StandIn)
+    manifest = execute(job, plan, again)
+    assert manifest["totals"]["ok"] == 16
+    attempts = {r["render_id"]: r["attempts"] for r in rows_of(settings.out)}
+    assert {i for i, n in attempts.items() if n == 2} == set(broken)
+
+
+def test_pairs_that_name_no_image_fail_alone(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 2)
+    pairs = write_pairs(tmp_path / "p.csv", [("p000", "p001"), ("p000", "gone"), ("gone", "p001")])
+    settings = config(tmp_path, poses=None, pairs=pairs, execution={"engine": "local"})
+    manifest = run(settings)
+    assert manifest["totals"]["failures"] == {"MissingRow": 2}
+    assert [r["error_message"] for r in rows_of(settings.out) if r["status"] == "failed"] == [
+        f"{tmp_path}/catalog: no row 'gone' in images",
+        f"{tmp_path}/catalog: no row 'gone' in uv_maps",
+    ]
+
+
+def test_show_tells_how_a_run_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_catalog(f"{tmp_path}/catalog", 3, bad=[0])
+    settings = config(tmp_path, execution={"engine": "local"})
+    run(settings)
+    assert main(["runs", "show", settings.out]) == 0
+    complete = capsys.readouterr().out
+    assert "complete" in complete
+    assert "9 of 9" in complete
+    assert "3 BadImage" in complete
+    Path(settings.out, "manifest.json").unlink()
+    sorted(Path(settings.out, "renders").iterdir())[0].unlink()
+    assert main(["runs", "show", settings.out]) == 0
+    assert "not finished" in capsys.readouterr().out
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_catalog(f"{tmp_path}/catalog", 3)
+    settings = config(tmp_path)
+    assert render.run(settings, dry=True, load_model=StandIn) == 0
+    assert "rows      9" in capsys.readouterr().out
+    assert not Path(settings.out).exists()
+
+
+def test_a_run_leaves_pictures_and_a_page(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 3, bad=[2])
+    settings = config(tmp_path, execution={"engine": "local"})
+    assert render.run(settings, load_model=StandIn) == 3  # a third of the rows failed
+    page = Path(settings.out, "index.html").read_text()
+    assert page.count("<img") == 18
+    assert "http" not in page
+    assert "not an image" in page
+    assert Path(settings.out, "contact_sheet.png").stat().st_size > 1000
+    assert json.loads(Path(settings.out, "manifest.json").read_text())["totals"]["ok"] == 6
+
+
+SLOW_RUN = """
+import sys, time
+from pipelines.runs.execute import execute
+from pipelines import render
+from tests.conftest import ROOT
+from tests.helpers.catalogs import StandIn
+from tests.pipelines.test_runs import config
+
+class Slow(StandIn):
+    def render(self, *arguments):
+        time.sleep(0.1)
+        return super().render(*arguments)
+
+settings = config(sys.argv[1], execution={"engine": "local"})
+plan, job = render.prepare(settings, Slow)
+execute(job, plan, settings)
+"""
+
+
+def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
+    ids = write_catalog(f"{tmp_path}/catalog", 6)
+    settings = config(tmp_path, execution={"engine": "local"})
+    driver = subprocess.Popen([sys.executable, "-c", SLOW_RUN, str(tmp_path)], cwd=ROOT)
+    renders = Path(settings.out, "renders")
+    while not (renders.is_dir() and any(renders.iterdir())):
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.kill()
+    driver.wait()
+    finished = {f.name: f.stat().st_mtime for f in renders.iterdir()}
+    plan, _ = render.prepare(settings, StandIn)
+    assert not Path(settings.out, "manifest.json").exists()
+    manifest = run(settings)
+    assert manifest["totals"]["ok"] == 36
+    assert manifest["timings"]["rows"] < 36
+    assert [r["render_id"] for r in rows_of(settings.out)] == [
+        f"{s}__{t}" for s in ids for t in ids
+    ]
+    assert finished.items() <= {f.name: f.stat().st_mtime for f in renders.iterdir()}.items()
+    files = {f.name for f in Store(settings.out).list() if not f.name.startswith("renders/")}
+    assert files == {"plan.json", plan.keys_file, "manifest.json"}
+
+
+@pytest.mark.parametrize(("size", "rows"), [(256, 1560), (512, 1024), (1024, 256)])
+def test_larger_pictures_make_shards_of_fewer_rows(size: int, rows: int) -> None:
+    settings = SynthesizeConfig(out="unused", items=25_000, views=4, size=size)
+    plan, _ = synthesize.prepare(settings)
+    assert max(plan.lengths) == rows
+    assert plan.rows == 100_000

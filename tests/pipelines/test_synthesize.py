@@ -1,0 +1,38 @@
+"""`reposer synthesize` as a run: the same bytes whoever makes them."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from tests.helpers.catalogs import rows_of
+from workers.data.storage import Store
+
+TABLES = ("images", "uv_maps", "annotations", "pairs")
+
+
+def files(url: str) -> dict[str, bytes]:
+    """The tables' files."""
+    store = Store(url)
+    return {f.name: store.read(f.name) for t in TABLES for f in store.list(t)}
+
+
+@pytest.mark.ray
+def test_worlds_do_not_depend_on_workers_and_resume(ray_session: None, tmp_path: Path) -> None:
+    call = ["synthesize", "items=3", "views=2", "size=64", "seed=5", "shard_rows=2"]
+    assert main([*call, f"out={tmp_path}/a", "execution.engine=local"]) == 0
+    assert main([*call, f"out={tmp_path}/b", "execution.workers=2"]) == 0
+    made = files(f"{tmp_path}/a")
+    assert len(made) == 12
+    assert files(f"{tmp_path}/b") == made
+    for name in ("images/00001-of-00003.parquet", "uv_maps/00002-of-00003.parquet"):
+        Path(tmp_path, "b", name).unlink()
+    assert main([*call, f"out={tmp_path}/b", "execution.engine=local"]) == 0
+    assert files(f"{tmp_path}/b") == made
+    pairs = {(r["from"], r["to"]) for r in rows_of(f"{tmp_path}/a", "pairs")}
+    assert ("item-000001_view-00", "item-000001_view-01") in pairs
+    assert len(pairs) == 6
+    assert main([*call[:-2], "seed=6", f"out={tmp_path}/c", "execution.engine=local"]) == 0
+    assert not set(files(f"{tmp_path}/c").values()) & {
+        data for name, data in made.items() if not name.startswith("pairs")
+    }

@@ -1,0 +1,143 @@
+"""The pictures of the pairs that `evaluate` scores, from whatever holds them."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from configs.evaluate import EvaluateConfig
+from eval.naming import split_strip
+from workers.data.catalog import MAX_PIXELS, Catalog, Table
+from workers.data.errors import MissingImage, MissingRow, RenderFailed
+from workers.data.images import decode
+from workers.data.retrying import BrokenLink
+from workers.data.storage import Store
+from workers.shards.rows import ScoreKey
+
+T = TypeVar("T")
+
+
+class Pictures(NamedTuple):
+    """What one pair is scored on."""
+
+    generated: np.ndarray  # (H, W, 3) uint8
+    reference: np.ndarray  # (h, w, 3) uint8
+    body: np.ndarray | None  # (h, w) bool; only where it was asked for
+
+
+class Album(Protocol):
+    """The pictures of an input, for several threads at once."""
+
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """The generated image, (H, W, 3) uint8; errors as in `pair`."""
+        ...
+
+    def pair(self, key: ScoreKey) -> Pictures:
+        """A pair's pictures; raises what becomes its error_type where one is missing or bad."""
+        ...
+
+    def source(self, key: ScoreKey) -> np.ndarray | None:
+        """The photograph that was rendered in a new pose, (H, W, 3) uint8, where it is known."""
+        ...
+
+
+def open_album(config: EvaluateConfig, body: bool) -> Album:
+    """The pictures of a config's input; with `body`, masks too (of a catalog alone)."""
+    if config.renders and config.catalog:
+        return RenderAlbum(config.renders, config.catalog, body)
+    if config.strips:
+        return StripAlbum(config.strips)
+    if config.generated and config.reference:
+        return FolderAlbum(config.generated, config.reference)
+    assert config.side_by_side
+    return FolderAlbum(config.side_by_side, config.side_by_side)
+
+
+class FolderAlbum:
+    """Generated images in one folder, photographs in another (or the same); names are files."""
+
+    def __init__(self, generated: str, reference: str):
+        self.images, self.reference = Store(generated), Store(reference)
+
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """A file."""
+        return _picture(self.images, _generated(key))
+
+    def pair(self, key: ScoreKey) -> Pictures:
+        """Two files."""
+        return Pictures(self.generated(key), _picture(self.reference, key.reference), None)
+
+    def source(self, key: ScoreKey) -> np.ndarray | None:
+        """A file beside the references."""
+        return None if key.source is None else _picture(self.reference, key.source)
+
+
+class StripAlbum:
+    """Files that hold [condition | target | generated]; all names of a key are one file's."""
+
+    def __init__(self, url: str):
+        self.store = Store(url)
+
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """A panel."""
+        return split_strip(_picture(self.store, _generated(key)))["generated"]
+
+    def pair(self, key: ScoreKey) -> Pictures:
+        """Two panels."""
+        panels = split_strip(_picture(self.store, _generated(key)))
+        return Pictures(panels["generated"], panels["target"], None)
+
+    def source(self, key: ScoreKey) -> np.ndarray | None:
+        """The third."""
+        return split_strip(_picture(self.store, _generated(key)))["condition"]
+
+
+class RenderAlbum:
+    """Renders of a run against the photographs of their poses; names are ids."""
+
+    def __init__(self, renders: str, catalog: str, body: bool):
+        self.renders = Table(Store(renders), "renders")
+        self.catalog, self.body = Catalog(catalog), body
+        self.lock = Lock()  # tables are not for several threads; decoding, the most work, is
+
+    def generated(self, key: ScoreKey) -> np.ndarray:
+        """A row of the run."""
+        row = self._read(lambda: self.renders.row(_generated(key)))
+        if row["status"] != "ok":
+            raise RenderFailed(f"{row['error_type']}: {row['error_message']}")
+        return decode(self.renders.image(row) or b"", MAX_PIXELS)
+
+    def pair(self, key: ScoreKey) -> Pictures:
+        """A row of the run, the photograph of its pose, and where its UV map is defined."""
+        generated = self.generated(key)
+        reference = self._read(lambda: self.catalog.photograph_file(key.reference))
+        body = self._read(lambda: self.catalog.body(key.reference)) if self.body else None
+        return Pictures(generated, decode(reference, MAX_PIXELS), body)
+
+    def source(self, key: ScoreKey) -> np.ndarray | None:
+        """The catalog's photograph, where the source is in this catalog."""
+        try:
+            file = self._read(lambda: self.catalog.photograph_file(str(key.source)))
+        except MissingRow:
+            return None
+        return decode(file, MAX_PIXELS)
+
+    def _read(self, read: Callable[[], T]) -> T:
+        with self.lock:
+            return read()
+
+
+def _picture(store: Store, name: str) -> np.ndarray:
+    try:
+        return decode(store.read(name), MAX_PIXELS)
+    except BrokenLink:
+        raise
+    except FileNotFoundError:
+        raise MissingImage(f"{store.url}/{name} is not there") from None
+
+
+def _generated(key: ScoreKey) -> str:
+    if key.generated is None:
+        raise MissingImage(f"no image was generated of the pair {key.pair_id}")
+    return key.generated

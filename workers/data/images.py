@@ -1,0 +1,163 @@
+"""Photographs: any file a catalog may hold -> uint8 RGB pixels, and back; maps as they are."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
+
+from configs.fields import ImageFormat
+from workers.data.errors import BadImage, BadUvMap, RowError
+
+# A closed list: Pillow would hand PostScript to an interpreter. Files of these are called by
+# `eval.naming.EXTENSIONS`.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+LOSSLESS = ("PNG", "BMP", "TIFF")  # of these, those that keep the numbers of a map
+PNG_BITS = 24  # where a PNG tells its bits a channel
+
+# What lies under an image's name where a download, a copy or a phone went another way.
+_OTHERS = {
+    b"<!doctype html": "a web page: download it again",
+    b"<!DOCTYPE html": "a web page: download it again",
+    b"<html": "a web page: download it again",
+    b"<Error>": "an answer of a storage server: download it again",
+    b"git-lfs.github.com": "a pointer of Git LFS: run `git lfs pull`",
+    b"ftyphei": "HEIC, whatever it is called: convert it",
+    b"ftypmif1": "HEIC, whatever it is called: convert it",
+    b"ftypavif": "AVIF, whatever it is called: convert it",
+    b"<svg": "SVG: convert it",
+    b"%PDF": "a PDF file: convert it",
+}
+
+# `decode` checks its own limit, from the header; Pillow's is one number for the whole process.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def decode(data: bytes, max_pixels: int) -> np.ndarray:
+    """Bytes of an image file -> its pixels, (H, W, 3) uint8 RGB, upright.
+
+    EXIF orientation is applied, transparency composed over white, 16 bits scaled to 8,
+    palette, grey and CMYK converted; of an animation the first frame is taken. Embedded
+    colour profiles are ignored: pixels are read as sRGB.
+    Raises BadImage for anything that is no complete image of one of FORMATS or
+    has more than `max_pixels` pixels (seen in the header, before anything is unpacked).
+    """
+    with open_image(data, max_pixels) as image, _whole(image):
+        return np.asarray(_rgb(ImageOps.exif_transpose(image)))
+
+
+def read_map(data: bytes, max_pixels: int) -> np.ndarray:
+    """Bytes of an image file whose pixels are numbers -> them as they are, of 8 or 16 bits.
+
+    (H, W, 3) of colour, in RGB order, (H, W) of grey, and of a palette its indices. Nothing is
+    converted, turned or composed; transparency is left out.
+    Raises BadImage as `decode` does, and BadUvMap for formats that change numbers.
+    """
+    with open_image(data, max_pixels) as image, _whole(image):
+        if image.format not in LOSSLESS:
+            raise BadUvMap(f"a map saved as {image.format} has changed labels: save it as PNG")
+        pixels = _deep(image, data) if _halved(image, data) else np.asarray(image)
+        if pixels.ndim == 2:
+            return pixels
+        return pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., 0]
+
+
+@contextmanager
+def _whole(image: ImageFile) -> Iterator[None]:
+    """What is raised while an image's pixels are unpacked becomes BadImage."""
+    try:
+        yield
+    except RowError:
+        raise
+    except Exception as error:  # damaged files raise a dozen types inside Pillow
+        raise BadImage(f"the {image.format} image is damaged: {_one_line(error)}") from error
+
+
+def open_image(data: bytes, max_pixels: int) -> ImageFile:
+    """Read an image's header, without unpacking pixels; errors as in `decode`."""
+    if not data:
+        raise BadImage("the image file is empty")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        found = next((kind for sign, kind in _OTHERS.items() if sign in data[:512]), None)
+        about = f"not an image but {found}" if found else "not an image file of a known kind"
+        raise BadImage(f"{about} ({', '.join(FORMATS)} wanted)") from None
+    except Exception as error:
+        raise BadImage(f"the image's header is damaged: {_one_line(error)}") from error
+    width, height = image.size
+    if width * height > max_pixels:
+        image.close()
+        raise BadImage(f"the image has {width}x{height} pixels, more than max_pixels={max_pixels}")
+    return image
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether the file holds just what `decode` makes of it: upright 8-bit RGB, JPEG or PNG."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return (
+            image.mode == "RGB"
+            and not image.has_transparency_data
+            and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            # Of a PNG with 16 bits, too, Pillow says RGB.
+            and (image.format == "JPEG" or (image.format == "PNG" and data[PNG_BITS] == 8))
+        )
+
+
+def encode(pixels: np.ndarray, fmt: ImageFormat) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of an image file.
+
+    JPEG keeps colour at full resolution (4:4:4): halved colour bleeds over garment edges.
+    """
+    out = io.BytesIO()
+    image = Image.fromarray(pixels)
+    match fmt.format:
+        case "jpeg":
+            image.save(out, "JPEG", quality=fmt.quality, subsampling=0)
+        case "webp":
+            image.save(out, "WEBP", quality=fmt.quality)
+        case "png":
+            image.save(out, "PNG")
+    return out.getvalue()
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("F", "I"):
+        raise BadImage("32 bits a channel have no agreed range: save it with 8 or 16 bits")
+    if image.mode.startswith("I;16"):  # convert() would clip at 255
+        grey = np.rint(np.asarray(image).astype(np.float64) / 257).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
+    return image.convert("RGB")
+
+
+def _halved(image: ImageFile, data: bytes) -> bool:
+    """Whether Pillow takes 8 bits of the file's 16, as it does of all but grey."""
+    if image.mode.startswith("I"):
+        return False
+    if isinstance(image, TiffImageFile):
+        return max(image.tag_v2.get(BITSPERSAMPLE, (1,))) == 16
+    return image.format == "PNG" and data[PNG_BITS] == 16
+
+
+def _deep(image: ImageFile, data: bytes) -> np.ndarray:
+    """(H, W, 3) uint16 of a PNG with 16 bits a channel.
+
+    Pillow takes the upper byte of each two, and told that their order is the other, the lower.
+    """
+    (tile,) = image.tile
+    if tile.args not in ("RGB;16B", "RGBA;16B"):
+        raise BadUvMap("of 16 bits a channel, maps are read as PNG of RGB or grey: save it so")
+    upper = np.asarray(image).astype(np.uint16)
+    with Image.open(io.BytesIO(data)) as turned:
+        turned.tile = [tile._replace(args=tile.args.replace("16B", "16L"))]
+        return upper * 256 + np.asarray(turned)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

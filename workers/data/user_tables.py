@@ -1,0 +1,171 @@
+"""Tables that people write: CSV or Parquet, read as text, with errors that name the file.
+
+A CSV may be any spreadsheet's: separated by commas, semicolons or tabs, in UTF-8, UTF-16 or, where
+it is neither, cp1252 (Western Windows). Cells hold their blanks as they are written, for an id may
+begin with one; where the header has blanks around its names, they are the table's style, and blanks
+around its cells are left out, too.
+"""
+
+import codecs
+import contextlib
+import csv
+import io
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workers.data.columns import ID, Kind, as_text, check_types, pc
+from workers.data.names import elided
+from workers.data.storage import Store, read_bytes
+from workers.data.tables import is_part
+
+CSV = (".csv", ".tsv", ".txt")
+SUFFIXES = (*CSV, ".parquet")
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}  # the likeliest first
+BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def read_user_table(
+    url: str, required: Mapping[str, Kind], optional: Mapping[str, Kind] | None = None
+) -> pd.DataFrame:
+    """A CSV, a Parquet file or a folder of Parquet files as a frame of strings; empty is missing.
+
+    `required` and `optional` name the columns that are read, with what they may hold in Parquet
+    (kinds TEXT and ID). Raises ValueError, one line, for anything else, and for CSV rows with more
+    fields than the header, which pandas would shift by a column.
+    """
+    kinds = {**required, **(optional or {})}
+    lower = url.lower()
+    parts = [] if lower.endswith(CSV) else [f.name for f in Store(url).list() if is_part(f.name)]
+    if parts:
+        frames = [_read(f"{url}/{name}", required, kinds) for name in parts]
+        return pd.concat(frames, ignore_index=True)
+    if not lower.endswith(SUFFIXES):
+        raise ValueError(f"{url}: none of {', '.join(SUFFIXES)}, nor a folder of Parquet files; "
+                         "save a spreadsheet as CSV")  # fmt: skip
+    return _read(url, required, kinds)
+
+
+def read_csv(url: str) -> pd.DataFrame:
+    """A CSV, all of it, as a frame of strings; empty is missing. ValueError names the file."""
+    try:
+        return _read_csv(read_bytes(url))[0]
+    except ValueError as error:
+        raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
+
+
+def read_text(url: str) -> str:
+    """A text file in any of a table's encodings; ValueError, naming it, where it is none."""
+    try:
+        return _text(read_bytes(url))
+    except ValueError as error:
+        raise ValueError(f"{url}: {error}") from error
+
+
+def read_pairs(url: str) -> pd.DataFrame:
+    """A list of pairs: a frame with the columns from and to, each pair once, or ValueError."""
+    pairs = read_user_table(url, {"from": ID, "to": ID})[["from", "to"]]
+    empty = pairs.isna().any(axis=1).to_numpy()
+    if empty.any():
+        raise ValueError(f"{url}: pair {empty.argmax() + 1} lacks from or to")
+    if pairs.empty:
+        raise ValueError(f"{url}: the table has no pairs")
+    twice = pairs.duplicated().to_numpy()
+    if twice.any():
+        source, target = pairs.iloc[twice.argmax()]
+        named = f"{elided(source)},{elided(target)}"
+        raise ValueError(f"{url}: the pair {named} stands there twice: remove one")
+    return pairs
+
+
+def _read(url: str, required: Iterable[str], kinds: Mapping[str, Kind]) -> pd.DataFrame:
+    data = read_bytes(url)
+    try:
+        if url.lower().endswith(CSV):
+            frame, separator = _read_csv(data, required)
+            _check_names(list(frame.columns), required, f" (separated by {SEPARATORS[separator]})")
+            return frame[[name for name in frame.columns if name in kinds]]
+        table = pq.ParquetFile(io.BytesIO(data))
+        schema = table.schema_arrow
+        _check_names(schema.names, required)
+        check_types(schema, kinds)
+        columns = table.read(columns=[name for name in schema.names if name in kinds])
+        return pa.table({n: _filled(columns[n]) for n in columns.column_names}).to_pandas()
+    except ValueError as error:  # of Arrow's and pandas' errors, those about the data
+        raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
+
+
+def _read_csv(data: bytes, required: Iterable[str] = ()) -> tuple[pd.DataFrame, str]:
+    """A table of strings, and its separator."""
+    text = _text(data)
+    separator, names, text = _header(text, required)
+    styled = any(name != name.strip() for name in names)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Only an empty field is empty: NA and null may well be somebody's ids.
+            frame = pd.read_csv(
+                io.StringIO(text), sep=separator, dtype=str, index_col=False,
+                skipinitialspace=styled, keep_default_na=False, na_values=[""],
+            )  # fmt: skip
+    except pd.errors.ParserWarning as error:
+        raise ValueError("a row has more fields than the header") from error
+    except ValueError as error:
+        raise ValueError(f"not a readable table: {error}") from error
+    bare = frame.apply(lambda column: column.str.strip())
+    frame = bare if styled else frame.mask(bare == "")
+    # Spreadsheets write rows that were once in use as separators alone.
+    return frame.dropna(how="all").reset_index(drop=True).rename(columns=str.strip), separator
+
+
+def _text(data: bytes) -> str:
+    """The text of a file, without a byte order mark; ValueError where it is none."""
+    encoding = next((name for bom, name in BOMS.items() if data.startswith(bom)), None)
+    if encoding is None and b"\0" in data[:2]:  # a first letter's other half
+        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    for name in [encoding] if encoding else ["utf-8", "cp1252"]:
+        with contextlib.suppress(UnicodeDecodeError):
+            text = data.decode(name)
+            if "\0" not in text:
+                return text
+    raise ValueError("no text in UTF-8, UTF-16 or cp1252")
+
+
+def _header(text: str, required: Iterable[str]) -> tuple[str, list[str], str]:
+    """A CSV's separator and the names in its header as written; and the text from there.
+
+    Of separators, the first that makes the required names, else the most names. Excel may name it
+    in a line of its own.
+    """
+    if said := re.match(r"\s*\"?sep=([,;\t])\"?[\r\n]+", text):
+        text = text[said.end() :]
+    headers = {
+        separator: _names(text, separator) for separator in (said[1] if said else SEPARATORS)
+    }
+    wanted = set(required)
+    fits = [s for s, names in headers.items() if wanted and wanted <= {n.strip() for n in names}]
+    separator = fits[0] if fits else max(headers, key=lambda s: len(headers[s]))
+    return separator, headers[separator], text
+
+
+def _names(text: str, separator: str) -> list[str]:
+    try:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        return next((row for row in rows if row), [])
+    except csv.Error as error:
+        raise ValueError(f"not a readable table: {error}") from error
+
+
+def _filled(column: pa.ChunkedArray) -> pa.LargeStringArray:
+    text = as_text(column)
+    return pc.if_else(pc.equal(text, ""), None, text)
+
+
+def _check_names(names: Iterable[str], required: Iterable[str], seen: str = "") -> None:
+    if not set(required) <= set(names):
+        has = elided(",".join(names), 400)
+        raise ValueError(f"wants columns {','.join(required)}, has {has}{seen}")

@@ -1,0 +1,1 @@
+"""Photographs -> the rows of a catalog."""

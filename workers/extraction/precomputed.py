@@ -1,0 +1,152 @@
+"""Turns photographs and their DensePose results into a catalog: the worker of `reposer extract`."""
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+import numpy as np
+
+from configs.extract import ExtractConfig
+from models.iuv import iuv_from_image, refuse_interpolated, uv_from_iuv
+from models.uv_maps import SLACK
+from workers.data.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap, SizeMismatch
+from workers.data.images import decode, read_map
+from workers.data.retrying import CredentialsError, StorageUnavailable
+from workers.data.storage import read_bytes
+from workers.extraction.catalog_rows import extracted, failed, is_empty, read_lookup
+from workers.extraction.photos import Photo
+from workers.shards.keys import Key
+from workers.shards.shard import Rows
+
+READERS = 4  # threads: one decodes while others wait for storage
+OFF_BODY = -10  # how some UV arrays mark undefined pixels
+SAMPLED = 4096  # pixels in which the commonest point is looked for
+BACKGROUND = 0.02  # share of a map; on real ones no point of the body fills 0.0002
+UNIT_RANGE = "; nothing is below 0: of a range of [0, 1] make 2 * uv - 1 (flip_v where v points up)"
+
+
+class ExtractWorker:
+    """Keys (`Photo`) -> rows of `images` and `uv_maps`, one a key in each.
+
+    A row whose files cannot be used has no image and the status `failed`.
+    """
+
+    def __init__(self, config: ExtractConfig):
+        self.config = config
+
+    def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        """Read and frame photographs and maps."""
+        photos = [Photo._make(key) for key in keys]
+        if any(photo.iuv for photo in photos):
+            _ = self._lookup  # once, before the threads
+        with ThreadPoolExecutor(READERS) as pool:
+            yield from pool.map(self._rows, photos)
+
+    @cached_property
+    def _lookup(self) -> np.ndarray:
+        return read_lookup(self.config)
+
+    def _rows(self, photo: Photo) -> Rows:
+        try:
+            uv = self._uv_map(photo)
+            photograph = None
+            if photo.image is not None:
+                data = read_bytes(photo.image)
+                pixels = decode(data, self.config.max_pixels)
+                _same_size("photograph", pixels, "UV map", uv)
+                photograph = data, pixels
+            return extracted(self.config, photo, uv, photograph)
+        except (StorageUnavailable, CredentialsError):
+            raise  # that is no fault of the photograph's
+        except Exception as error:  # whatever a stranger's file raises, it is this row's
+            return failed(photo, error, "precomputed")
+
+    def _uv_map(self, photo: Photo) -> np.ndarray:
+        """The photograph's UV map, (H, W, 2) float32, NaN off the body."""
+        if photo.fault is not None:
+            raise BadFileName(photo.fault)
+        if photo.iuv is not None:
+            uv = self._from_iuv(photo.iuv, photo.instances)
+        elif photo.uv is not None:
+            uv = read_uv_array(read_bytes(photo.uv), self.config.max_pixels)
+            if self.config.flip_v:
+                uv = uv * np.array([1, -1], uv.dtype)
+        else:
+            raise MissingUvMap(f"no {photo.image_id}_IUV.png and no {photo.image_id}.npy")
+        if is_empty(uv):
+            raise EmptyUvMap("nobody is on the UV map")
+        return uv
+
+    def _from_iuv(self, url: str, instances: str | None) -> np.ndarray:
+        """Read an IUV PNG; of several instances, the one with most pixels is kept."""
+        iuv = iuv_from_image(_of_8_bits(read_map(read_bytes(url), self.config.max_pixels)))
+        refuse_interpolated(iuv)
+        body = iuv[..., 0] > 0
+        if instances is not None and body.any():
+            person = read_map(read_bytes(instances), self.config.max_pixels)
+            person = person if person.ndim == 2 else person[..., 0]
+            _same_size("IUV image", iuv, "instance image", person)
+            numbers, pixels = np.unique(person[body], return_counts=True)
+            iuv = np.where((person == numbers[pixels.argmax()])[..., None], iuv, 0)
+        return uv_from_iuv(iuv, self._lookup)
+
+
+def _of_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """An IUV image as its file holds it -> (H, W, 3) uint8; BadUvMap if it cannot be one.
+
+    Writers of 16 bits a channel leave 0..255 as it is, or stretch it over the range by 257 or 256.
+    """
+    if pixels.ndim != 3:
+        raise BadUvMap("an IUV image has three channels, this one is grey or has a palette: "
+                       "save it as RGB")  # fmt: skip
+    if pixels.dtype == np.uint8:
+        return pixels
+    for step in (1, 257, 256):
+        if pixels.max(initial=0) <= 255 * step and not (pixels % step).any():
+            return (pixels // step).astype(np.uint8)
+    raise BadUvMap("16 bits a channel hold an IUV image as 0..255, or these times 257; "
+                   "this one has values between")  # fmt: skip
+
+
+def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
+    """The bytes of a .npy file -> UV map (H, W, 2) float32; BadUvMap if they hold none."""
+    try:
+        uv = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
+        raise BadUvMap(f"no .npy file of numbers: {error}") from error
+    is_map = isinstance(uv, np.ndarray) and uv.dtype.kind == "f" and uv.shape[2:] == (2,)
+    if not is_map or not uv.size:
+        found = f"{getattr(uv, 'shape', type(uv))} {getattr(uv, 'dtype', '')}"
+        raise BadUvMap(f"a UV array holds floats of shape (H, W, 2), this one {found}")
+    if uv.shape[0] * uv.shape[1] > max_pixels:
+        raise BadUvMap(f"the UV array has shape {uv.shape}, more than max_pixels={max_pixels}")
+    uv = np.where((uv == OFF_BODY).any(axis=-1, keepdims=True), np.nan, uv).astype(np.float32)
+    largest = np.abs(uv[~np.isnan(uv)]).max(initial=0)
+    if largest > 1 + SLACK:
+        raise BadUvMap(f"UV coordinates lie in [-1, 1], this array has {largest:.4g}")
+    _refuse_background(uv)
+    return uv
+
+
+def _refuse_background(uv: np.ndarray) -> None:
+    """Raise BadUvMap where one point of the surface fills a part of a map (H, W, 2).
+
+    Every pixel of a body shows a point of its own, so that point stands for "off the body".
+    """
+    step = max(1, round((uv.shape[0] * uv.shape[1] / SAMPLED) ** 0.5))
+    sampled = uv[::step, ::step]
+    points, counts = np.unique(sampled[..., 0] + 1j * sampled[..., 1], return_counts=True)
+    point = points[np.where(np.isnan(points), 0, counts).argmax()]
+    share = (uv == (point.real, point.imag)).all(axis=-1).mean()
+    if share > BACKGROUND:
+        raise BadUvMap(
+            f"{share:.0%} of the UV array are ({point.real:.4g}, {point.imag:.4g}), as if that "
+            "meant off the body: write NaN there" + (UNIT_RANGE if np.nanmin(uv) >= 0 else "")
+        )
+
+
+def _same_size(what: str, a: np.ndarray, other: str, b: np.ndarray) -> None:
+    if a.shape[:2] != b.shape[:2]:
+        (h, w), (h2, w2) = a.shape[:2], b.shape[:2]
+        raise SizeMismatch(f"the {what} has {w}x{h} pixels, its {other} {w2}x{h2}")

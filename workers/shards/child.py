@@ -1,0 +1,80 @@
+"""The process of a supervised worker: `python -m workers.shards.child DESCRIPTOR PARENT`.
+
+Receives how to make a worker, then lists of keys; answers with each row as it is made.
+"""
+
+import ctypes
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from workers.data.retrying import patience
+from workers.shards.shard import WorkerLost
+
+PR_SET_PDEATHSIG = 1
+PULSE_SECONDS = 0.25
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Work until the supervisor hangs up."""
+    _end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is the supervisor's to obey
+    connection, sending = Connection(descriptor), threading.Lock()
+
+    def send(kind: str, value: Any) -> None:
+        with sending:  # a loader's thread may be waiting for the storage
+            connection.send((kind, value))
+
+    patience.waiting = lambda said: send("waiting", said)
+    threading.Thread(target=_pulse, args=[send], daemon=True).start()
+    try:
+        make_worker, patience.seconds = connection.recv()
+        worker = make_worker()
+        send("ready", None)
+        while True:
+            for rows in worker(connection.recv()):
+                send("rows", rows)
+            send("done", None)
+    except EOFError:
+        return
+    except WorkerLost as error:
+        send("lost", (error.kind, str(error)))
+    except Exception as error:
+        if not isinstance(error, ValueError | OSError):
+            traceback.print_exc()
+        send("raised", _portable(error))
+
+
+def _pulse(send: Callable[[str, Any], None]) -> None:
+    """Say, as long as a request is under way, that it is the storage which takes its time."""
+    while True:
+        time.sleep(PULSE_SECONDS)
+        if patience.requests:
+            send("waiting", None)
+
+
+def _end_with(parent: int) -> None:
+    """Die with the supervisor, however it ends (Linux; elsewhere its hanging up is noticed)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the supervisor is gone")
+
+
+def _portable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # exceptions with arguments of their own often do not pickle
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,117 @@
+"""Ids and failed rows of every command's tables.
+
+Apart from the workers, because a supervisor needs these and none of the models.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+from workers.shards.keys import Key
+from workers.shards.shard import Rows
+
+
+def photo_id(key: Key) -> str:
+    """The image id of a key of `extract` or `synthesize`."""
+    return str(key[0])
+
+
+def render_id(key: Key) -> str:
+    """A render's id."""
+    return f"{key[0]}__{key[1]}"
+
+
+def render_row(key: Key, **values: object) -> dict[str, Any]:
+    """A row of `renders`."""
+    ids = {"render_id": render_id(key), "source_id": key[0], "pose_id": key[1]}
+    return {**ids, "attempts": 1, **values}
+
+
+def failed_render(key: Key, error_type: str, message: str) -> Rows:
+    """The row of a pair that could not be rendered."""
+    return {"renders": [render_row(key, **_failure(error_type, message))]}
+
+
+PERSON = re.compile(r"(.+)@[1-9]\d*")  # of the people on a photograph but the first
+
+
+def person_id(image_id: str, number: int) -> str:
+    """The id of the row of a photograph's person, numbered from 1: NAME, NAME@2, NAME@3, ..."""
+    return image_id if number == 1 else f"{image_id}@{number}"
+
+
+def photograph_id(image_id: str) -> str:
+    """The id of the photograph that a row of a person belongs to."""
+    person = PERSON.fullmatch(image_id)
+    return person[1] if person else image_id
+
+
+def extracted_uv_row(image_id: str, **values: object) -> dict[str, Any]:
+    """A row of `uv_maps`, as `extract` writes them."""
+    return {"image_id": image_id, "layout": "smpl", "extractor": "precomputed", **values}
+
+
+def failed_photograph(
+    key: Key, error_type: str, message: str, extractor: str = "precomputed"
+) -> Rows:
+    """The rows of a photograph that could not be extracted; a key is a `Photo`."""
+    image_id = photo_id(key)
+    return {
+        "images": [{"image_id": image_id, "item_id": key[-1]}],
+        "uv_maps": [
+            extracted_uv_row(image_id, extractor=extractor, **_failure(error_type, message))
+        ],
+    }
+
+
+def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
+    """The rows of a photograph that could not be made."""
+    row = {"image_id": photo_id(key)}
+    return {
+        "images": [row],
+        "annotations": [row],
+        "uv_maps": [row | {"layout": "anny"} | _failure(error_type, message)],
+    }
+
+
+def failed_texture(key: Key, error_type: str, message: str) -> Rows:
+    """The row of a texture that could not be measured; a key holds image and item id."""
+    row = {"image_id": key[0], "item_id": key[1]}
+    return {"textures": [row | _failure(error_type, message)]}
+
+
+class ScoreKey(NamedTuple):
+    """A key of `evaluate`: a pair of pictures, by their names in the input."""
+
+    pair_id: str
+    method: str
+    item_id: str
+    source: str | None
+    generated: str | None  # None: the pair was asked for, and nobody generated it
+    reference: str
+
+
+def score_id(key: Key) -> str:
+    """The id of a key of `evaluate`; see `ScoreKey`."""
+    return f"{key[0]}__{key[1]}"
+
+
+def scored(key: Key) -> dict[str, Any]:
+    """The first columns of a key's rows in the tables of `evaluate`."""
+    pair_id, method, item_id, *_ = key
+    return {"score_id": score_id(key), "pair_id": pair_id, "method": method, "item_id": item_id}
+
+
+def score_row(key: Key, **values: object) -> dict[str, Any]:
+    """A row of `scores`."""
+    source, generated, reference = key[3:]
+    names = {"source": source, "generated": generated, "reference": reference}
+    return {**scored(key), **names, **values}
+
+
+def failed_score(key: Key, error_type: str, message: str) -> Rows:
+    """The row of a pair that could not be scored."""
+    return {"scores": [score_row(key, **_failure(error_type, message))]}
+
+
+def _failure(error_type: str, message: str) -> dict[str, Any]:
+    return {"status": "failed", "error_type": error_type, "error_message": message}

@@ -1,0 +1,212 @@
+"""One shard of a run: its rows in, its committed Parquet files out.
+
+A shard is done when each of its files lies under its final name. Every step may be repeated:
+the same rows give the same files, and a put replaces a file whole.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workers.data.retrying import StorageUnavailable
+from workers.data.storage import Store
+from workers.data.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
+from workers.shards.keys import Key, Keys
+
+# In a status table's footer: its failures by type, as JSON; the planned rows it is of.
+FAILED, PLANNED = b"reposer.failed", b"reposer.planned"
+
+Rows = dict[str, list[dict[str, Any]]]  # by table
+Tables = dict[str, pa.Table]
+Worker = Callable[[Sequence[Key]], Iterator[Rows]]
+"""Makes keys' rows: yields those of the next keys, in order, as soon as they are made."""
+
+
+class WorkerLost(RuntimeError):  # noqa: N818 - what it says is what happened
+    """The worker's process is of no more use, as after a CUDA error; another may do its rows."""
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command does to its rows. Travels to the workers, so it must pickle.
+
+    In every table, the first column holds an id from which `planned` tells the planned row that the
+    table's row belongs to; the last table has the status of each planned row: one row, or several
+    that are all ok.
+    """
+
+    tables: tuple[str, ...]
+    make_worker: Callable[[], Worker]
+    row_id: Callable[[Key], str]
+    failed: Callable[[Key, str, str], Rows]  # key, error type, message
+    planned: Callable[[str], str] = str
+    row_seconds: float = 30.0  # that a worker may honestly take until it has made its next row
+    about: dict[str, str] = field(default_factory=dict)  # added to the status table's metadata
+
+    def planned_ids(self, ids: Iterable[str]) -> list[str]:
+        """The planned rows that rows belong to, which stand together by their ids."""
+        return [planned for planned, _ in groupby(map(self.planned, ids))]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """An ordered part of the plan."""
+
+    name: str
+    keys: Keys
+
+    def file(self, table: str) -> str:
+        """The final name of the shard's file in a table."""
+        return f"{table}/{self.name}.parquet"
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What a finished shard counts: its rows, those that failed by type, and its seconds."""
+
+    name: str
+    rows: int
+    failed: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+
+def pack(keys: Iterable[Key], group: Callable[[Key], Hashable], size: int) -> Iterator[int]:
+    """Cut keys into parts of at most `size`, splitting only groups that are larger than a part.
+
+    Yields the length of each part.
+    """
+    part = 0
+    for _, members in groupby(keys, group):
+        rest = sum(1 for _ in members)
+        if part and part + rest > size:
+            yield part
+            part = 0
+        while rest > size:
+            yield size
+            rest -= size
+        part += rest
+    if part:
+        yield part
+
+
+def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool) -> ShardReport:
+    """Make a shard's rows and commit them; with `retry`, only those that failed before.
+
+    A shard that another driver has committed meanwhile is left as it is.
+    """
+    start = time.monotonic()
+    if not retry:
+        if all(store.exists(shard.file(name)) for name in job.tables):
+            return count(store, shard, job.tables[-1])
+        return commit(job, store, shard, made_tables(job.tables, worker(list(shard.keys))), start)
+    before = {name: read_file(store, shard.file(name)) for name in job.tables}
+    status = before[job.tables[-1]]
+    failed = set(status.filter(pc.field("status") != "ok").column(0).to_pylist())
+    made = made_tables(job.tables, worker([key for key in shard.keys if job.row_id(key) in failed]))
+    return commit(job, store, shard, _replaced(job, shard, failed, before, made), start)
+
+
+def commit(job: Job, store: Store, shard: Shard, tables: Tables, start: float) -> ShardReport:
+    """Check a shard's tables against its keys, then put each file once, the status table last."""
+    status = tables[job.tables[-1]]
+    ids = status.column(0).to_pylist()
+    made = job.planned_ids(ids)
+    if made != [job.row_id(key) for key in shard.keys] or len(set(ids)) < len(ids):
+        raise RuntimeError(f"shard {shard.name}: {len(ids)} rows of {len(shard.keys)} planned")
+    failed = Counter(status.filter(pc.field("status") != "ok").column("error_type").to_pylist())
+    about = {f"reposer.{name}": value for name, value in job.about.items()}
+    metadata = {**SCHEMAS[job.tables[-1]].metadata, **about,
+                FAILED: json.dumps(failed), PLANNED: str(len(made))}  # fmt: skip
+    tables = tables | {job.tables[-1]: status.replace_schema_metadata(metadata)}
+    files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
+    for name, data in files.items():
+        store.put(name, data)
+    return ShardReport(shard.name, len(made), failed, time.monotonic() - start)
+
+
+def count(store: Store, shard: Shard, table: str) -> ShardReport:
+    """Count a committed shard's rows and failures, from the footer of its status file."""
+    with _readable(store, shard.file(table)) as file:
+        footer = pq.read_metadata(file)
+    about = footer.metadata or {}
+    rows = int(about.get(PLANNED, footer.num_rows))
+    return ShardReport(shard.name, rows, Counter(json.loads(about.get(FAILED, b"{}"))))
+
+
+def read_file(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
+    """A committed file; ValueError, with the remedy, where something has damaged it."""
+    with _readable(store, name) as file:
+        return pq.read_table(file, columns=columns)
+
+
+@contextmanager
+def _readable(store: Store, name: str) -> Iterator[Any]:
+    try:
+        with store.open(name) as file:
+            yield file
+    except (FileNotFoundError, StorageUnavailable):
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(
+            f"{store.url}/{name} is damaged ({str(error).splitlines()[0]}): delete it and run again"
+        ) from error
+
+
+def made_tables(names: Sequence[str], made: Iterable[Rows]) -> Tables:
+    """The tables of rows that a worker has made."""
+    tables: dict[str, list[pa.Table]] = {name: [] for name in names}
+    rows: Rows = {name: [] for name in names}
+
+    def build(name: str) -> None:
+        tables[name].append(pa.Table.from_pylist(rows[name], SCHEMAS[name]))
+        rows[name] = []
+
+    for some in made:
+        for name, more in some.items():
+            rows[name] += more
+            if len(rows[name]) >= ROWS_PER_ROW_GROUP:  # or a shard would be in memory twice
+                build(name)
+    for name in names:
+        build(name)
+    return {name: pa.concat_tables(parts) for name, parts in tables.items()}
+
+
+def _replaced(job: Job, shard: Shard, ids: set[str], before: Tables, made: Tables) -> Tables:
+    """The shard's tables with the rows of some ids made anew, in the order of its keys."""
+    position = {job.row_id(key): i for i, key in enumerate(shard.keys)}
+    tables = {}
+    for name, table in before.items():
+        old, new = pc.field(table.column_names[0]).isin(list(ids)), made[name]
+        if "attempts" in table.column_names:
+            new = _attempted(table.filter(old), new)
+        both = pa.concat_tables([table.filter(~old), new]).cast(SCHEMAS[name])
+        order = np.argsort(
+            [position[job.planned(i)] for i in both.column(0).to_pylist()], kind="stable"
+        )
+        # Slices, for a column of more than 2 GiB cannot be taken from.
+        rows = [both.slice(int(i), 1) for i in order]
+        tables[name] = pa.concat_tables(rows) if rows else both
+    return tables
+
+
+def _attempted(before: pa.Table, made: pa.Table) -> pa.Table:
+    """Rows made anew, with the attempts of before added to theirs."""
+    ids = before.column(0).to_pylist()
+    earlier = dict(zip(ids, before.column("attempts").to_pylist(), strict=True))
+    rows = [r | {"attempts": r["attempts"] + earlier[next(iter(r.values()))]}
+            for r in made.to_pylist()]  # fmt: skip
+    return pa.Table.from_pylist(rows, made.schema)

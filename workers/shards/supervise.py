@@ -1,0 +1,189 @@
+"""A worker in a process of its own, watched: no row can end the run, or hold it up for ever.
+
+The process says each row it has made. When it ends, hangs or eats too much memory, another is
+started; the rows that may have been in its hands are tried again one by one, and the row that ends
+its worker alone, too, is recorded as failed, with what happened as its type.
+"""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from typing import Any
+
+import psutil
+
+from workers.data.retrying import patience
+from workers.shards.keys import Key
+from workers.shards.shard import Job, Rows
+
+# Rows tried alone after a death: more than a worker has begun and not yet handed over.
+IN_HAND = 128
+STARTS = 3  # deaths in a row while the model loads that end the run
+START_SECONDS = 600.0
+LOOK_SECONDS = 0.25  # between two looks at a worker's memory
+
+
+class WorkerNeverReady(OSError):  # noqa: N818 - what it says is what happened
+    """The worker ends, again and again, before it has loaded its model."""
+
+
+class WorkerDied(Exception):  # noqa: N818
+    """The worker's process is gone; `kind` becomes the error_type of the row that did it."""
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker's process may do."""
+
+    row_seconds: float  # without handing over a row
+    memory_bytes: float  # resident
+    attempts: int  # deaths of a row's worker, while it is tried alone, that make it a failed row
+
+
+class Sealed:
+    """A callable that is unpickled, with all that it imports, only where it is called."""
+
+    def __init__(self, callable_: Callable[[], Any]):
+        self.data = pickle.dumps(callable_)
+
+    def __call__(self) -> Any:
+        """Unpickle and call it."""
+        return pickle.loads(self.data)()
+
+
+class Supervisor:
+    """A `Worker` whose work is done in another process."""
+
+    def __init__(self, job: Job, limits: Limits, tell: Callable[[str], None]):
+        self.job, self.limits, self.tell = job, limits, tell
+        self.process: subprocess.Popen | None = None
+
+    def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        """Rows of keys, in order, as failed rows where they cannot be made."""
+        at = deaths = alone = 0  # alone: how many of the next rows are tried one by one
+        while at < len(keys):
+            part = keys[at : at + 1] if alone else keys[at:]
+            try:
+                for rows in self._asked(part):
+                    ids = (next(iter(row.values())) for row in rows[self.job.tables[-1]])
+                    made = len(self.job.planned_ids(ids))
+                    at, alone, deaths = at + made, max(0, alone - made), 0
+                    yield rows
+            except WorkerDied as death:
+                self.tell(f"a worker died, another is started: {death}")
+                if at == len(keys):
+                    return
+                if not alone and len(part) > 1:
+                    alone = IN_HAND
+                    continue
+                deaths += 1
+                if deaths >= self.limits.attempts:
+                    yield self.job.failed(keys[at], death.kind, str(death))
+                    at, alone, deaths = at + 1, max(0, alone - 1), 0
+
+    def start(self) -> None:
+        """Start the process, unless it runs, and wait until its model is loaded."""
+        for attempt in range(1, STARTS + 1):
+            if self.process is not None:
+                return
+            try:
+                self._start()
+            except WorkerDied as death:
+                if attempt == STARTS:
+                    raise WorkerNeverReady(
+                        f"a worker ended {STARTS} times before its model was loaded: {death}"
+                    ) from death
+
+    def stop(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def _start(self) -> None:
+        self.connection, theirs = Pipe()
+        # -P: the current folder stays off the path, for it may hold packages of our names.
+        command = [sys.executable, "-P", "-m", "workers.shards.child",
+                   str(theirs.fileno()), str(os.getpid())]  # fmt: skip
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
+        theirs.close()
+        self.memory, self.looked = psutil.Process(self.process.pid), 0.0
+        self.connection.send((self.job.make_worker, patience.seconds))
+        self._receive(START_SECONDS)
+
+    def _asked(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        self.start()
+        try:
+            self.connection.send(list(keys))
+        except OSError:
+            raise self._death() from None
+        while (rows := self._receive(self.limits.row_seconds)) is not None:
+            yield rows
+
+    def _receive(self, seconds: float) -> Any:
+        """The worker's next message; WorkerDied when none comes in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self._look_at_memory()
+            try:
+                if self.connection.poll(LOOK_SECONDS):
+                    kind, value = self.connection.recv()
+                    if kind == "waiting":  # for the storage, which is no fault of a row's
+                        if value:
+                            self.tell(value)
+                        deadline = time.monotonic() + seconds
+                        continue
+                    if kind == "lost":
+                        self.stop()
+                        raise WorkerDied(*value)
+                    if kind == "raised":
+                        self.stop()
+                        raise value
+                    return value
+            except (EOFError, ConnectionError):
+                raise self._death() from None
+            if time.monotonic() > deadline:
+                self.stop()
+                raise WorkerDied("RowTimedOut", f"no row was made in {seconds:g} s: hangs")
+
+    def _look_at_memory(self) -> None:
+        if time.monotonic() - self.looked < LOOK_SECONDS:
+            return
+        self.looked = time.monotonic()
+        try:
+            held = self.memory.memory_info().rss
+        except psutil.Error:  # it is gone: the connection will say so
+            return
+        if held > self.limits.memory_bytes:
+            self.stop()
+            gigabytes = f"{held / 1e9:.1f} GB, {self.limits.memory_bytes / 1e9:.1f} allowed"
+            raise WorkerDied("RowOutOfMemory", f"the worker held {gigabytes}")
+
+    def _death(self) -> WorkerDied:
+        """How the process ended."""
+        assert self.process is not None
+        try:
+            code = self.process.wait(5)
+        except subprocess.TimeoutExpired:  # it closed its connection and lives on
+            self.stop()
+            code = 0
+        self.process = None
+        if code >= 0:
+            return WorkerDied("WorkerExited", f"the worker exited with code {code}")
+        name = signal.Signals(-code).name
+        if name == "SIGKILL":
+            return WorkerDied("WorkerKilled", "the worker was killed (SIGKILL): by the system, "
+                              "when memory is short, or by a person")  # fmt: skip
+        return WorkerDied("WorkerCrashed", f"the worker crashed ({name})")
