@@ -126,7 +126,7 @@ def test_rows_that_end_or_hold_up_their_worker_fail_alone(
     ids = write_catalog(f"{tmp_path}/catalog", 8, poison=kinds)
     pairs = write_pairs(tmp_path / "pairs.csv", [(ids[0], t) for t in ids])
     # Time for a row that is slow because the machine is busy, and for a gigabyte to be eaten.
-    seconds = round(4 * stretch(), 1)
+    seconds = round(6 * stretch(), 1)
     limits = {"workers": 2, "row_timeout": seconds, "worker_memory_gb": 1.5}
     run(config(tmp_path, poses=None, pairs=pairs, shard_rows=8, execution=limits))
     rows = {row["pose_id"]: row for row in rows_of(f"{tmp_path}/out")}

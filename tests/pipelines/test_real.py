@@ -57,7 +57,7 @@ def assert_25_equal(tables: list[list[dict]]) -> None:
 @pytest.mark.ray
 @pytest.mark.s3
 def test_symmetry_renders_25_of_25_alike_everywhere(
-    official: tuple[str, str], ray_session: None, s3_url: str, tmp_path: Path
+    lookup: np.ndarray, official: tuple[str, str], ray_session: None, s3_url: str, tmp_path: Path
 ) -> None:
     assert_25_equal(render_everywhere(official, "symmetry", tmp_path, s3_url))
 
@@ -76,7 +76,7 @@ def test_full_networks_render_25_of_25_alike_everywhere(
     assert_25_equal(render_everywhere(official, checkpoint, tmp_path, s3_url, "shard_rows=9"))
 
 
-def test_both_iuv_layouts_make_catalogs(real: Path, tmp_path: Path) -> None:
+def test_both_iuv_layouts_make_catalogs(lookup: np.ndarray, real: Path, tmp_path: Path) -> None:
     """The official samples are (V, U, I) on disk, pose-with-style (I, U, V)."""
     samples = real / "official_samples"
     ours = extract(real, f"{tmp_path}/a", f"input={samples}/source_img", f"uv={samples}/source_iuv")
@@ -89,7 +89,7 @@ def test_both_iuv_layouts_make_catalogs(real: Path, tmp_path: Path) -> None:
     assert {(row["width"], row["height"]) for row in rows_of(f"{tmp_path}/r")} == {(348, 512)}
 
 
-def test_of_several_people_one_is_rendered(real: Path, tmp_path: Path) -> None:
+def test_of_several_people_one_is_rendered(lookup: np.ndarray, real: Path, tmp_path: Path) -> None:
     rows = extract(real, f"{tmp_path}/c", f"input={real}/densepose_demo/demo_im*", "crop=person")
     assert [row["status"] for row in rows] == ["ok"]
     call = ["render", f"catalog={tmp_path}/c", f"poses={tmp_path}/c", f"out={tmp_path}/r"]

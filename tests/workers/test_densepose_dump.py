@@ -123,7 +123,7 @@ def test_dumps_go_by_many_names_and_come_from_windows(
     box = ((0, 0, 20, 30), 0.9, 3)
     entries = [entry(r"D:\data\photos\a.png", box), entry(r"D:\data\b\c.png", box)]
     rows = extract(tmp_path, dump(entries, name, _use_new_zipfile_serialization=zipped))
-    assert {name: row["status"] for name, row in rows.items()} == {"a": "ok", "b\\c": "ok"}
+    assert {name: row["status"] for name, row in rows.items()} == {"a": "ok", "b/c": "ok"}
 
 
 class Harm:
