@@ -53,7 +53,7 @@ def _build(folder: Path) -> Path:
     with contextlib.redirect_stdout(io.StringIO()):
         done = reposer([
             "study", "build", f"side_by_side={folder}/methods", f"out={folder}/study",
-            f"participants={PARTICIPANTS}", "reuse=true", f"pairs={PAIRS}",
+            f"participants={PARTICIPANTS}", "reuse=true", f"n_pairs={PAIRS}",
         ])  # fmt: skip
     assert done == 0
     return folder / "study"

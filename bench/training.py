@@ -1,6 +1,6 @@
 """Training's speed, waiting and memory: `python -m bench.training`.
 
-bf16 against fp32 where this machine has instructions for it, and one process against two.
+mixed precision against float32 where this machine is made for it, and one process against two.
 
 On the bundled sample at its 256x256, through the command, as a person would start it.
 """
@@ -30,18 +30,19 @@ def main(steps: int = 10, batch: int = 4, width: int = 64) -> None:
     with tempfile.TemporaryDirectory() as folder:
         f = f"{folder}/f"
         common = [f"steps={steps}", f"batch={batch}", "log_every=1"]
-        _measured("f, local", "inpainter", [*common, f"out={f}", "engine=local"])
+        local = "execution.engine=local"
+        _measured("f, local", "inpainter", [*common, f"out={f}", local])
         g = [*common, LITE, f"inpainter={f}", f"width={width}"]
-        rate = _measured("g, local", "generator", [*g, f"out={folder}/g", "engine=local"])
+        rate = _measured("g, local", "generator", [*g, f"out={folder}/g", local])
         if in_bf16("auto", torch.device("cuda" if torch.cuda.is_available() else "cpu")):
-            out = [f"out={folder}/g32", "engine=local", "precision=fp32"]
-            print(f"  bf16 makes {rate / _measured('g, local, fp32', 'generator', [*g, *out]):.2f} "
-                  "times the images of fp32")  # fmt: skip
+            out = [f"out={folder}/g32", local, "precision=float32"]
+            slower = _measured("g, local, float32", "generator", [*g, *out])
+            print(f"  mixed precision makes {rate / slower:.2f} times the images of float32")
         if torch.cuda.is_available() and torch.cuda.device_count() < 2:
             return
         rates = []
         for processes in (1, 2):
-            out = [f"out={folder}/g{processes}", f"processes={processes}"]
+            out = [f"out={folder}/g{processes}", f"execution.workers={processes}"]
             rates.append(_measured(f"g, Ray, {processes} processes", "generator", [*g, *out]))
         print(f"  two processes make {rates[1] / rates[0]:.2f} times the images of one, "
               f"on {os.cpu_count()} cores")  # fmt: skip

@@ -2,14 +2,13 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from configs.evaluate import Bootstrap
-from configs.fields import Frozen, Model, Url
+from configs.fields import Count, Frozen, Model, Url
 from configs.run import Execution, Run
-from configs.train import TrainGeneratorConfig, TrainInpainterConfig
+from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
 
-Count = Annotated[int, Field(ge=1)]
 OWN = ("catalog", "held_out", "inpainter", "out", "seed", "variant")  # keys that follow from others
 # What each variant's f completes, as a folder below `out` names it.
 COMPLETES = {"full": "coordinates", "no-deform": "coordinates", "rgb-inpainting": "colours"}
@@ -19,19 +18,21 @@ BenchmarkVariant = Literal["full", "no-deform", "rgb-inpainting", "no-textures",
 class Worlds(Frozen):
     """The two sample worlds, which share no body, colour or word."""
 
-    items: Count = Field(default=400, description="items to train on")
-    views: Count = Field(default=8, description="photographs of each")
-    seed: int = Field(default=1, description="seed of the world to train on")
-    held_out_items: Count = Field(default=100, description="items to be measured on")
+    items: Count = Field(default=400, description="Items to train on.")
+    views: Count = Field(default=8, description="Photographs of each of them.")
+    seed: int = Field(default=1, description="Seed of the world to train on.")
+    held_out_items: Count = Field(default=100, description="Items to measure on.")
     held_out_views: Annotated[int, Field(ge=2)] = Field(
-        default=4, description="photographs of each; every ordered pair of an item's is rendered"
+        default=4,
+        description="Photographs of each of them; every ordered pair of an item's is rendered.",
     )
-    held_out_seed: int = Field(default=2, description="seed of the world to be measured on")
+    held_out_seed: int = Field(default=2, description="Seed of the world to measure on.")
     size: Annotated[int, Field(ge=64, le=1024)] = Field(
-        default=128, description="side of the photographs in pixels"
+        default=128, description="Side of the photographs in pixels."
     )
     fabrics: Literal["mixed", "bold"] = Field(
-        default="mixed", description="of the clothes, as of `reposer synthesize`"
+        default="mixed",
+        description="mixed: many clothes are plain, as people's are; bold: all have patterns.",
     )
 
     @model_validator(mode="after")
@@ -42,34 +43,49 @@ class Worlds(Frozen):
 
 
 class BenchmarkConfig(Frozen):
-    """Train one variant of the method, render the held-out pairs and score them."""
+    """Train one variant of the method, render held-out pairs and score them."""
 
-    variant: BenchmarkVariant = Field(description="the method, an ablation, or the baseline")
-    out: Url = Field(description="output URL, one for all variants: a folder, file:// or s3://")
+    variant: BenchmarkVariant = Field(
+        description="full: the paper's method; symmetry: the baseline, which is not trained; the "
+        "others: ablations."
+    )
+    out: Url = Field(
+        description="Where the benchmark is written, the same for all variants: a folder, file:// "
+        "or s3://."
+    )
     training: Url | None = Field(
-        default=None, description="catalog to train on (default: made, at out/worlds/training)"
+        default=None,
+        description="Catalog to train on (default: a world made at OUT/worlds/training).",
     )
     held_out: Url | None = Field(
         default=None,
-        description="world to be measured on, of synthesize stock=held_out (default: made, at "
-        "out/worlds/held-out)",
+        description="Catalog to measure on, made by synthesize with stock=held_out (default: a "
+        "world made at OUT/worlds/held-out).",
     )
-    worlds: Worlds = Field(default=Worlds(), description="the worlds, where they are made")
-    seed: int = Field(default=0, description="seed of the training")
+    worlds: Worlds = Field(default=Worlds(), description="The worlds, unless they are given.")
+    seed: int = Field(default=0, description="Seed of the training.")
     inpainter: TrainInpainterConfig | None = Field(
-        default=None, description="keys of `reposer train inpainter`, where the variant has an f"
+        default=None,
+        description=f"Training of f: the keys of `reposer train inpainter`, but for "
+        f"{', '.join(OWN)}. Variants no-textures and symmetry have no f.",
+        json_schema_extra={"command": "train inpainter"},
     )
     generator: TrainGeneratorConfig | None = Field(
-        default=None, description="keys of `reposer train generator`, where the variant has a g"
-    )
-    weights: Url | None = Field(
         default=None,
-        description="local folder of the perceptual distance's weights, "
-        "squeezenet_v1.1_features_torch_layout.npz (default: $TORCH_HOME/hub/checkpoints)",
+        description=f"Training of g: the keys of `reposer train generator`, but for "
+        f"{', '.join(OWN)}. Variant symmetry has no g.",
+        json_schema_extra={"command": "train generator"},
     )
-    bootstrap: Bootstrap = Field(default=Bootstrap(), description="intervals")
+    metric_weights: Url | None = Field(
+        default=None,
+        description="Local folder of the weights file that the perceptual distance needs, "
+        "squeezenet_v1.1_features_torch_layout.npz (default: $TORCH_HOME/hub/checkpoints).",
+    )
+    bootstrap: Bootstrap = Field(default=Bootstrap(), description="Confidence intervals.")
     execution: Execution = Field(
-        default=Execution(), description="of all steps; of the training only the engine"
+        default=Execution(),
+        description="Where and how all steps are executed; the trainings take engine and "
+        "ray_address from it.",
     )
 
     @model_validator(mode="before")
@@ -82,7 +98,8 @@ class BenchmarkConfig(Frozen):
             "held_out": values.get("held_out") or f"{out}/worlds/held-out",
             "seed": values.get("seed", 0),
         }
-        engine = (values.get("execution") or {}).get("engine", "ray")
+        execution = _mapping(values.get("execution"))
+        place = {key: execution[key] for key in ("engine", "ray_address") if key in execution}
         completes = COMPLETES.get(variant)
         f = f"{out}/inpainter-{completes}"
         # One f of coordinates serves two variants, and is trained as that of the first.
@@ -97,20 +114,32 @@ class BenchmarkConfig(Frozen):
         filled = dict(values)
         for network, keys in own.items():
             given = values.get(network) or {}
+            if not isinstance(given, dict):
+                continue  # the schema refuses it
             if taken := [key for key in OWN if key in given]:
                 raise ValueError(f"{network}.{taken[0]} follows from the benchmark's own keys")
-            filled[network] = keys and {"engine": engine} | given | shared | keys
+            own_place = place | _mapping(given.get("execution"))
+            filled[network] = keys and given | shared | keys | {"execution": own_place}
         return filled
+
+    @field_serializer("inpainter", "generator")
+    def _given(self, network: TrainConfig | None) -> dict[str, Any] | None:
+        """Only the keys that can be given, so that a printed config can be read again."""
+        return network and network.model_dump(mode="json", exclude=set(OWN))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 class ReportConfig(Frozen):
     """Set the finished variants of a benchmark side by side."""
 
-    out: Url = Field(description="the benchmark's output URL")
+    out: Url = Field(description="The output URL of the benchmark.")
 
 
 class TexturesConfig(Run):
     """Measure completed textures against the truth of the sample world."""
 
-    catalog: Url = Field(description="catalog URL of a synthesized world")
-    completer: Model = Field(description="`symmetry`, or the URL of a checkpoint that holds an f")
+    catalog: Url = Field(description="Catalog of a synthesized world.")
+    completer: Model = Field(description="A checkpoint that holds an f, or symmetry.")

@@ -6,13 +6,13 @@ from configs.fields import Frozen, Url
 
 
 class CheckpointImportConfig(Frozen):
-    """Turn the authors' two files into a checkpoint."""
+    """Turn the authors' inpainter.pth and refiner.pth into a checkpoint."""
 
-    inpainter: Url = Field(description="path of the authors' inpainter.pth (network f)")
-    refiner: Url = Field(description="path of the authors' refiner.pth (network g)")
+    inpainter: Url = Field(description="The authors' inpainter.pth, which holds network f.")
+    refiner: Url = Field(description="The authors' refiner.pth, which holds network g.")
     trained_on: Url | None = Field(
         default=None,
-        description="the training images, where they are known: a CSV `from,to`, or a .lst of a "
-        "name a line; evaluate then refuses to score them",
+        description="The training images, if they are known: a CSV `from,to`, or a .lst with one "
+        "name a line. `reposer evaluate` then refuses to score them.",
     )
-    out: Url = Field(description="URL of the checkpoint")
+    out: Url = Field(description="Where the checkpoint is written.")

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from configs.fields import Frozen, Url, absolute
+from configs.fields import URL_SCHEMA, Count, Frozen, Share, Url, absolute
 
 MODELS = ("R_50_FPN_s1x", "R_101_FPN_DL_s1x")  # of the DensePose project's model zoo
 MODEL_ZOO = (
@@ -12,8 +12,11 @@ MODEL_ZOO = (
     "DENSEPOSE_IUV.md#ModelZoo"
 )
 
-Config = Annotated[str, AfterValidator(lambda c: c if c in MODELS else absolute(c))]
-Side = Annotated[int, Field(ge=1)]
+Config = Annotated[
+    str,
+    AfterValidator(lambda config: config if config in MODELS else absolute(config)),
+    WithJsonSchema({"anyOf": [{"enum": MODELS}, URL_SCHEMA]}),
+]
 
 
 class DensePose(Frozen):
@@ -21,38 +24,42 @@ class DensePose(Frozen):
 
     backend: Literal["detectron2", "torchvision"] | None = Field(
         default=None,
-        description="what runs the network (default: detectron2 where it is installed, else "
-        "torchvision)",
+        description="The software that runs the network (default: detectron2 where it is "
+        "installed, else torchvision).",
     )
     config: Config = Field(
         default="R_50_FPN_s1x",
-        description=f"{', '.join(MODELS)}, or, for detectron2, the path of a YAML file",
+        description="The network: a name in DensePose's model zoo, or, for detectron2, the path "
+        "of a YAML file.",
     )
     weights: Url | None = Field(
-        default=None, description="the model zoo's .pkl file of that config, local or s3"
+        default=None,
+        description="The network's weights: the model zoo's .pkl file of that config. "
+        "extractor=densepose needs it.",
     )
-    min_score: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.8, description="detections of lower score are nobody"
-    )
+    min_score: Share = Field(default=0.8, description="Detections with a lower score are ignored.")
     min_side: Annotated[int, Field(ge=0)] = Field(
-        default=16, description="nor are those whose box's longer side has fewer pixels"
+        default=16, description="Detections whose box's longer side has fewer pixels are ignored."
     )
     person: Literal["largest", "score", "centre", "all"] = Field(
         default="largest",
-        description="of several people: the largest box, the best score, the box nearest the "
-        "photograph's centre; all: a row each, NAME, NAME@2, NAME@3, ... by score",
+        description="Who is taken where there are several: the largest box, the best score, or "
+        "the box nearest the photograph's centre; all: everybody, as rows NAME, NAME@2, NAME@3, "
+        "... by score.",
     )
     precision: Literal["float32", "mixed"] = Field(
-        default="float32", description="mixed: half precision where it is safe, on GPUs only"
+        default="float32", description="mixed: half precision where it is safe, on GPUs only."
     )
-    short_side: Side = Field(
-        default=800, description="the network sees photographs with the shorter side scaled to it"
+    short_side: Count = Field(
+        default=800,
+        description="The network sees photographs scaled so that the shorter side has so many "
+        "pixels,",
     )
-    long_side: Side = Field(
-        default=1333, description="or with the longer side scaled to it, where that is smaller"
+    long_side: Count = Field(
+        default=1333, description="or the longer side so many, whichever is smaller."
     )
     iuv: Literal["none", "vui", "iuv"] = Field(
         default="none",
-        description="also write out/iuv/NAME_IUV.png, of the photograph's size, channels in RGB "
-        "order: vui, as OpenCV's users have it, or iuv",
+        description="Also write out/iuv/NAME_IUV.png in the photograph's size; vui (the order of "
+        "OpenCV's users) and iuv say what red, green and blue hold.",
     )

@@ -3,29 +3,32 @@
 import datetime
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from configs.fields import Frozen, Url, absolute
+from configs.fields import NOT_IDENTITY, Frozen, Url
 from configs.run import Run
 
 
 class Bootstrap(Frozen):
-    """How intervals are estimated."""
+    """How confidence intervals are estimated."""
 
     replicates: Annotated[int, Field(ge=100)] = Field(
-        default=2000, description="draws of items with replacement"
+        default=2000, description="How often the items are drawn anew, with replacement."
     )
-    seed: int = Field(default=0, description="seed of the draws")
+    seed: int = Field(default=0, description="Seed of the draws.")
 
 
 class Gate(Frozen):
     """What a metric must reach for a run to be accepted."""
 
-    metric: str = Field(description="one of metrics")
-    method: str | None = Field(default=None, description="of several methods (default: each)")
-    worst: float | None = Field(default=None, description="the mean must not be worse")
+    metric: str = Field(description="One of metrics.")
+    method: str | None = Field(
+        default=None, description="Which of several methods it holds for (default: all)."
+    )
+    worst: float | None = Field(default=None, description="The mean must not be worse than this.")
     no_regression: bool = Field(
-        default=False, description="nor outside the last accepted run's interval on the worse side"
+        default=False,
+        description="The mean must not be worse than the whole interval of the last accepted run.",
     )
 
     @model_validator(mode="after")
@@ -41,54 +44,70 @@ INPUTS = ("renders + catalog", "generated + reference", "strips", "side_by_side"
 class EvaluateConfig(Run):
     """Measure generated images against photographs, or compare two such runs."""
 
-    renders: Url | None = Field(default=None, description="a finished run of render; with catalog")
+    renders: Url | None = Field(
+        default=None, description="A finished run of render; wants catalog=, too."
+    )
     catalog: Url | None = Field(
-        default=None, description="catalog whose photographs of the poses are the ground truth"
+        default=None,
+        description="Catalog whose photographs of the target poses are the ground truth.",
     )
     generated: Url | None = Field(
-        default=None, description="folder of generated images, in the field's names; with reference"
+        default=None,
+        description="Folder of generated images, named as the field names them; wants reference=, "
+        "too.",
     )
-    reference: Url | None = Field(default=None, description="folder of the photographs")
+    reference: Url | None = Field(default=None, description="Folder of the real photographs.")
     strips: Url | None = Field(
-        default=None, description="folder of strips [condition | target | generated]"
+        default=None, description="Folder of strips [condition | target | generated]."
     )
     side_by_side: Url | None = Field(
-        default=None, description="folder of N_METHOD.png, with N_target.png: several methods"
+        default=None,
+        description="Folder of N_METHOD.png of several methods, with N_target.png, the photograph.",
     )
     compare: tuple[Url, Url] | None = Field(
-        default=None, description="two finished runs of evaluate: A, and B that may be better"
+        default=None, description="Two finished runs of evaluate; is the second one better?"
     )
     methods: tuple[str, str] | None = Field(
-        default=None, description="compare: the method of A and of B (default: those they share)"
+        default=None,
+        description="With compare=, the method of each run (default: those that both have).",
     )
     method: str | None = Field(
-        default=None, description="name in the tables (default: the model's, or the folder's)"
+        default=None,
+        description="Name of the method in the tables (default: the model's, or the folder's).",
     )
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("ssim_dsc", "ssim_255", "ssim_win51", "ms_ssim", "psnr", "l1"),
-        description="NAME[.176x256|.white|.256][.body]; see README for the names",
+        description="Names of metrics: NAME[.176x256|.white|.256][.body], where NAME is ssim_dsc, "
+        "ssim_255, ssim_win51, ms_ssim, psnr, l1, lpips_alex, lpips_vgg, lpips_squeeze, "
+        "lpips_squeeze_caffe, fid, kid or is_10.",
     )
-    weights: Annotated[str, AfterValidator(absolute)] | None = Field(
+    metric_weights: Annotated[Url | None, NOT_IDENTITY] = Field(
         default=None,
-        description="local folder of weights files (default: $TORCH_HOME/hub/checkpoints)",
+        description="Local folder of the weights files that lpips, fid, kid and is_10 need "
+        "(default: $TORCH_HOME/hub/checkpoints).",
     )
     split: Url | None = Field(
         default=None,
-        description="pair list (CSV `from,to`): its pairs are scored, each and no others",
+        description="Table `from,to` of the pairs to score, each of them and no others (default: "
+        "all that are found).",
     )
     force: bool = Field(
-        default=False, description="score images that the model was trained on, and mark it"
+        default=False,
+        description="Score images that the model was trained on, too, and say so in the results.",
     )
-    bootstrap: Bootstrap = Field(default=Bootstrap(), description="intervals")
-    gates: tuple[Gate, ...] = Field(
-        default=(), description="conditions of acceptance; one that fails ends in exit code 3"
+    bootstrap: Bootstrap = Field(default=Bootstrap(), description="Confidence intervals.")
+    gates: Annotated[tuple[Gate, ...], NOT_IDENTITY] = Field(
+        default=(),
+        description="Conditions of acceptance. If one is not met, the exit code is 3.",
     )
     date: datetime.date | None = Field(
         default=None,
-        description="logical date of a scheduled run, YYYY-MM-DD: the run is out/runs/DATE",
+        description="Logical date of a scheduled run, YYYY-MM-DD; the run is then written to "
+        "OUT/runs/DATE.",
     )
-    lease_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=900.0, description="a scheduled run that died keeps others waiting so long"
+    lease_seconds: Annotated[float, Field(gt=0), NOT_IDENTITY] = Field(
+        default=900.0,
+        description="With date=, how long a run that died keeps others from starting.",
     )
 
     @model_validator(mode="after")

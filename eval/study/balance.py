@@ -37,7 +37,7 @@ class Balance(NamedTuple):
     """The design check of a study's main questions."""
 
     places: list[Place]
-    views: Spread  # people who answer a comparison of a pair
+    participants_per_pair: Spread  # people who answer a comparison of a pair
     questions: Spread  # of a participant
     rank: (
         Spread  # a pair's mean rank in its participants' orders; the middle is (questions - 1) / 2
@@ -53,7 +53,7 @@ class Balance(NamedTuple):
     def exact(self) -> bool:
         """Whether nothing is more often than its like."""
         places = [spread for place in self.places for spread in (place.a_pair, place.a_participant)]
-        spreads = [*places, self.views, self.questions, self.rank]
+        spreads = [*places, self.participants_per_pair, self.questions, self.rank]
         return self.rounds_alike and all(s.least == s.most for s in spreads)
 
 
@@ -67,11 +67,11 @@ def check_balance(trials: Sequence[Trial], round_size: int) -> Balance:
                           for o in main["options"]]  # fmt: skip
     main["shown"] = [" | ".join(o) for o in main["options"]]
     seen = pd.crosstab([main["comparison"], main["pair"]], main["slot"])
-    views = (seen > 0).sum(axis=1)
+    participants = (seen > 0).sum(axis=1)
     rounds = [pd.crosstab(mine["round"], mine["shown"]) for _, mine in main.groupby("slot")]
     return Balance(
         _places(main),
-        Spread.of(views),
+        Spread.of(participants),
         Spread.of(main.groupby("slot").size()),
         Spread.of(main.groupby("pair")["rank"].mean()),
         all((counts == counts.iloc[0]).all(axis=None) for counts in rounds),
@@ -109,7 +109,7 @@ def balance_lines(balance: Balance) -> list[str]:
              for row in rows]  # fmt: skip
     return [
         *table,
-        f"people who see each pair: {balance.views}; main questions a participant: "
+        f"people who see each pair: {balance.participants_per_pair}; main questions a participant: "
         f"{balance.questions}",
         f"mean rank of a pair in its participants' orders: {balance.rank}",
         "every round of a participant holds the same arrangements: "

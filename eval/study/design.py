@@ -38,9 +38,9 @@ class Trial(NamedTuple):
 class Numbers(NamedTuple):
     """How large a study is."""
 
-    pairs: int
+    n_pairs: int
     participants: int
-    views: int  # people who see each pair
+    participants_per_pair: int
     practice: int = 0  # questions a participant, as the next two
     sentinels: int = 0
     repeats: int = 0
@@ -62,28 +62,28 @@ def step(question: str, comparisons: Sequence[Sequence[str]], numbers: Numbers) 
     And each of them each arrangement equally often.
     """
     whole = numbers.participants * _ways(question, comparisons)
-    return whole // math.gcd(whole, numbers.views)
+    return whole // math.gcd(whole, numbers.participants_per_pair)
 
 
 def check(question: str, comparisons: Sequence[Sequence[str]], numbers: Numbers) -> None:
     """Refuse numbers that no balanced design fits, naming near ones that do; see `DesignError`."""
     ways = _ways(question, comparisons)
-    for name, value in (("participants", numbers.participants), ("views", numbers.views)):
+    people, per_pair = numbers.participants, numbers.participants_per_pair
+    for name, value in (("participants", people), ("participants_per_pair", per_pair)):
         if value % _team(ways):
             raise DesignError(
                 f"{name}={value} cannot balance sides and order exactly: use "
                 f"{_near(value, _team(ways))}"
             )
-    if numbers.views > numbers.participants:
-        raise DesignError(f"views={numbers.views}: each pair cannot be seen by more people than "
-                          f"participants={numbers.participants}")  # fmt: skip
+    if per_pair > people:
+        raise DesignError(f"participants_per_pair={per_pair}: there are only participants={people}")
     by = step(question, comparisons, numbers)
-    if numbers.pairs % by:
+    if numbers.n_pairs % by:
         raise DesignError(
-            f"pairs={numbers.pairs}, seen by {numbers.views} of {numbers.participants} "
-            f"participants, cannot balance sides exactly: use {_near(numbers.pairs, by)}"
+            f"n_pairs={numbers.n_pairs}, seen by {per_pair} of {people} participants, cannot "
+            f"balance sides exactly: use {_near(numbers.n_pairs, by)}"
         )
-    rounds = numbers.pairs * numbers.views // numbers.participants // ways
+    rounds = numbers.n_pairs * per_pair // people // ways
     questions = ways * len(comparisons)  # of a round
     if numbers.repeats > (most := _early(rounds) * questions):
         raise DesignError(f"repeats={numbers.repeats}: sessions of {rounds * questions} questions "
@@ -101,7 +101,8 @@ def make_design(
     check(question, comparisons, numbers)
     rng = np.random.default_rng(seed)
     team = _team(_ways(question, comparisons))
-    assigned = _assign(numbers.pairs, numbers.participants // team, numbers.views // team, rng)
+    teams, per_pair = numbers.participants // team, numbers.participants_per_pair // team
+    assigned = _assign(numbers.n_pairs, teams, per_pair, rng)
     slots = rng.permutation(numbers.participants)  # so that neighbours are no team
     sessions: dict[int, list[Trial]] = {}
     for t, pairs in enumerate(assigned):
@@ -144,9 +145,9 @@ def _early(rounds: int) -> int:
     return rounds // 2
 
 
-def _assign(pairs: int, teams: int, views: int, rng: np.random.Generator) -> list[list[int]]:
-    """The pairs that each team sees: each pair by `views` teams, each team as many as any other."""
-    share = pairs * views // teams
+def _assign(pairs: int, teams: int, per_pair: int, rng: np.random.Generator) -> list[list[int]]:
+    """The pairs that each team sees: each pair by `per_pair` teams, each team as many as others."""
+    share = pairs * per_pair // teams
     dealt = [{(t * share + i) % pairs for i in range(share)} for t in range(teams)]
     for _ in range(20 * teams if teams > 1 else 0):  # trades keep both counts and mix who sees what
         a, b = rng.choice(teams, 2, replace=False)
@@ -195,7 +196,7 @@ def _numbered(
     between = [every * (s + 1) - 0.5 for s in range(numbers.sentinels)]
     for role, places in ((PRACTICE, range(-numbers.practice, 0)), (SENTINEL, between)):
         answers = rng.permutation([(i + slot) % ways for i in range(len(places))]).tolist()
-        pairs = rng.choice(numbers.pairs, len(places), replace=len(places) > numbers.pairs)
+        pairs = rng.choice(numbers.n_pairs, len(places), replace=len(places) > numbers.n_pairs)
         for at, answer, pair in zip(places, answers, pairs.tolist(), strict=True):
             shown = tuple(TARGET if i == answer else DAMAGED for i in range(len(main[0][1][0])))
             placed.append((at, Trial(slot, 0, role, pair, shown, answer, None)))

@@ -90,7 +90,7 @@ def _measuring(config: BenchmarkConfig) -> list[Step]:
     )  # fmt: skip
     scored = EvaluateConfig(
         renders=rendered.out, catalog=held_out, method=config.variant, metrics=METRICS,
-        weights=config.weights, bootstrap=config.bootstrap,
+        metric_weights=config.metric_weights, bootstrap=config.bootstrap,
         out=f"{config.out}/{config.variant}/metrics", execution=config.execution,
     )  # fmt: skip
     steps.append(("renders of the held-out pairs", lambda: render.run(rendered)))

@@ -116,7 +116,7 @@ def _notices(benchmark: Benchmark) -> list[str]:
     for name, plan in benchmark.plans.items():
         if str(PERCEPTUAL) not in plan.identity["weights"]:
             notices.append(f"{name} was scored without {PERCEPTUAL}, whose weights were not found "
-                           "(weights=).")  # fmt: skip
+                           "(metric_weights=).")  # fmt: skip
         manifest = read_manifest(Store(f"{benchmark.url}/{name}/metrics"))
         assert manifest
         if failed := manifest["totals"]["failed"]:

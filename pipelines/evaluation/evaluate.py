@@ -62,7 +62,7 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[Variant, str]]:
     check_gates(config)
     found, absent = available(
         [Variant.parse(name) for name in dict.fromkeys(config.metrics)],
-        Path(config.weights) if config.weights else None,
+        Path(config.metric_weights) if config.metric_weights else None,
     )
     if not found:
         raise RunError(f"none of metrics can be computed: {'; '.join(absent.values())}")

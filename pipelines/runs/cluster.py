@@ -34,7 +34,7 @@ def start_ray(ray_address: str | None) -> None:
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if address := named_cluster(ray_address):
-        address = answering(address, "ray_address" if ray_address else "RAY_ADDRESS")
+        address = answering(address, "execution.ray_address" if ray_address else "RAY_ADDRESS")
     try:
         # Ray puts the current folder before all others on its workers' path, where packages of a
         # person's own (`models`, `utils`, `lpips`) would be taken for those that are meant.

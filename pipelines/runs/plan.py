@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from configs.fields import identity_of
 from configs.run import Run
 from workers.data.names import short
 from workers.data.retrying import BrokenLink, StorageError
@@ -31,10 +32,6 @@ PLAN, MANIFEST = "plan.json", "manifest.json"
 KEYS = "plan-"  # begins the name of the file of keys
 FORMAT = 2  # of plan.json
 READERS = 16  # threads that read footers: on object storage it is all waiting
-
-# What may differ between two calls of one run: where and how it is executed, not what it makes.
-NOT_IDENTITY = {"out", "execution", "shard_rows", "max_failed_fraction", "retry_failed",
-                "weights", "gates", "lease_seconds"}  # fmt: skip
 
 # A shard is held in memory and becomes one file: 4,096 rows at 256x256 are some 120 MB of renders,
 # or 350 MB of photographs and UV maps. Small runs get enough shards to keep several workers busy.
@@ -144,10 +141,10 @@ def make_plan(
     """
     if not len(keys):
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
-    settings = config.model_dump(mode="json", exclude=NOT_IDENTITY)
     most = max(1, SHARD_PIXELS // pixels)
     size = config.shard_rows or min(max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN), most)
-    identity = {"config": settings, **facts, "rows": _fingerprint_of_ids(command, job, keys)}
+    rows = _fingerprint_of_ids(command, job, keys)
+    identity = {"config": identity_of(config), **facts, "rows": rows}
     return Plan(command, identity, job.tables, keys, tuple(pack(keys, group, size)))
 
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from configs.fields import identity_of
 from configs.study import StudyBuildConfig
 from eval.study.balance import Balance, balance_lines, check_balance
 from eval.study.design import (
@@ -29,8 +30,6 @@ from workers.data.storage import Store
 
 HIT_BYTES = 65_535  # that Mechanical Turk takes
 MOST_PAIRS = 80  # of a study that was not told how many
-# Where things lie: fingerprints tell what they are.
-NOT_IDENTITY = {"out", "runs", "catalog", "reference", "side_by_side", "mturk_base"}
 
 
 def run(config: StudyBuildConfig, dry: bool = False) -> int:
@@ -41,7 +40,7 @@ def run(config: StudyBuildConfig, dry: bool = False) -> int:
     material = join({name: method for name, method in methods.items() if name in used})
     numbers = _numbers(config, comparisons, len(material.pairs))
     identity = {
-        "config": config.model_dump(mode="json", exclude=NOT_IDENTITY),
+        "config": identity_of(config),
         "inputs": {name: method.inputs for name, method in material.methods.items()},
     }
     trials = make_design(config.question, comparisons, numbers, config.seed)
@@ -54,7 +53,7 @@ def run(config: StudyBuildConfig, dry: bool = False) -> int:
         (TARGET,) if config.show_target and config.question != REAL_OR_FAKE else ()
     )
     texts = study_texts(config.question, above, len(comparisons[0]), config.prompt, config.consent)
-    pairs = _chosen(material, numbers.pairs, config.seed)
+    pairs = _chosen(material, numbers.n_pairs, config.seed)
     known = TARGET if needs_truth(config) else comparisons[0][0]
     study = Study(config, trials, pairs, above, known, texts, json.dumps(identity, sort_keys=True))
     store = Store(config.out)
@@ -92,19 +91,19 @@ def _comparisons(config: StudyBuildConfig, methods: list[str]) -> list[tuple[str
 def _numbers(
     config: StudyBuildConfig, comparisons: list[tuple[str, ...]], available: int
 ) -> Numbers:
-    """The size of the study; without `pairs`, as many as balance."""
-    views = config.views or config.participants
-    numbers = Numbers(config.pairs or 1, config.participants, views, config.practice,
+    """The size of the study; without `n_pairs`, as many as balance."""
+    per_pair = config.participants_per_pair or config.participants
+    numbers = Numbers(config.n_pairs or 1, config.participants, per_pair, config.practice,
                       config.sentinels, config.repeats)  # fmt: skip
-    if config.pairs is None:
+    if config.n_pairs is None:
         by = step(config.question, comparisons, numbers)
         most = min(available, MOST_PAIRS) // by * by
-        numbers = numbers._replace(pairs=most or by)
+        numbers = numbers._replace(n_pairs=most or by)
     check(config.question, comparisons, numbers)
-    if numbers.pairs > available and not config.reuse:
+    if numbers.n_pairs > available and not config.reuse:
         raise RunError(
             f"the methods share {available} pairs, and a balanced study wants "
-            f"{numbers.pairs}: reuse=true shows them several times"
+            f"{numbers.n_pairs}: reuse=true shows them several times"
         )
     return numbers
 
@@ -146,13 +145,13 @@ def _described(
     yield f"methods        {', '.join(material.methods)}"
     kind = "real or fake: " if config.question == REAL_OR_FAKE else "the best of "
     yield f"question       {kind}{'; '.join(' · '.join(c) for c in comparisons)}"
-    yield (f"pairs          {numbers.pairs}, of {len(material.pairs)} that all methods made, "
+    yield (f"pairs          {numbers.n_pairs}, of {len(material.pairs)} that all methods made, "
            f"{len(set(material.items.values()))} items")  # fmt: skip
     for reason, count in material.left_out.items():
         yield f"left out       {count} {reason}"
     mine = Counter(trial.role for trial in trials if trial.slot == trials[0].slot)
     roles = ", ".join(f"{count} {role}" for role, count in mine.items())
-    yield f"participants   {numbers.participants}, {numbers.views} a pair"
+    yield f"participants   {numbers.participants}, {numbers.participants_per_pair} a pair"
     yield f"questions      {mine.total()} a participant: {roles}"
     yield ""
     yield from balance_lines(balance)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from configs.fields import ImageFormat
 from configs.study import StudyBuildConfig
 from eval.study.design import DAMAGED, PRACTICE, SENTINEL, TARGET, Trial
 from eval.study.pages import mturk_template, page_files
@@ -113,7 +112,7 @@ def make_pictures(study: Study, material: Material, scratch: Store) -> Pictures:
     for trial in study.trials:
         shown = wanted.setdefault(study.pairs[trial.pair].made, set(study.above))
         shown.update(study.options(trial))
-    fmt = ImageFormat.model_validate({"format": study.config.image})
+    fmt = study.config.image
     extension = {"jpeg": "jpg"}.get(fmt.format, fmt.format)
 
     for made, names in sorted(wanted.items()):

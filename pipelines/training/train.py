@@ -17,6 +17,7 @@ import ray
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from configs.fields import identity_of
 from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
 from pipelines.runs.cluster import named_cluster, start_ray
@@ -43,9 +44,6 @@ from workers.training.loop import (
 from workers.training.steps import NotFiniteError
 
 MANIFEST = "manifest.json"
-# What may differ between two calls of one training: how it is executed and what it tells.
-NOT_IDENTITY = {"out", "engine", "processes", "attempts", "loaders", "log_every", "sheet_every",
-                "checkpoint_every", "ray_address"}  # fmt: skip
 CPU = torch.device("cpu")
 POLL_SECONDS = 0.5
 
@@ -63,7 +61,7 @@ def run(config: TrainInpainterConfig | TrainGeneratorConfig) -> int:
     began = time.monotonic()
     with _Bar(command, config.steps) as bar:
         try:
-            if config.engine == "local":
+            if config.execution.engine == "local":
                 with stopped_at_once(_stopped(config)):
                     train(config, facts, Place(0, 1, _device()), bar.tell)
             else:
@@ -105,7 +103,7 @@ def prepare(config: TrainConfig, command: str) -> tuple[dict[str, Any], Facts]:
             images |= training_images(read, known)
     split = hashlib.sha256("\n".join(",".join(p) for p in sorted(pairs)).encode()).hexdigest()
     identity = {
-        "config": config.model_dump(mode="json", exclude=NOT_IDENTITY),
+        "config": identity_of(config),
         "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
         "pairs": len(pairs),
         "split": split,
@@ -177,20 +175,20 @@ def _on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.util.queue import Empty, Queue
 
-    start_ray(config.ray_address)
+    start_ray(config.execution.ray_address)
     gpus = int(ray.cluster_resources().get("GPU", 0)) if torch.cuda.is_available() else 0
     told = Queue()
     trainer = _trainer_class(config)(
         _process,
         train_loop_config={"config": config, "facts": facts, "told": told},
         scaling_config=ScalingConfig(
-            num_workers=config.processes or max(1, gpus), use_gpu=gpus > 0
+            num_workers=config.execution.workers or max(1, gpus), use_gpu=gpus > 0
         ),
         # Ray's own records; checkpoints are ours, at `out`.
         run_config=RunConfig(
             name=hashlib.sha256(config.out.encode()).hexdigest()[:16],
             storage_path=tempfile.mkdtemp(prefix="reposer-train-"),
-            failure_config=FailureConfig(config.attempts - 1, controller_failure_limit=3),
+            failure_config=FailureConfig(config.execution.max_restarts, controller_failure_limit=3),
             logging_config=LoggingConfig("ERROR"),  # the bar tells more
         ),
     )
@@ -234,7 +232,7 @@ def _trainer_class(config: TrainConfig) -> Any:
     """
     from ray.train.torch import TorchTrainer
 
-    if named_cluster(config.ray_address):
+    if named_cluster(config.execution.ray_address):
         return TorchTrainer
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
 

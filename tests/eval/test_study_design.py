@@ -64,7 +64,7 @@ def test_the_papers_study_is_balanced_exactly() -> None:
     assert spread(Counter((t.slot, t.pair, frozenset(t.options)) for t in main)) == {1}
     balance = check_balance(trials, round_size=6)
     assert balance.exact
-    assert balance.views == (50, 50)
+    assert balance.participants_per_pair == (50, 50)
     assert {(p.a_pair, p.a_participant) for p in balance.places} == {((25, 25), (40, 40))}
     assert balance_lines(balance)[-1] == "balanced exactly"
 
@@ -89,7 +89,8 @@ def test_whatever_is_not_refused_is_balanced(data: st.DataObject) -> None:
     trials = make_design(PICK, comparisons, numbers, seed)
     assert_balanced(trials, comparisons)
     seen = Counter((t.pair, t.slot) for t in trials if t.role == MAIN)
-    assert Counter(pair for pair, _ in seen) == dict.fromkeys(range(numbers.pairs), numbers.views)
+    people = Counter(pair for pair, _ in seen)
+    assert people == dict.fromkeys(range(numbers.n_pairs), numbers.participants_per_pair)
     assert check_balance(trials, width * len(comparisons)).exact
 
 
@@ -186,8 +187,8 @@ def test_the_check_finds_what_is_uneven() -> None:
             "participants=51 cannot balance sides and order exactly: use 50 or 52",
         ),
         (Numbers(80, 1, 2), "participants=1 cannot balance sides and order exactly: use 2"),
-        (Numbers(80, 50, 25), "views=25 cannot balance sides and order exactly: use 24 or 26"),
-        (Numbers(80, 50, 52), "cannot be seen by more people than participants=50"),
+        (Numbers(80, 50, 25), "per_pair=25 cannot balance sides and order exactly: use 24 or 26"),
+        (Numbers(80, 50, 52), "there are only participants=50"),
         (Numbers(81, 50, 50), "cannot balance sides exactly: use 80 or 82"),
         (Numbers(4, 4, 4, repeats=13), "repeats=13: sessions of 12 questions have room for 6"),
     ],
@@ -213,7 +214,7 @@ def test_steps_name_the_pairs_that_balance() -> None:
     for pairs in range(1, 25):
         fits = pairs % by == 0
         try:
-            check(PICK, [("A", "B")], numbers._replace(pairs=pairs))
+            check(PICK, [("A", "B")], numbers._replace(n_pairs=pairs))
             assert fits
         except DesignError:
             assert not fits

@@ -11,7 +11,7 @@ from pipelines.cli import main
 from tests.helpers.catalogs import write_catalog, write_pairs
 from workers.data.storage import Store
 
-SMALL = ["width=4", "batch=2", "precision=fp32", "log_every=2", "sheet_every=4",
+SMALL = ["width=4", "batch=2", "precision=float32", "log_every=2", "sheet_every=4",
          "checkpoint_every=4"]  # fmt: skip
 LITE = "backbone.name=efficientnet_lite0"
 
@@ -25,13 +25,13 @@ def world(folder: Path, people: int = 4) -> list[str]:
 
 def inpainter(data: list[str], out: object, *more: str, engine: str = "local") -> list[str]:
     """The arguments that train f for 8 steps."""
-    small = ["texture_size=40", "steps=8", f"engine={engine}", *SMALL]
+    small = ["texture_size=40", "steps=8", f"execution.engine={engine}", *SMALL]
     return ["train", "inpainter", *data, f"out={out}", *small, *more]
 
 
 def generator(data: list[str], f: object, out: object, *more: str) -> list[str]:
     """The arguments that train g for 4 steps."""
-    small = [LITE, "steps=4", "engine=local", *SMALL]
+    small = [LITE, "steps=4", "execution.engine=local", *SMALL]
     return ["train", "generator", *data, f"inpainter={f}", f"out={out}", *small, *more]
 
 

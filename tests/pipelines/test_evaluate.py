@@ -199,7 +199,7 @@ def test_missing_weights_are_named_and_the_rest_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generated, reference = write_folders(str(tmp_path))
-    call = [f"generated={generated}", f"reference={reference}", f"weights={tmp_path}"]
+    call = [f"generated={generated}", f"reference={reference}", f"metric_weights={tmp_path}"]
     out = f"{tmp_path}/out"
     assert evaluate(*call, "metrics=[l1,lpips_alex,fid]", f"out={out}") == 0
     said = capsys.readouterr().err

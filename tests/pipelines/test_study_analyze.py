@@ -105,7 +105,7 @@ def test_a_known_preference_is_recovered(
     """20 people, real pictures, from build to report; ours is preferred in 70 % of answers."""
     study, pictures = tmp_path / "study", f"side_by_side={real}/sidebyside"
     assert build(f"out={study}", pictures, "participants=20", "methods=[OURS_DP,DSC,VUNET]",
-                 "pairs=80", "reuse=true") == 0  # fmt: skip
+                 "n_pairs=80", "reuse=true") == 0  # fmt: skip
     answers = as_parquet(respond(trials_of(study), "OURS_DP"), tmp_path / "r" / "0.parquet").parent
     capsys.readouterr()
     rows = analyze(tmp_path / "out", f"answers={answers}", f"pack={study}")

@@ -35,7 +35,7 @@ from workers.data.storage import Store
 def test_the_papers_study_of_real_pictures(
     real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [f"side_by_side={real}/sidebyside", "participants=50", "pairs=80",
+    arguments = [f"side_by_side={real}/sidebyside", "participants=50", "n_pairs=80",
                  "comparisons=[[OURS_DP,DSC],[OURS_DP,DPT],[OURS_DP,VUNET]]"]  # fmt: skip
     said = wrong(capsys, "study", "build", *arguments, f"out={tmp_path}/study")
     assert "share 16 pairs, and a balanced study wants 80: reuse=true" in said
@@ -143,7 +143,8 @@ def test_a_dry_run_prints_the_design_check_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     methods = write_methods(tmp_path / "methods", 6)
-    call = [f"side_by_side={methods}", "participants=4", "views=2", f"out={tmp_path}/study"]
+    call = [f"side_by_side={methods}", f"out={tmp_path}/study"]
+    call += ["participants=4", "participants_per_pair=2"]
     assert build(*call, "repeats=0", "--dry-run") == 0
     said = capsys.readouterr().out
     assert "pairs          4, of 6 that all methods made" in said
@@ -250,7 +251,7 @@ def test_all_pictures_of_a_pair_take_the_weakest_shape(tmp_path: Path) -> None:
     assert {(r["width"], r["height"]) for r in table(out, "pictures.parquet")} == {(44, 64)}
     images = list((out / "pack" / "images").iterdir())
     assert {decode(path.read_bytes(), 10**6).shape for path in images} == {(64, 44, 3)}
-    assert build(*call, "size=32", "image=jpeg", f"out={tmp_path}/small") == 0
+    assert build(*call, "size=32", "image.format=jpeg", f"out={tmp_path}/small") == 0
     images = list((tmp_path / "small" / "pack" / "images").iterdir())
     assert {decode(path.read_bytes(), 10**6).shape for path in images} == {(32, 22, 3)}
     assert {path.suffix for path in images} == {".jpg"}
@@ -311,14 +312,14 @@ def test_mechanical_turks_files_fit_together_and_its_limit(
     ]
     totals = json.loads((study / "manifest.json").read_text())["totals"]
     assert totals["hit_bytes"] == max(len(hit.encode()) for hit in filled)
-    assert build(f"side_by_side={tmp_path}/methods", "pairs=400", "reuse=true", "participants=2",
+    assert build(f"side_by_side={tmp_path}/methods", "n_pairs=400", "reuse=true", "participants=2",
                  f"out={tmp_path}/long") == 0  # fmt: skip
     assert "more than Mechanical Turk takes (65,535): ask fewer" in capsys.readouterr().out
 
 
 def test_pairs_come_from_many_items(tmp_path: Path) -> None:
     one, reference = write_folders(f"{tmp_path}/f", count=8)  # of three items
-    assert build(f"runs=[{one},{one}]", "methods=[A,B]", f"reference={reference}", "pairs=4",
+    assert build(f"runs=[{one},{one}]", "methods=[A,B]", f"reference={reference}", "n_pairs=4",
                  "participants=2", "repeats=0", f"out={tmp_path}/study") == 0  # fmt: skip
     items = {t["pair_id"]: t["item_id"] for t in table(tmp_path / "study", "trials")}
     assert sorted(Counter(items.values()).values()) == [1, 1, 2]

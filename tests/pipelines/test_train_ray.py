@@ -35,7 +35,7 @@ def test_two_processes_train_as_one(ray_session: None, tmp_path: Path) -> None:
     g = generator(data, "unused", tmp_path / "one", "variant=no-textures", "batch=4")
     call = [argument for argument in g if not argument.startswith(("inpainter=", "out="))]
     trained(*call, f"out={tmp_path}/one")
-    trained(*call, f"out={tmp_path}/two", "engine=ray", "processes=2")
+    trained(*call, f"out={tmp_path}/two", "execution.engine=ray", "execution.workers=2")
     assert [r["step"] for r in log(tmp_path / "two")] == [r["step"] for r in log(tmp_path / "one")]
     assert totals(tmp_path / "two") == pytest.approx(totals(tmp_path / "one"), rel=0.1)
     found, expected = weights(tmp_path / "two"), weights(tmp_path / "one")
@@ -55,7 +55,7 @@ def workers() -> list[psutil.Process]:
 @pytest.mark.slow
 def test_a_lost_process_goes_on_from_the_last_checkpoint(ray_session: None, tmp_path: Path) -> None:
     data, out = world(tmp_path), tmp_path / "f"
-    call = ["steps=120", "processes=2", "batch=4", "sheet_every=40"]
+    call = ["steps=120", "execution.workers=2", "batch=4", "sheet_every=40"]
     killed = []
 
     def kill() -> None:
@@ -85,7 +85,7 @@ def test_a_mistake_ends_all_processes_in_one_line(
 ) -> None:
     data, out = world(tmp_path), tmp_path / "f"
     call = inpainter(data, out, "learning_rate=1e30", "checkpoint_every=1", "steps=50",
-                     "batch=4", "processes=2", engine="ray")  # fmt: skip
+                     "batch=4", "execution.workers=2", engine="ray")  # fmt: skip
     said = wrong(capsys, *call)
     assert f"stopped at step {checkpoint(out)['step'] + 1}: " in said
     assert finite(out)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.engines import SAMPLE
-from configs.train import Augmentation, TrainConfig
+from configs.train import Augmentation, TrainConfig, TrainExecution
 from models.coordinates import CONSISTENT, splat
 from tests.helpers.catalogs import write_catalog, write_pairs
 from workers.data.catalog import Catalog
@@ -78,7 +78,8 @@ def same(a: Batch, b: Batch) -> bool:
 def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
     whole = batches(config, 0)
     assert all(map(same, whole[5:], batches(config, 5)))
-    assert all(map(same, whole, batches(config.model_copy(update={"loaders": 3}), 0)))
+    three = config.model_copy(update={"execution": TrainExecution(loaders=3)})
+    assert all(map(same, whole, batches(three, 0)))
     halves = [batches(config, 0, rank, 2) for rank in (0, 1)]
     for batch, first, second in zip(whole, *halves, strict=True):
         S, M_S, N, M_N = (torch.cat(both) for both in zip(first[:4], second[:4], strict=True))

@@ -104,7 +104,7 @@ def in_bf16(precision: str, device: torch.device) -> bool:
     A CPU without instructions for it is ten times slower in it.
     """
     if precision != "auto":
-        return precision == "bf16"
+        return precision == "mixed"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
