@@ -1,6 +1,6 @@
 """The configuration of the open benchmark: worlds, training and scoring of one variant."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_serializer, model_validator
 
@@ -12,6 +12,7 @@ from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfi
 OWN = ("catalog", "held_out", "inpainter", "out", "seed", "variant")  # keys that follow from others
 # What each variant's f completes, as a folder below `out` names it.
 COMPLETES = {"full": "coordinates", "no-deform": "coordinates", "rgb-inpainting": "colours"}
+NETWORKS = ("inpainter", "generator")
 BenchmarkVariant = Literal["full", "no-deform", "rgb-inpainting", "no-textures", "symmetry"]
 
 
@@ -93,12 +94,15 @@ class BenchmarkConfig(Frozen):
     def _fill(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Give the trainings the keys that follow from the benchmark's own."""
         variant, out = str(values.get("variant")), str(values.get("out", ""))
+        if variant not in get_args(BenchmarkVariant):
+            return {key: value for key, value in values.items() if key not in NETWORKS}
         shared = {
             "catalog": values.get("training") or f"{out}/worlds/training",
             "held_out": values.get("held_out") or f"{out}/worlds/held-out",
             "seed": values.get("seed", 0),
         }
-        execution = _mapping(values.get("execution"))
+        execution = values.get("execution")
+        execution = execution if isinstance(execution, dict) else {}  # else the schema refuses it
         place = {key: execution[key] for key in ("engine", "ray_address") if key in execution}
         completes = COMPLETES.get(variant)
         f = f"{out}/inpainter-{completes}"
@@ -115,21 +119,19 @@ class BenchmarkConfig(Frozen):
         for network, keys in own.items():
             given = values.get(network) or {}
             if not isinstance(given, dict):
-                continue  # the schema refuses it
+                continue
             if taken := [key for key in OWN if key in given]:
                 raise ValueError(f"{network}.{taken[0]} follows from the benchmark's own keys")
-            own_place = place | _mapping(given.get("execution"))
-            filled[network] = keys and given | shared | keys | {"execution": own_place}
+            own_place = given.get("execution", {})
+            if isinstance(own_place, dict):
+                given = given | {"execution": place | own_place}
+            filled[network] = keys and given | shared | keys
         return filled
 
-    @field_serializer("inpainter", "generator")
+    @field_serializer(*NETWORKS)
     def _given(self, network: TrainConfig | None) -> dict[str, Any] | None:
         """Only the keys that can be given, so that a printed config can be read again."""
         return network and network.model_dump(mode="json", exclude=set(OWN))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 class ReportConfig(Frozen):

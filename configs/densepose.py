@@ -52,11 +52,12 @@ class DensePose(Frozen):
     )
     short_side: Count = Field(
         default=800,
-        description="The network sees photographs scaled so that the shorter side has so many "
-        "pixels,",
+        description="Pixels of the shorter side to which photographs are scaled for the network, "
+        "unless the longer side would exceed long_side.",
     )
     long_side: Count = Field(
-        default=1333, description="or the longer side so many, whichever is smaller."
+        default=1333,
+        description="Pixels of the longer side of what the network sees, at most.",
     )
     iuv: Literal["none", "vui", "iuv"] = Field(
         default="none",

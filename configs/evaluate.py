@@ -65,7 +65,7 @@ class EvaluateConfig(Run):
         description="Folder of N_METHOD.png of several methods, with N_target.png, the photograph.",
     )
     compare: tuple[Url, Url] | None = Field(
-        default=None, description="Two finished runs of evaluate; is the second one better?"
+        default=None, description="Two finished runs of evaluate: is the second one better?"
     )
     methods: tuple[str, str] | None = Field(
         default=None,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from configs.fields import Frozen
 from pipelines.cli.commands import COMMANDS, Command
-from pipelines.cli.keys import RENAMED, Key, keys_of
+from pipelines.cli.mistakes import told
 
 
 class UsageError(ValueError):
@@ -50,9 +50,7 @@ def read_config(command: Command, arguments: list[str]) -> Frozen:
     try:
         return command.config.model_validate(values)
     except ValidationError as error:
-        keys = {key.name: key for key in keys_of(command.config)}
-        problems = [_problem(command, keys, values, detail) for detail in error.errors()]
-        raise UsageError(f"{command.words}: {'; '.join(dict.fromkeys(problems))}") from None
+        raise UsageError(told(command, values, error)) from None
 
 
 def _value(text: str) -> Any:
@@ -89,56 +87,10 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
 
 def _merge(into: dict[str, Any], values: dict[str, Any]) -> None:
     for key, value in values.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
+        there = into.get(key)
+        if isinstance(value, dict) and isinstance(there, dict):
+            _merge(there, value)
+        elif isinstance(value, dict) and there is not None:
+            raise UsageError(f"{key}={there} and {key}.{next(iter(value), '')} are both given")
         else:
             into[key] = value
-
-
-def _problem(command: Command, keys: dict[str, Key], values: Any, detail: Any) -> str:
-    """What pydantic found wrong, in the words of a person who types keys."""
-    place = detail["loc"]
-    names = [_dotted(place[:n]) for n in range(len(place) + 1)]
-    # Where a list or a union is wrong, the place goes on to its members.
-    known = max((n for n, name in enumerate(names) if name in keys), default=0)
-    key, said = keys.get(names[known]), detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        return f"unknown key {names[-1]}{_hint(command, keys, names[-1])}"
-    if detail["type"] == "missing" and names[-1] in keys:
-        return f"{names[-1]}= is missing"
-    if key is None:
-        return said
-    given = f"{key.name}={_at(values, place[:known], detail['input'])}"
-    if not key.type:  # a mapping
-        own = next(name for name in keys if name.startswith(f"{key.name}."))
-        return (
-            said
-            if known < len(place) or isinstance(detail["input"], dict)
-            else (f"{given}: it has keys of its own, such as {own}")
-        )
-    return f"{given}: {said if detail['type'] == 'value_error' else f'expected {key.type}'}"
-
-
-def _dotted(place: tuple[str | int, ...]) -> str:
-    """The key at a place: gates[].metric for ("gates", 0, "metric")."""
-    return "".join("[]" if isinstance(p, int) else f".{p}" for p in place).removeprefix(".")
-
-
-def _at(values: Any, place: tuple[str | int, ...], default: Any) -> Any:
-    """The value that was given at a place; the default for one that follows from others."""
-    for part in place:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return default
-    return values
-
-
-def _hint(command: Command, keys: dict[str, Key], unknown: str) -> str:
-    """The key that was meant by an unknown one."""
-    above, dot, last = unknown.rpartition(".")
-    if (renamed := above + dot + RENAMED.get(last, "")) in keys and last in RENAMED:
-        return f": use {renamed}"
-    near = [name for name in keys if name.rpartition(".")[2] == last]
-    near = near or difflib.get_close_matches(unknown, keys, 1, 0.5)
-    return f", did you mean {near[0]}?" if near else f" ({command.words} --help lists the keys)"

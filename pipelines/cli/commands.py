@@ -123,13 +123,13 @@ TASKS = {
             "train inpainter",
             TrainInpainterConfig,
             "pipelines.training.train",
-            "catalog=world texture_size=128 out=inpainter",
+            "catalog=world texture_size=128 out=f",
         ),
         Command(
             "train generator",
             TrainGeneratorConfig,
             "pipelines.training.train",
-            "catalog=world inpainter=inpainter width=64 backbone.name=efficientnet_lite0 out=model",
+            "catalog=world inpainter=f backbone.name=efficientnet_lite0 out=model",
         ),
     ],
     "runs": [

@@ -50,7 +50,9 @@ def command_help(command: Command) -> str:
         command.about,
         "",
         f"usage: reposer {command.words} [--config FILE] [--print-config]{dry_run} [key=value ...]",
-        f"example: {command.example}",
+        "",
+        "example:",
+        f"  {command.example}",
     ]
     for title, members in sections.items():
         if members:

@@ -7,7 +7,7 @@ from typing import Any
 
 from configs.fields import Frozen
 
-# Keys that have another name now. Both are below the same prefix.
+# Keys that have another name now, below the same prefix.
 RENAMED = {
     "engine": "execution.engine",
     "processes": "execution.workers",
@@ -43,10 +43,12 @@ def _walk(schema: dict[str, Any], definitions: dict[str, Any], prefix: str) -> I
     for name, field in schema["properties"].items():
         nested = _nested(field, definitions)
         whole = field.get("type") != "array" and nested is not None
+        # Pydantic leaves a field's description out where its class says the same.
+        about = field.get("description") or (nested or {}).get("description", "")
         yield Key(
             prefix + name,
             "" if whole else in_words(field),
-            field.get("description", ""),
+            about,
             name in schema.get("required", ()),
             field.get("default"),
             field.get("command"),

@@ -10,7 +10,8 @@ from configs.train import TrainGeneratorConfig
 from eval.benchmark import MARGIN, PERCEPTUAL, VARIANTS, tables, verdicts
 from eval.statistics import Summary
 from eval.tables import markdown
-from pipelines.cli import _config, _find, main
+from pipelines.cli import main
+from pipelines.cli.arguments import find_command, read_config
 from tests.conftest import ROOT
 from tests.helpers.catalogs import rows_of
 
@@ -21,8 +22,8 @@ CONFIGS = ROOT / "configs" / "benchmark"
 
 
 def resolved(*arguments: str) -> BenchmarkConfig:
-    command, rest = _find(["benchmark", *arguments])
-    config = _config(command, rest)
+    command, rest = find_command(["benchmark", *arguments])
+    config = read_config(command, rest)
     assert isinstance(config, BenchmarkConfig)
     return config
 

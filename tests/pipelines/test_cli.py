@@ -6,8 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from pipelines.cli import COMMANDS, main
+from configs.fields import identity_of
+from eval.metrics.registry import METRICS
+from pipelines.cli import main
+from pipelines.cli.arguments import find_command, read_config
+from pipelines.cli.commands import COMMANDS, TASKS, Command
+from pipelines.cli.keys import RENAMED, keys_of
+from tests.conftest import ROOT
 from tests.helpers.catalogs import rows_of, write_catalog, write_pairs
 from workers.data.tables import SCHEMAS
 
@@ -20,22 +27,172 @@ def wrong(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return lines[0]
 
 
-def test_help_shows_every_command_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    overview = capsys.readouterr().out
-    for command in COMMANDS:
-        assert command.words in overview
-        assert main([*command.words.split(), "--help"]) == 0
-        text = capsys.readouterr().out
-        assert command.example in text
-        assert all(field in text for field in command.config.model_fields)
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a call that is done prints."""
+    assert main(list(arguments)) == 0
+    return capsys.readouterr().out
 
 
-def test_every_example_parses(capsys: pytest.CaptureFixture[str]) -> None:
+# --- help
+
+EVERY = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.words)
+
+
+def test_the_overview_groups_commands_by_task(capsys: pytest.CaptureFixture[str]) -> None:
+    overview = printed(capsys, "--help")
+    places = [overview.index(f"\n{task}:\n") for task in TASKS]
+    assert places == sorted(places)
+    assert all(f"\n  {c.words} " in overview and c.about in overview for c in COMMANDS)
+    assert max(map(len, overview.splitlines())) <= 100
+
+
+@EVERY
+def test_help_shows_every_key_with_type_and_default(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(capsys, *command.words.split(), "--help")
+    assert command.example in text
+    assert max(map(len, text.splitlines())) <= 100
+    lines = text.splitlines()
+    keys = keys_of(command.config)
+    elsewhere = tuple(f"{key.name}." for key in keys if key.command)
+    for key in keys:
+        if elsewhere and key.name.startswith(elsewhere):
+            continue
+        name = key.name if key.type else f"{key.name}.*"
+        (line,) = [line for line in lines if line.startswith(f"  {name} ")]
+        assert key.type.split()[0] in line if key.type else key.about.split()[0] in line
+        assert key.about.endswith((".", "?")), f"{key.name} is not described in a sentence"
+
+
+def test_help_shows_required_keys_first_and_those_of_all_runs_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = printed(capsys, "render", "--help")
+    order = ["required:", "  catalog ", "optional:", "  model ", "output and execution:", "  out "]
+    places = [text.index(f"\n{words}") for words in order]
+    assert places == sorted(places)
+    for words in ("integer from 1 to 100; default 95", "jpeg, png or webp; default jpeg",
+                  "ray or local; default ray", "list of 3 integers from 0 to 255"):  # fmt: skip
+        assert words in text
+
+
+def test_help_names_all_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, "evaluate", "--help")
+    assert all(name in text for name in METRICS)
+
+
+@EVERY
+def test_defaults_of_nested_keys_are_those_that_help_shows(command: Command) -> None:
+    for field in command.config.model_fields.values():
+        if isinstance(field.default, BaseModel):
+            assert field.default == type(field.default)()
+
+
+# --- examples
+
+
+def example(command: Command, *more: str) -> list[str]:
+    return [*command.example.split()[1:], *more]
+
+
+@EVERY
+def test_every_example_is_valid(command: Command) -> None:
+    found, rest = find_command(example(command))
+    assert found == command
+    assert read_config(found, rest)
+
+
+def test_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    local, steps = "execution.engine=local", ["steps=1", "batch=2", "width=4", "precision=float32"]
+    smaller = {
+        "synthesize": ["items=2", "views=2", "size=64", local],
+        "render": [local],
+        "evaluate": ["bootstrap.replicates=100", local],
+        "runs show": [],
+        "study build": ["practice=0", "sentinels=0", "repeats=0", "participants=2"],
+        "train inpainter": ["texture_size=40", local, *steps],
+        "train generator": ["discriminator_width=4", local, *steps],
+    }
+    calls = {command.words: example(command) for command in COMMANDS}
+    for words, more in smaller.items():
+        assert main([*calls[words], *more]) == 0
+
+
+# --- a config that is printed
+
+
+@EVERY
+def test_a_printed_config_is_the_same_config(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "printed.yaml"
+    file.write_text(printed(capsys, *example(command, "--print-config")))
+    first = read_config(*find_command(example(command)))
+    again = read_config(command, ["--config", str(file)])
+    assert again == first
+    assert identity_of(again) == identity_of(first)
+
+
+def test_a_printed_benchmark_can_be_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "printed.yaml"
+    full = ["--config", f"{ROOT}/configs/benchmark/full.yaml", "out=/b"]
+    file.write_text(printed(capsys, "benchmark", *full, "--print-config"))
+    call = ["benchmark", "--config", str(file), "seed=7"]
+    config = read_config(*find_command(call))
+    assert config == read_config(*find_command(["benchmark", *full, "seed=7"]))
+
+
+def test_a_printed_config_resumes_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["synthesize", "items=1", "views=1", "size=64", f"out={tmp_path}/world"]
+    call += ["execution.engine=local"]
+    file = tmp_path / "printed.yaml"
+    file.write_text(printed(capsys, *call, "--print-config"))
+    assert main(call) == 0
+    plan = (tmp_path / "world" / "plan.json").read_bytes()
+    assert main(["synthesize", "--config", str(file)]) == 0
+    assert (tmp_path / "world" / "plan.json").read_bytes() == plan
+
+
+def test_identities_stay_what_they_were() -> None:
+    """Runs that were begun before are resumed: these keys decide them, and no others."""
+    kept = {
+        "render": "background catalog image lookup model pairs poses",
+        "synthesize": "fabrics image items seed size stock views",
+        "extract": "crop densepose extractor flip_v input lookup margin max_pixels size uv",
+        "evaluate": "bootstrap catalog compare date force generated method methods metrics "
+        "reference renders side_by_side split strips",
+        "train inpainter": "augmentation batch catalog decay extend_body first_guess held_out "
+        "initial keep_seen learning_rate losses pairs precision seed steps texture_size variant "
+        "width",
+    }
     for command in COMMANDS:
-        words = command.example.split()[1:]
-        assert main([*words, "--print-config"]) == 0
-        assert yaml.safe_load(capsys.readouterr().out)
+        if command.words in kept:
+            config = read_config(*find_command(example(command)))
+            assert sorted(identity_of(config)) == kept[command.words].split()
+
+
+# --- mistakes
+
+
+def test_renamed_keys_are_told_by_their_new_names(capsys: pytest.CaptureFixture[str]) -> None:
+    train = ["train", "inpainter", "catalog=a", "out=b"]
+    for old in ("engine", "processes", "ray_address", "loaders", "attempts"):
+        assert f"unknown key {old}: use {RENAMED[old]}" in wrong(capsys, *train, f"{old}=1")
+    build = ["study", "build", "runs=[a]", "out=b"]
+    said = wrong(capsys, *build, "pairs=3", "views=2", "image=png")
+    assert "unknown key pairs: use n_pairs" in said
+    assert "unknown key views: use participants_per_pair" in said
+    assert "image=png: its keys are image.format, image.quality" in said
+    benchmark = ["benchmark", "variant=full", "out=b"]
+    said = wrong(capsys, *benchmark, "weights=w", "inpainter.engine=ray")
+    assert "use metric_weights" in said
+    assert "use inpainter.execution.engine" in said
 
 
 def test_the_line_overrides_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +213,13 @@ def test_the_line_overrides_the_file(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["render", "catalog=a", "out=b", "modle=c"], "unknown key modle, did you mean model?"),
         (["render", "out=b"], "catalog= is missing"),
         (["render", "catalog=a", "out=b", "image.quality=500"], "image.quality=500"),
-        (["render", "catalog=a", "out=b", "execution.engine=spark"], "'ray' or 'local'"),
+        (["render", "catalog=a", "out=b", "execution.engine=spark"], "expected ray or local"),
+        (["render", "catalog=a", "out=b", "workers=2"], "did you mean execution.workers?"),
+        (["render", "catalog=a", "out=b", "execution=ray"], "its keys are execution.engine, "),
+        (["render", "execution=ray", "execution.workers=2"], "are both given"),
+        (["benchmark", "variant=full", "out=b", "inpainter=3"], "keys of `reposer train inpain"),
+        (["benchmark", "variant=full", "out=b", "generator.execution=3"], "its keys are gen"),
+        (["benchmark", "variant=fool", "out=b"], "variant=fool: expected full, no-deform,"),
         (["render", "catalog"], "'catalog' is not key=value"),
         (["render", "--config", "absent.yaml"], "absent.yaml: No such file"),
         (["runs", "show", "nowhere"], "nowhere holds no run"),
@@ -113,10 +276,19 @@ def test_damaged_catalogs_name_the_file(tmp_path: Path, capsys: pytest.CaptureFi
     ("arguments", "said"),
     [
         (["render", "catalog=a", "out=b", "background=[1,2"], "'[1,2' is not a YAML list"),
-        (["render", "catalog=a", "out=b", "background=[1,2]"], "background: 2 values are too few"),
-        (["render", "catalog=a", "out=b", "background=[1,2,300]"], "background=300"),
+        (
+            ["render", "catalog=a", "out=b", "background=[1,2]"],
+            "background=[1, 2]: expected list of 3 integers from 0 to 255",
+        ),
+        (
+            ["render", "catalog=a", "out=b", "background=[1,2,300]"],
+            "background=[1, 2, 300]: expected list of 3",
+        ),
         (["render", "catalog=a", "out="], "out=: a path or URL wanted"),
-        (["extract", "input=a", "out=b", "size=8"], "size=8: input should be"),
+        (
+            ["extract", "input=a", "out=b", "size=8"],
+            "size=8: expected native or integer from 32 to 4096",
+        ),
         (["extract", "input=nowhere.csv", "out=b"], "nowhere.csv: No such file"),
         (["checkpoint", "import", "inpainter=x", "refiner=y", "out=z"], "x"),
     ],
