@@ -28,9 +28,10 @@ test: setup      ## the test suite, slow tests left out
 test-slow: setup ## the slow tests alone
 	$(BIN)/python -m pytest -q -m slow
 
-lint: setup      ## ruff: rules and format
+lint: setup      ## ruff: rules and format; import-linter: which room imports which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 types: setup     ## pyright
 	$(BIN)/pyright

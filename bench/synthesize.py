@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 
 from configs.synthesize import SynthesizeConfig
+from models.raster import rasterise
 from workers.synthesis import SynthesizeWorker, image_ids
 from world import bodies, figures, poses, scene, studio, wardrobe
-from world.raster import rasterise
 
 
 def main(items: int = 8, views: int = 4, size: int = 256) -> None:

@@ -20,7 +20,6 @@ import scipy.io
 CHARTS = 24
 SIDE = 256  # U and V have 8 bits
 SHAPE = (CHARTS, SIDE, SIDE, 2)
-ON_EDGE = 1e-9  # how far outside a triangle rounding may put a point of its edge
 
 
 def load_lookup(data: bytes) -> np.ndarray:
@@ -46,10 +45,20 @@ def rebuild_lookup() -> np.ndarray:
 
     Raises ValueError when the package is not installed.
     """
+    from models.raster import rasterise  # numba costs a second and 70 MB, and few need it
+
     chart, chart_uv, sheet_uv = _triangles(_data_folder())
     lookup = np.full(SHAPE, np.nan, np.float32)
-    triangle, u, v, weights = _rasterise(chart_uv * (SIDE - 1))
-    lookup[chart[triangle], v, u] = np.einsum("nk,nkc->nc", weights, sheet_uv[triangle])
+    for number in range(CHARTS):
+        corners, places = chart_uv[chart == number] * (SIDE - 1), sheet_uv[chart == number]
+        points = np.pad(corners.reshape(-1, 2), [(0, 0), (0, 1)], constant_values=1)  # all as deep
+        faces = np.arange(len(points), dtype=np.int32).reshape(-1, 3)
+        face, _, _ = rasterise(points, faces, SIDE, SIDE)
+        v, u = np.nonzero(face >= 0)
+        # Not the rasteriser's weights: divided by depth, they round otherwise in the last digit,
+        # and runs are known by the hash of their lookup.
+        weights = _barycentric(np.stack([u, v], axis=-1), corners[face[v, u]])
+        lookup[number, v, u] = np.einsum("nk,nkc->nc", weights, places[face[v, u]])
     lookup.flags.writeable = False
     return lookup
 
@@ -98,29 +107,13 @@ def _corners_on_one_side(places: list[list], faces: np.ndarray) -> np.ndarray:
     return corners[np.arange(len(faces)), best]
 
 
-def _rasterise(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """All lattice points in all triangles of `corners` (F, 3, 2), points as (x, y).
-
-    Returns, a row a point: triangle, x, y, and the three barycentric weights. Every triangle's
-    bounding box is written out as one flat list of candidates, tested at once.
-    """
-    low = np.ceil(corners.min(axis=1) - ON_EDGE).astype(np.int64)
-    high = np.floor(corners.max(axis=1) + ON_EDGE).astype(np.int64)
-    width, height = np.maximum(high - low + 1, 0).T
-    count = width * height
-    triangle = np.repeat(np.arange(len(corners)), count)
-    nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    point = low[triangle] + np.stack([nth % width[triangle], nth // width[triangle]], axis=-1)
-
-    origin, second, third = np.moveaxis(corners[triangle], 1, 0)
+def _barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """The weights (N, 3) of points (N, 2) in their triangles (N, 3, 2)."""
+    origin, second, third = np.moveaxis(corners, 1, 0)
     area = _cross(second - origin, third - origin)
-    area[area == 0] = np.nan  # a degenerate triangle holds nothing
-    w1 = _cross(point - origin, third - origin) / area
-    w2 = _cross(second - origin, point - origin) / area
-    weights = np.stack([1 - w1 - w2, w1, w2], axis=-1)
-    inside = (weights >= -ON_EDGE).all(axis=1)
-    x, y = point[inside].T
-    return triangle[inside], x, y, weights[inside]
+    w1 = _cross(points - origin, third - origin) / area
+    w2 = _cross(second - origin, points - origin) / area
+    return np.stack([1 - w1 - w2, w1, w2], axis=-1)
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ import numpy as np
 from numba import njit
 from scipy.ndimage import gaussian_filter
 
+from models.raster import rasterise
 from world.camera import Camera
 from world.places import smoothstep
-from world.raster import rasterise
 
 SHADOW_SIZE = 320
 COARSER = 4  # soft light and soft shadows are computed on every fourth pixel

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.raster import interpolate, rasterise
 from world import anny_data, bodies, garments, hair, labels, lighting, shoes, skin, skirts
 from world.camera import Camera, frame, turned
 from world.figures import Figure, Look
@@ -11,7 +12,6 @@ from world.keypoints import keypoints
 from world.noise import layered
 from world.places import Places, smoothstep
 from world.poses import Pose, rotations
-from world.raster import interpolate, rasterise
 
 SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
 BODY, HAIR, SHOES, SKIRT = 0, 1, 2, 3

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.layouts import LAYOUTS, mirror_map
+from models.raster import interpolate, rasterise
 from world import bodies, scene
 from world.camera import Camera
 from world.figures import Figure
 from world.places import Places
-from world.raster import interpolate, rasterise
 
 OFF, VISIBLE, MIRRORED, NEVER_SEEN, OUTSIDE = range(5)  # kinds of texels
 Z_BUFFER = 1024  # samples a side

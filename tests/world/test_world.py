@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from configs.synthesize import SynthesizeConfig
+from models.raster import interpolate, rasterise
 from models.uv_maps import dequantise
 from pipelines.synthesize import TABLES
 from tests.conftest import ROOT
@@ -20,7 +21,6 @@ from workers.synthesis import SynthesizeWorker, image_ids
 from world import bodies, figures, labels, scene, studio, wardrobe
 from world.fabrics import PATTERNS, Fabric
 from world.keypoints import NAMES
-from world.raster import interpolate, rasterise
 
 SAMPLE = ROOT / "assets" / "sample"
 SIZE = 96
