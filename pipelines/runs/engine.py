@@ -16,7 +16,7 @@ from ray.util.metrics import Counter
 
 from configs.run import Execution
 from pipelines.runs.stopping import Stop
-from workers.data.retrying import patience
+from workers.data.retrying import retry_policy
 from workers.data.storage import Store
 from workers.shards.shard import Job, Rows, Shard, ShardReport, Worker, run_shard
 from workers.shards.supervise import Limits, Sealed, Supervisor
@@ -70,7 +70,7 @@ class _Actor:
     """Holds a place on a node, and with it a GPU share, for a supervised worker."""
 
     def __init__(self, job: Job, store: Store, limits: Limits, wait_seconds: float):
-        patience.seconds, patience.waiting = wait_seconds, print  # Ray shows it to the driver
+        retry_policy.outlast_outages(wait_seconds, print)  # Ray forwards what is printed
         self.job, self.store, self.worker = job, store, Supervisor(job, limits, print)
         self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
 
@@ -103,7 +103,7 @@ class _Pool:
         actor = remote(**resources(execution))(_Actor)
         sealed = replace(job, make_worker=Sealed(job.make_worker))
         self.new_actor = lambda: actor.remote(
-            sealed, store, limits(job, execution), patience.seconds
+            sealed, store, limits(job, execution), retry_policy.wait_seconds
         )
 
     def run(self) -> Iterator[ShardReport]:

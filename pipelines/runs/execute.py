@@ -16,7 +16,7 @@ from pipelines.runs.plan import Plan, count_rows, finish, finished_shards, open_
 from pipelines.runs.progress import RunProgress, console
 from pipelines.runs.report import Sample, write_report
 from pipelines.runs.stopping import Stopped, stoppable
-from workers.data.retrying import WAIT_SECONDS, patience
+from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
 from workers.shards.shard import Job, Shard, made_tables
@@ -69,7 +69,7 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         return manifest
     if config.execution.engine == "ray" and rows_left:
         start_ray(config.execution.ray_address)
-    patience.seconds, patience.waiting = WAIT_SECONDS, console.print
+    retry_policy.outlast_outages(WAIT_SECONDS, console.print)
     with (
         stoppable(config.execution.grace) as stop,
         RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,

@@ -27,7 +27,7 @@ from pipelines.runs.stopping import Stopped, stoppable, stopped_at_once
 from pipelines.training.model_card import origin
 from workers.data.catalog import Catalog
 from workers.data.names import canonical_key, short
-from workers.data.retrying import WAIT_SECONDS, patience
+from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.training.data import training_pairs
 from workers.training.loop import (
@@ -57,7 +57,7 @@ def run(config: TrainInpainterConfig | TrainGeneratorConfig) -> int:
     if read_manifest(store):
         console.print(f"{command}: {store.url} was trained already")
         return 0
-    patience.seconds, patience.waiting = WAIT_SECONDS, console.print
+    retry_policy.outlast_outages(WAIT_SECONDS, console.print)
     began = time.monotonic()
     with _Bar(command, config.steps) as bar:
         try:
@@ -251,7 +251,7 @@ def _process(given: dict[str, Any]) -> None:
 
     context, told = get_context(), given["told"]
     place = Place(context.get_world_rank(), context.get_world_size(), get_device())
-    patience.seconds, patience.waiting = WAIT_SECONDS, print
+    retry_policy.outlast_outages(WAIT_SECONDS, print)
     if place.device.type == "cpu":
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // context.get_local_world_size()))
     tell: Tell = told.put if place.rank == 0 else lambda record: None

@@ -79,7 +79,7 @@ def silent_for_longer_than_a_row(url: str, kind: str, away: float) -> Proof:
 
 
 def away_for_good(url: str, engine: str) -> Proof:
-    """S3 stays away for longer than the patience of a run."""
+    """S3 stays away for longer than a run waits."""
     config = world(url, execution={"engine": engine, "workers": 2})
     with proxy(os.environ["AWS_ENDPOINT_URL"], "503", share=0) as between:
         driver = Driver(config, "Slow(0.3)", AWS_ENDPOINT_URL=between.url, WAIT_SECONDS="5")
@@ -87,7 +87,7 @@ def away_for_good(url: str, engine: str) -> Proof:
         between.share = 1
         line, seconds = refused(driver, 1)
     assert "the storage does not answer" in line, line
-    done = f"503 for longer than the patience (5 s), engine={engine}: exit 1 after {seconds:.0f} s"
+    done = f"503 for longer than a run waits (5 s), engine={engine}: exit 1 after {seconds:.0f} s"
     return again("S3 is away for good", done, config)
 
 

@@ -18,7 +18,7 @@ from tests.faults import storage
 from tests.faults.harness import Proof
 from tests.faults.proxy import KINDS, Proxy, proxy
 from tests.helpers.load import stretch
-from workers.data.retrying import CredentialsError, StorageUnavailable, asked, patience
+from workers.data.retrying import CredentialsError, StorageUnavailable, retry_policy, retrying
 from workers.data.storage import Store, list_files
 from workers.shards.keys import Key
 from workers.shards.rows import failed_render, render_id
@@ -39,9 +39,9 @@ def url(s3_url: str) -> str:
 
 @pytest.fixture
 def between(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """This process's S3 behind a proxy that does nothing yet; a second of patience."""
-    monkeypatch.setattr(patience, "seconds", 1.0)
-    monkeypatch.setattr(patience, "waiting", lambda said: None)
+    """This process's S3 behind a proxy that does nothing yet; a second's wait."""
+    monkeypatch.setattr(retry_policy, "wait_seconds", 1.0)
+    monkeypatch.setattr(retry_policy, "on_wait", lambda said: None)
     with (
         proxy(os.environ["AWS_ENDPOINT_URL"], share=0, seconds=0.2) as made,
         storage.endpoint(AWS_ENDPOINT_URL=made.url),
@@ -61,7 +61,7 @@ def whole(proof: Proof) -> None:
 def test_a_store_is_whole_behind_a_broken_network(
     between: Proxy, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "seconds", 60.0)
+    monkeypatch.setattr(retry_policy, "wait_seconds", 60.0)
     between.kinds, between.share = KINDS, 0.2
 
     @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -125,7 +125,7 @@ def test_an_outage_does_not_read_as_absence(
     between: Proxy, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.data.retrying.ATTEMPTS", 1)
-    monkeypatch.setattr(patience, "seconds", 0.0)
+    monkeypatch.setattr(retry_policy, "wait_seconds", 0.0)
     store = Store(url)
     for n in range(4):
         store.put(f"photos/{n}/a.jpg", b"1")
@@ -169,7 +169,7 @@ class Waiting:
 
     def _rows(self, keys: Sequence[Key]) -> Iterator[Rows]:
         for key in keys:
-            asked("a store", lambda: time.sleep(self.seconds))
+            retrying("a store", lambda: time.sleep(self.seconds))
             yield {"renders": [{"render_id": key[0]}]}
 
 
@@ -230,7 +230,7 @@ def test_no_row_is_blamed_for_expired_credentials(url: str, engine: str) -> None
 def test_mistakes_are_told_in_one_line(
     url: str, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(patience, "seconds", 0.0)
+    monkeypatch.setattr(retry_policy, "wait_seconds", 0.0)
     remedy, environment = storage.MISTAKES[what]
     start = time.monotonic()
     with storage.endpoint(**environment):

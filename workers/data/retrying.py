@@ -1,4 +1,4 @@
-"""What to do when a storage refuses or does not answer: ask again, or say so in one line."""
+"""Requests to a storage: repeated where it does not answer, explained where it refuses."""
 
 import errno
 import random
@@ -22,11 +22,11 @@ from botocore.parsers import ResponseParserError
 
 T = TypeVar("T")
 
-ATTEMPTS = 4  # at least, for a request that may succeed when it is repeated
-SILENT_SECONDS = 20.0  # without an answer that are as good as those attempts
-WAIT_SECONDS = 300.0  # that a run under way waits for its storage
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
-TELL_SECONDS = 10.0  # between two lines that say that the storage is waited for
+ATTEMPTS = 4  # of every request that may succeed later,
+SILENT_SECONDS = 20.0  # unless the storage was silent for so long
+WAIT_SECONDS = 300.0  # how long a run under way waits for its storage
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0  # between attempts
+TELL_SECONDS = 10.0  # between two messages that requests wait
 
 
 class StorageError(ValueError):
@@ -34,10 +34,10 @@ class StorageError(ValueError):
 
 
 class CredentialsError(StorageError):
-    """The storage does not know who asks, so that no request of this run will succeed."""
+    """The credentials are missing or wrong, so no request of this run will succeed."""
 
 
-class StorageUnavailable(OSError):  # noqa: N818 - not what a row did wrong, but a run's end
+class StorageUnavailable(OSError):  # noqa: N818 - ends the run: no row is at fault
     """The storage did not answer, or is full; the message is one line, and a rerun resumes."""
 
 
@@ -46,18 +46,22 @@ class BrokenLink(FileNotFoundError):  # noqa: N818 - a name for people who read 
 
 
 @dataclass
-class Patience:
+class RetryPolicy:
     """How long this process waits for a storage that does not answer.
 
-    None at first, so that a mistake in an address is told at once; workers, and a driver whose
-    run is under way, wait out an outage. `waiting` is told of it, `requests` are under way.
+    At first not at all, so that a mistake in an address is reported at once. Workers, and a driver
+    whose run is under way, outlast an outage.
     """
 
-    seconds: float = 0.0
-    waiting: Callable[[str], None] = lambda said: None
-    requests: int = 0
-    told: float = 0.0
+    wait_seconds: float = 0.0
+    on_wait: Callable[[str], None] = lambda message: None  # called while requests wait
+    requests: int = 0  # under way
+    last_told: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def outlast_outages(self, seconds: float, on_wait: Callable[[str], None]) -> None:
+        """From now on wait `seconds` for a storage, and report that to `on_wait`."""
+        self.wait_seconds, self.on_wait = seconds, on_wait
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -70,26 +74,26 @@ class Patience:
             with self.lock:
                 self.requests -= 1
 
-    def tell(self, said: str) -> None:
-        """Say that the storage is waited for; threads that wait together say it once."""
+    def tell(self, message: str) -> None:
+        """Report that requests wait; of threads that wait together, one reports."""
         with self.lock:
-            if self.told and time.monotonic() - self.told < TELL_SECONDS:
+            if self.last_told and time.monotonic() - self.last_told < TELL_SECONDS:
                 return
-            self.told = time.monotonic()
-        self.waiting(said)
+            self.last_told = time.monotonic()
+        self.on_wait(message)
 
 
-patience = Patience()
+retry_policy = RetryPolicy()  # of this process
 
 
-def asked(where: str, request: Callable[[], T]) -> T:
-    """The answer to a request, which is repeated while its failure may pass.
+def retrying(where: str, request: Callable[[], T]) -> T:
+    """The answer to a request, which is repeated as long as its failure may pass.
 
     Raises StorageError with a remedy where a person must act, StorageUnavailable where the storage
     stayed away, and FileNotFoundError or FileExistsError as they come.
     """
     started, attempt = time.monotonic(), 1
-    with patience.request():
+    with retry_policy.request():
         while True:
             try:
                 return request()
@@ -101,10 +105,10 @@ def asked(where: str, request: Callable[[], T]) -> T:
                 waited = time.monotonic() - started
                 if attempt >= ATTEMPTS or waited >= SILENT_SECONDS:
                     text = _text(error)
-                    if waited >= patience.seconds:
+                    if waited >= retry_policy.wait_seconds:
                         remedy = _remedy(text) or "the storage does not answer"
                         raise StorageUnavailable(f"{where}: {remedy} ({text})") from error
-                    patience.tell(f"{where}: waiting for the storage ({text})")
+                    retry_policy.tell(f"{where}: waiting for the storage ({text})")
             pause = min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
             time.sleep(pause * random.uniform(0.5, 1))  # or all workers would come back at once
             attempt += 1
@@ -123,20 +127,31 @@ def _may_pass(error: Exception) -> bool:
 
 
 _PASSING = (
-    TimeoutError, ConnectionError, BotoConnectionError, HTTPClientError, IncompleteReadError,
-    ResponseParserError, CredentialRetrievalError,
-)  # fmt: skip
+    TimeoutError,
+    ConnectionError,
+    BotoConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseParserError,
+    CredentialRetrievalError,
+)
 
-# Answers below 500 that mean a broken connection, a server out of breath, two writers at one moment
-# or, of an upload in parts, that it was completed, though the answer got lost.
+# Answers below 500 that mean a broken connection, an overloaded server, two writers at one moment
+# or a multipart upload that was completed although its answer got lost.
 _PASSING_CODES = {
-    "IncompleteBody", "RequestTimeout", "SlowDown", "Throttling", "BadDigest",
-    "ConditionalRequestConflict", "OperationAborted", "NoSuchUpload",
-}  # fmt: skip
+    "IncompleteBody",
+    "RequestTimeout",
+    "SlowDown",
+    "Throttling",
+    "BadDigest",
+    "ConditionalRequestConflict",
+    "OperationAborted",
+    "NoSuchUpload",
+}
 
 
 def _cause(error: Exception) -> BaseException:
-    """What botocore said, where s3fs has made a Python error of it."""
+    """botocore's error, where s3fs has translated it into Python's."""
     return error.__cause__ if isinstance(error.__cause__, ClientError) else error
 
 
@@ -150,7 +165,7 @@ def _explained(where: str, error: Exception) -> Exception:
     if isinstance(cause, ClientError | BotoCoreError) or "Invalid endpoint" in str(error):
         text = _text(error)
         if remedy := _remedy(text):
-            kind = CredentialsError if remedy in _WHO_ASKS else StorageError
+            kind = CredentialsError if remedy in _CREDENTIALS else StorageError
             return kind(f"{where}: {remedy}")
         if isinstance(error, FileNotFoundError | FileExistsError):
             return error
@@ -185,8 +200,8 @@ _NO_KEY = "the S3 server does not know AWS_ACCESS_KEY_ID"
 _WRONG_SECRET = "the S3 server rejects AWS_SECRET_ACCESS_KEY"
 _EXPIRED = "the S3 credentials have expired; renew AWS_SESSION_TOKEN and its keys"
 _CLOCK = "the S3 server rejects the time of this machine's clock; set it"
-_MUTE = "the S3 server refuses and cannot say why; if AWS_SESSION_TOKEN has expired, renew it"
-_WHO_ASKS = {_NO_CREDENTIALS, _NO_KEY, _WRONG_SECRET, _EXPIRED, _CLOCK, _MUTE}
+_NO_REASON = "the S3 server refuses and cannot say why; if AWS_SESSION_TOKEN has expired, renew it"
+_CREDENTIALS = {_NO_CREDENTIALS, _NO_KEY, _WRONG_SECRET, _EXPIRED, _CLOCK, _NO_REASON}
 _DENIED = (
     "the S3 server denies access; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which are not "
     "sent where AWS_NO_SIGN_REQUEST is set"
@@ -202,7 +217,7 @@ _REMEDIES = {
     "RequestTimeTooSkewed": _CLOCK,
     "AccessDenied": _DENIED,
     "(403)": _DENIED,
-    "(400) when calling the Head": _MUTE,  # an answer to HEAD has no body
+    "(400) when calling the Head": _NO_REASON,  # an answer to HEAD has no body
     "Invalid endpoint": "AWS_ENDPOINT_URL is no URL (http://host:port wanted)",
     "Could not connect": _NO_ANSWER,
     "NoSuchBucket": _NO_BUCKET,

@@ -29,7 +29,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
 from workers.data.listing import Entry, FileInfo, Listing, collected, walk
-from workers.data.retrying import StorageError, asked
+from workers.data.retrying import StorageError, retrying
 
 WRITING = ".writing-"  # begins the names, in the store's root, of local files not yet whole
 STALE_SECONDS = 3600.0
@@ -57,12 +57,12 @@ class Store:
         """The bytes of a file; FileNotFoundError when there is none."""
         # One GET: s3fs would send a HEAD before it, whose refusals have no reason.
         options = {} if self.local else {"max_concurrency": 1}
-        return asked(self._where(name), lambda: self.fs.cat_file(self.path(name), **options))
+        return retrying(self._where(name), lambda: self.fs.cat_file(self.path(name), **options))
 
     def open(self, name: str) -> Any:
         """A seekable reader, for Parquet footers and single row groups."""
         if self.local:
-            return asked(self._where(name), lambda: self.fs.open(self.path(name), "rb"))
+            return retrying(self._where(name), lambda: self.fs.open(self.path(name), "rb"))
         return _Ranges(self, name)
 
     def tail(self, name: str, size: int) -> bytes:
@@ -80,7 +80,7 @@ class Store:
         """What lies below a folder, down to `depth` levels; links are followed."""
         root = self.path(folder) if self.local else self._where(folder)
         entries = walk if self.local else self._walk_remote
-        return asked(
+        return retrying(
             self._where(folder),
             lambda: collected(root.rstrip("/") + "/", entries(self.path(folder), depth)),
         )
@@ -88,8 +88,8 @@ class Store:
     def put(self, name: str, data: bytes) -> None:
         """Write a file whole, replacing one of that name."""
         if not self.local:
-            return asked(self._where(name), lambda: self.fs.pipe_file(self.path(name), data))
-        return asked(self._where(name), lambda: self._put_local(name, data))
+            return retrying(self._where(name), lambda: self.fs.pipe_file(self.path(name), data))
+        return retrying(self._where(name), lambda: self._put_local(name, data))
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a file whole, only if there is none of that name; whether it was written.
@@ -97,16 +97,16 @@ class Store:
         False, too, when it was written and the answer got lost: read it to tell.
         """
         create = self._create_local if self.local else self._create_remote
-        return asked(self._where(name), lambda: create(name, data))
+        return retrying(self._where(name), lambda: create(name, data))
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is gone already."""
         with contextlib.suppress(FileNotFoundError):
-            asked(self._where(name), lambda: self.fs.rm_file(self.path(name)))
+            retrying(self._where(name), lambda: self.fs.rm_file(self.path(name)))
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name."""
-        return asked(self._where(name), lambda: self.fs.exists(self.path(name)))
+        return retrying(self._where(name), lambda: self.fs.exists(self.path(name)))
 
     def sweep(self) -> None:
         """Remove what writers that were killed long ago left in the root."""
@@ -188,7 +188,7 @@ class _Ranges(io.RawIOBase):
     def __init__(self, store: Store, name: str):
         self.store, self.name, self.position = store, name, 0
         path = store.path(name)
-        self.length = int(asked(store._where(name), lambda: store.fs.info(path))["size"])
+        self.length = int(retrying(store._where(name), lambda: store.fs.info(path))["size"])
 
     def readable(self) -> bool:
         return True
@@ -208,7 +208,7 @@ class _Ranges(io.RawIOBase):
         end = self.length if size is None or size < 0 else min(self.length, self.position + size)
         if end <= self.position:
             return b""
-        data = asked(self.store._where(self.name), lambda: self._range(self.position, end))
+        data = retrying(self.store._where(self.name), lambda: self._range(self.position, end))
         self.position = end
         return data
 
@@ -244,7 +244,7 @@ def list_files(url: str) -> Listing:
         matches = re.compile(glob_translate(pattern)).match
         return found._replace(files=[f for f in found.files if matches(f.name)], folders=[])
     found = store.listing(depth=1)
-    if not any(found[1:]) and not asked(url, lambda: store.fs.isdir(store.root)):
+    if not any(found[1:]) and not retrying(url, lambda: store.fs.isdir(store.root)):
         wanted = (
             "a folder or pattern wanted, this is a file" if store.exists("") else "no such folder"
         )
@@ -278,7 +278,7 @@ def _filesystem(url: str) -> tuple[Any, str]:
     except (ValueError, ImportError) as error:
         raise StorageError(f"{url}: {error}; use a path, file:// or s3://") from error
     if not isinstance(fs, LocalFileSystem):
-        fs.retries = 1  # of s3fs: `asked` asks again, and knows for how long
+        fs.retries = 1  # of s3fs: `retrying` repeats requests, and knows for how long
         # Or a glob would leave out the folders whose listing fails.
         fs._walk = partial(type(fs)._walk, fs, on_error=_unless_absent)
     return fs, fs._strip_protocol(url)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from workers.data.retrying import patience
+from workers.data.retrying import retry_policy
 from workers.shards.shard import WorkerLost
 
 PR_SET_PDEATHSIG = 1
@@ -32,10 +32,10 @@ def main(descriptor: int, parent: int) -> None:
         with sending:  # a loader's thread may be waiting for the storage
             connection.send((kind, value))
 
-    patience.waiting = lambda said: send("waiting", said)
     threading.Thread(target=_pulse, args=[send], daemon=True).start()
     try:
-        make_worker, patience.seconds = connection.recv()
+        make_worker, wait_seconds = connection.recv()
+        retry_policy.outlast_outages(wait_seconds, lambda message: send("waiting", message))
         worker = make_worker()
         send("ready", None)
         while True:
@@ -56,7 +56,7 @@ def _pulse(send: Callable[[str, Any], None]) -> None:
     """Say, as long as a request is under way, that it is the storage which takes its time."""
     while True:
         time.sleep(PULSE_SECONDS)
-        if patience.requests:
+        if retry_policy.requests:
             send("waiting", None)
 
 

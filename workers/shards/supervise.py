@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from workers.data.retrying import patience
+from workers.data.retrying import retry_policy
 from workers.shards.keys import Key
 from workers.shards.shard import Job, Rows
 
@@ -120,7 +120,7 @@ class Supervisor:
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
         theirs.close()
         self.memory, self.looked = psutil.Process(self.process.pid), 0.0
-        self.connection.send((self.job.make_worker, patience.seconds))
+        self.connection.send((self.job.make_worker, retry_policy.wait_seconds))
         self._receive(START_SECONDS)
 
     def _asked(self, keys: Sequence[Key]) -> Iterator[Rows]:
