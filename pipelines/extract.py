@@ -9,7 +9,7 @@ from functools import partial
 
 from configs.extract import ExtractConfig
 from pipelines.runs.execute import carry_out
-from pipelines.runs.left_aside import tell_left_aside
+from pipelines.runs.ignored import tell_ignored
 from pipelines.runs.plan import Plan, make_plan
 from pipelines.runs.report import CATALOG_TITLES, catalog_samples
 from workers.data.names import short, utf8
@@ -51,7 +51,7 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
     if config.extractor == "densepose":
         config = config.model_copy(update={"densepose": resolved(config.densepose)})
     photos = find_photos(config, read_names(config.uv) if is_dump(config) else None)
-    _tell_left_aside(config, photos)
+    _tell_ignored(config, photos)
     facts: dict = {"inputs": {"files": _fingerprint(config, photos)}}
     people = not with_maps(config)
     if people or any(photo.iuv for photo in photos):
@@ -86,7 +86,7 @@ def _job_of_people(config: ExtractConfig, photos: Sequence[Photo], facts: dict) 
     )
 
 
-def _tell_left_aside(config: ExtractConfig, photos: Sequence[Photo]) -> None:
+def _tell_ignored(config: ExtractConfig, photos: Sequence[Photo]) -> None:
     """Name what in the folders of the input will not be read."""
     read = {url for photo in photos for url in photo}
     folders = [] if is_table(config) else [config.input]
@@ -97,7 +97,7 @@ def _tell_left_aside(config: ExtractConfig, photos: Sequence[Photo]) -> None:
         root = listing.root
         used = {file.name for file in listing.files if utf8(root + file.name) in read}
         beside = listing._replace(folders=[f for f in listing.folders if f"{root}{f}" != config.uv])
-        tell_left_aside(url, beside, used)
+        tell_ignored(url, beside, used)
 
 
 def _fingerprint(config: ExtractConfig, photos: Sequence[Photo]) -> str:

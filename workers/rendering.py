@@ -18,10 +18,10 @@ from workers.data.images import encode
 from workers.data.names import short
 from workers.data.retrying import StorageError, StorageUnavailable
 from workers.shards.ahead import ahead
-from workers.shards.keys import Key
+from workers.shards.keys import Key, part_lengths
 from workers.shards.microbatch import in_halves
 from workers.shards.rows import failed_render, render_row
-from workers.shards.shard import Rows, pack
+from workers.shards.shard import Rows
 
 ENCODERS = 2  # threads that encode beside the model call
 POSES_KEPT = 1024  # decoded target UV maps, 0.5 MB each at 256x256
@@ -152,6 +152,6 @@ class RenderWorker:
 def _parts(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
     """Keys in parts of at most `size`, a source's pairs together where they fit."""
     start = 0
-    for length in pack(keys, lambda key: key[0], size):
+    for length in part_lengths(keys, lambda key: key[0], size):
         yield keys[start : start + length]
         start += length

@@ -23,7 +23,8 @@ from pipelines.benchmark.textures import made_by, summaries
 from pipelines.evaluation.evaluate import SUMMARY
 from pipelines.evaluation.results import accepted_summaries
 from pipelines.runs.execute import OK
-from pipelines.runs.plan import Plan, RunError, read_manifest, read_plan
+from pipelines.runs.lifecycle import read_manifest
+from pipelines.runs.plan import Plan, RunError, read_plan
 from workers.data.catalog import MAX_PIXELS, Catalog, Table
 from workers.data.images import decode
 from workers.data.storage import Store

@@ -11,7 +11,8 @@ from configs.synthesize import SynthesizeConfig
 from eval.statistics import Summary, partial_sums, summarise, summarise_ratio
 from pipelines.evaluation.results import read_shards
 from pipelines.runs.execute import closing_lines, execute
-from pipelines.runs.plan import RunError, fingerprint, make_plan, read_manifest, read_plan
+from pipelines.runs.lifecycle import read_manifest
+from pipelines.runs.plan import RunError, fingerprint, make_plan, read_plan
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 from workers.data.tables import SCHEMAS

@@ -18,7 +18,8 @@ from eval.statistics import compare as compare_pairs
 from pipelines.evaluation.report import PAGE, thumbnail
 from pipelines.evaluation.results import read_shards
 from pipelines.runs.execute import OK
-from pipelines.runs.plan import Plan, RunError, finished_run
+from pipelines.runs.lifecycle import finished_run
+from pipelines.runs.plan import Plan, RunError
 from workers.albums import Album, open_album
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes

@@ -10,8 +10,7 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.runs.plan import READERS
-from workers.data.storage import Store
+from workers.data.storage import READERS, Store
 from workers.data.tables import parquet_bytes
 
 FOLDER = "history"

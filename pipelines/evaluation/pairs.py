@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from configs.evaluate import EvaluateConfig
 from eval.naming import EXTENSIONS, Pair, is_image, pair_folders, side_by_side, strips
 from pipelines.evaluation.splits import Overlap, Split, overlap
-from pipelines.runs.left_aside import tell_left_aside
-from pipelines.runs.plan import RunError, fingerprint, finished_run
+from pipelines.runs.ignored import tell_ignored
+from pipelines.runs.lifecycle import finished_run
+from pipelines.runs.plan import RunError, fingerprint
 from workers.data.catalog import Catalog
 from workers.data.names import canonical_key, item_id, short
 from workers.data.storage import Store
@@ -172,7 +173,7 @@ def image_names(url: str) -> list[str]:
     """
     listing = Store(url).listing()
     names = [file.name for file in listing.files if is_image(file.name)]
-    tell_left_aside(url, listing._replace(folders=[]), set(names))
+    tell_ignored(url, listing._replace(folders=[]), set(names))
     if not names:
         raise RunError(f"{url}: no images there ({', '.join(EXTENSIONS)})")
     return names

@@ -24,8 +24,8 @@ from eval.statistics import (
     partial_sums,
     summarise,
 )
-from pipelines.runs.plan import READERS, Plan, RunError
-from workers.data.storage import Store
+from pipelines.runs.plan import Plan, RunError
+from workers.data.storage import READERS, Store
 from workers.data.tables import SCHEMAS
 from workers.shards.shard import read_file
 

@@ -1,4 +1,4 @@
-"""Joins the Ray cluster that was named, once it has answered, or starts one on this machine."""
+"""Joins the Ray cluster that was named, if it answers, or starts one on this machine."""
 
 import os
 import socket
@@ -6,12 +6,13 @@ from contextlib import chdir
 from pathlib import Path
 
 import ray
-from ray._private.services import canonicalize_bootstrap_address
 
 ROOT = Path(__file__).parent.parent.parent
 ANSWER_SECONDS = 4.0
-HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # and no settings
-SETTINGS = 4  # the type of an HTTP/2 server's first frame, which its fourth byte tells
+# An HTTP/2 client's first words (RFC 9113, 3.4), with an empty SETTINGS frame; the server answers
+# with one, too, whose fourth byte says so.
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+SETTINGS = 4
 
 
 class ClusterAwayError(OSError):
@@ -19,16 +20,16 @@ class ClusterAwayError(OSError):
 
 
 def named_cluster(ray_address: str | None) -> str | None:
-    """The cluster that key or environment names; None for one on this machine, of our own."""
+    """The cluster that the key or the environment names; None for one of our own, here."""
     address = ray_address or os.environ.get("RAY_ADDRESS")
     return None if address in (None, "", "local") else address
 
 
 def start_ray(ray_address: str | None) -> None:
-    """Connect to a Ray cluster, or start one on this machine; once a process.
+    """Connect this process to a Ray cluster, or start one on this machine, unless that is done.
 
-    Raises ValueError for an address that cannot be one, and for a temporary folder that Ray cannot
-    use; ClusterAwayError when no cluster answers within seconds.
+    Raises ValueError for what is no address, and for a temporary folder that Ray cannot use;
+    ClusterAwayError when no cluster answers within seconds.
     """
     if ray.is_initialized():
         return
@@ -36,14 +37,14 @@ def start_ray(ray_address: str | None) -> None:
     if address := named_cluster(ray_address):
         address = answering(address, "execution.ray_address" if ray_address else "RAY_ADDRESS")
     try:
-        # Ray puts the current folder before all others on its workers' path, where packages of a
-        # person's own (`models`, `utils`, `lpips`) would be taken for those that are meant.
+        # Ray puts the current folder first on its workers' path: packages that a person has there
+        # (`models`, `utils`, `lpips`) would hide those that are meant.
         with chdir(ROOT):
-            # "local", for without an address Ray joins whichever cluster was last started here.
+            # "local": without an address Ray would join the cluster that was last started here.
             ray.init(
                 address=address or "local",
                 include_dashboard=None if address else False,
-                logging_config=ray.LoggingConfig(log_level="ERROR"),  # of Ray's own processes, too
+                logging_config=ray.LoggingConfig(log_level="ERROR"),  # for Ray's own processes
                 log_to_driver=True,
             )
     except OSError as error:
@@ -59,7 +60,7 @@ def start_ray(ray_address: str | None) -> None:
 def answering(address: str, key: str) -> str:
     """HOST:PORT of the cluster that answers at an address; Ray itself would try for minutes.
 
-    `key` is what named the address. Raises as `start_ray` does.
+    `key` is the name of the setting that holds the address. Raises as `start_ray` does.
     """
     said = f"{key}={address}"
     if "://" in address:
@@ -69,6 +70,11 @@ def answering(address: str, key: str) -> str:
             "`ray job submit`"
         )
     if address == "auto":
+        # Ray has no public call that tells which cluster it means by "auto": `ray.init` does not
+        # say it before it has connected, and tries for minutes where a crashed cluster left its
+        # address behind. Imported here, so that only "auto" depends on it.
+        from ray._private.services import canonicalize_bootstrap_address
+
         try:
             address = canonicalize_bootstrap_address(address) or ""
         except ConnectionError:
@@ -89,13 +95,15 @@ def answering(address: str, key: str) -> str:
             "the address out to use this machine alone"
         ) from None
     if not speaks:
-        raise ValueError(f"{said}: what answers there is no Ray cluster's head, whose port is 6379 "
-                         "unless it was started with another")  # fmt: skip
+        raise ValueError(
+            f"{said}: what answers there is no Ray cluster's head, whose port is 6379 unless it "
+            "was started with another"
+        )
     return address
 
 
 def _speaks_http2(connection: socket.socket) -> bool:
-    """Whether the other side answers as a gRPC server does, which a cluster's head is."""
+    """Whether the other side answers as a gRPC server does; a cluster's head is one."""
     connection.sendall(HELLO)
     answer = b""
     while len(answer) < SETTINGS and (part := connection.recv(SETTINGS - len(answer))):

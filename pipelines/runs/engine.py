@@ -1,7 +1,7 @@
 """Runs shards, in this process or on a pool of Ray actors: the one file that schedules on Ray.
 
-Ray does placement, GPU pinning, autoscaling and the loss of nodes. What a row does to its worker
-is the supervisor's business (`workers.shards.supervise`), for Ray would retry such a row for ever.
+Ray places actors, pins GPUs, scales the cluster and notices lost nodes. A row that kills its worker
+is left to the supervisor (`workers.shards.supervise`), because Ray would retry it for ever.
 """
 
 import time
@@ -21,22 +21,22 @@ from workers.data.storage import Store
 from workers.shards.shard import Job, Rows, Shard, ShardReport, Worker, run_shard
 from workers.shards.supervise import Limits, Sealed, Supervisor
 
-GROW_SECONDS = 2.0  # between two looks for places that nodes have brought
-MEMORY = 0.8  # of a node's that its workers may hold together: Ray kills actors when it runs out
-DEATHS = 20  # of actors in a row, without a shard finished, that end the run
+GROW_SECONDS = 2.0  # between two checks for room on new nodes
+MEMORY_SHARE = 0.8  # of a node's memory, for all its workers: Ray kills actors when it runs out
+MOST_DEATHS = 20  # of actors, with no shard finished between them, until the run ends
 
 
-class WorkersKeepDying(OSError):  # noqa: N818 - what it says is what happened
-    """Actors die, though not by a row's doing; the message is one line."""
+class WorkersKeepDying(OSError):  # noqa: N818 - the name says what happened
+    """Actors die again and again, though no row kills them; the message is one line."""
 
 
 def run_shards(
     job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool, stop: Stop
 ) -> Iterator[ShardReport]:
-    """Run and commit shards; yields a report as each is finished.
+    """Run and commit shards; yields a report when one is finished.
 
-    Takes no more shards once a stop is asked for, and abandons those in work when its grace is
-    over: they leave nothing behind.
+    After a stop is asked for, no further shard is begun, and those under way have the grace period
+    to finish. A shard that is abandoned then leaves nothing behind.
     """
     if execution.engine == "ray":
         if shards:
@@ -67,7 +67,7 @@ def _stoppable(worker: Worker, stop: Stop) -> Worker:
 
 
 class _Actor:
-    """Holds a place on a node, and with it a GPU share, for a supervised worker."""
+    """Holds a CPU and a share of a GPU for a supervised worker."""
 
     def __init__(self, job: Job, store: Store, limits: Limits, wait_seconds: float):
         retry_policy.outlast_outages(wait_seconds, print)  # Ray forwards what is printed
@@ -87,12 +87,17 @@ class _Actor:
 
 
 class _Pool:
-    """Actors, one call in flight on each; grows with the cluster, and replaces what it loses."""
+    """Actors with one call in flight each; grows with the cluster and replaces lost actors."""
 
     def __init__(
-        self, job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool,
+        self,
+        job: Job,
+        shards: Sequence[Shard],
+        store: Store,
+        execution: Execution,
+        retry: bool,
         stop: Stop,
-    ):  # fmt: skip
+    ):
         self.execution, self.retry, self.stop = execution, retry, stop
         self.waiting = deque(shards)
         self.in_flight: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
@@ -121,12 +126,12 @@ class _Pool:
                     if (report := self._ended(call)) is not None:
                         yield report
         finally:
-            for actor in [*self.idle, *self.starting.values(),
-                          *(actor for actor, _ in self.in_flight.values())]:  # fmt: skip
+            busy = [actor for actor, _ in self.in_flight.values()]
+            for actor in [*self.idle, *self.starting.values(), *busy]:
                 ray.kill(actor)
 
     def _grow(self) -> None:
-        """Start actors where there is room and work for them."""
+        """Start actors, if there is room and work for more."""
         if time.monotonic() - self.looked < GROW_SECONDS:
             return
         self.looked = time.monotonic()
@@ -140,19 +145,19 @@ class _Pool:
         self.starting[actor.ready.remote()] = actor
 
     def _ended(self, call: Any) -> ShardReport | None:
-        """What becomes of a call that has ended: its actor is idle again, or lost."""
+        """Handle a call that has ended; its report, or None if its actor was lost."""
         actor, shard = self.in_flight.pop(call, (None, None))
         actor = actor or self.starting.pop(call)
         try:
             report: Any = ray.get(call)
         except RayTaskError:
-            raise  # what the worker's own code says
-        except RayError as death:  # of the actor, its node, or of memory that Ray found short
-            ray.kill(actor)  # should it be cut off only, and hold its GPU
+            raise  # an error of the worker's own code
+        except RayError as death:  # of the actor or its node, or Ray ran out of memory
+            ray.kill(actor)  # it may be cut off only, and still hold its GPU
             self.deaths += 1
             said = str(death).splitlines()[0]
-            if self.deaths >= DEATHS:
-                raise WorkersKeepDying(f"{DEATHS} workers died in a row: {said}") from death
+            if self.deaths >= MOST_DEATHS:
+                raise WorkersKeepDying(f"{MOST_DEATHS} workers died in a row: {said}") from death
             if shard is not None:
                 self.waiting.appendleft(shard)
             self.looked = 0.0
@@ -164,24 +169,24 @@ class _Pool:
 
 
 def resources(execution: Execution) -> dict[str, float]:
-    """What an actor takes of its node: a CPU and, where the cluster has GPUs, its share of one."""
+    """What an actor takes of its node: a CPU and, if the cluster has GPUs, a share of one."""
     share = execution.gpus_per_worker if ray.cluster_resources().get("GPU") else 0
     return {"num_cpus": 1, "num_gpus": share}
 
 
 def pool_size(execution: Execution) -> int:
-    """The actors that a run asks for: as many as were named, else as many as the cluster holds.
+    """How many actors a run asks for: `execution.workers`, else as many as the cluster holds.
 
-    Those that were named wait for their place, which is what makes a cluster scale up.
+    With `execution.workers` the cluster may be too small: actors that wait make it scale up.
     """
     return execution.workers or max(1, sum(map(int, _places(execution))))
 
 
 def limits(job: Job, execution: Execution) -> Limits:
-    """What a worker may take before it is ended."""
+    """The time and memory after which a worker is ended."""
     densest = max(1, *map(int, _places(execution)))
     node = min(n["Resources"].get("memory", float("inf")) for n in _nodes())
-    share = MEMORY * node / min(densest, execution.workers or densest)
+    share = MEMORY_SHARE * node / min(densest, execution.workers or densest)
     given = execution.worker_memory_gb
     seconds = execution.row_timeout or job.row_seconds
     return Limits(seconds, given * 1e9 if given else share, execution.attempts)
@@ -192,7 +197,7 @@ def _nodes() -> list[dict[str, Any]]:
 
 
 def _places(execution: Execution) -> list[float]:
-    """The actors that fit each node. More actors than CPUs would wait for ever."""
+    """How many actors fit each node. More than it has CPUs would wait for ever."""
     wanted = {"CPU": 1, "GPU": resources(execution)["num_gpus"]}
     return [
         min(n["Resources"].get(kind, 0) / share for kind, share in wanted.items() if share)

@@ -1,4 +1,4 @@
-"""Carries out a plan: what every pipeline command does once it knows its rows."""
+"""Carries out a plan: what every command that writes tables does once it knows its rows."""
 
 import os
 import random
@@ -12,7 +12,8 @@ import torch
 from configs.run import Execution, Run
 from pipelines.runs.cluster import start_ray
 from pipelines.runs.engine import run_shards
-from pipelines.runs.plan import Plan, count_rows, finish, finished_shards, open_run, read_manifest
+from pipelines.runs.lifecycle import count_rows, finish, finished_shards, open_run, read_manifest
+from pipelines.runs.plan import Plan
 from pipelines.runs.progress import RunProgress, console
 from pipelines.runs.report import Sample, write_report
 from pipelines.runs.stopping import Stopped, stoppable
@@ -26,13 +27,17 @@ OK, TOO_MANY_FAILED = 0, 3  # exit codes
 
 
 def carry_out(
-    plan: Plan, job: Job, config: Run, dry: bool, titles: Sequence[str],
+    plan: Plan,
+    job: Job,
+    config: Run,
+    dry: bool,
+    titles: Sequence[str],
     samples: Callable[[], Iterable[Sample]],
-) -> int:  # fmt: skip
-    """Run a plan, say how it ended and leave its pictures; returns the exit code.
+) -> int:
+    """Run a plan, print its outcome and write its contact sheet and page; returns the exit code.
 
-    `samples` are the rows that contact sheet and page show, a picture a title. With `dry` only
-    the estimate is printed.
+    `samples` are the rows that both show, with one picture a title. With `dry` only the estimate is
+    printed.
     """
     if dry:
         dry_run(job, plan, config)
@@ -56,7 +61,7 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
     done = finished_shards(store, plan)
     left = [shard for shard in plan.shards if shard.name not in done]
     if fresh is not plan and left:
-        # Another driver may be at work on the same run: begin elsewhere, and skip what it did.
+        # Another driver may work on the same run: begin elsewhere, and skip what it has done.
         start = random.randrange(len(left))
         left = left[start:] + left[:start]
     retried = _failed_shards(store, plan, done) if config.retry_failed else []
@@ -78,8 +83,10 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
             for report in run_shards(job, shards, store, config.execution, retry, stop):
                 progress.add(report)
     if stop.asked and progress.done < plan.rows:
-        raise Stopped(f"{plan.command}: stopped with {progress.done} of {plan.rows} rows done in "
-                      f"{store.url}; the same command resumes")  # fmt: skip
+        raise Stopped(
+            f"{plan.command}: stopped with {progress.done} of {plan.rows} rows done in "
+            f"{store.url}; the same command resumes"
+        )
     timings = {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 3),
@@ -97,10 +104,10 @@ def _failed_shards(store: Store, plan: Plan, done: set[str]) -> list[Shard]:
 
 
 def dry_run(job: Job, plan: Plan, config: Run) -> None:
-    """Print what a run would take, measured on its first rows; writes nothing."""
+    """Print an estimate of a run, measured on its first rows; writes nothing."""
     worker = job.make_worker()
     keys = list(plan.keys[:DRY_RUN_ROWS])
-    list(worker(keys[:1]))  # the first row pays for warming up
+    list(worker(keys[:1]))  # the first row warms up
     start = time.monotonic()
     tables = made_tables(job.tables, worker(keys))
     seconds = (time.monotonic() - start) / len(keys)
@@ -115,14 +122,14 @@ def dry_run(job: Job, plan: Plan, config: Run) -> None:
 
 
 def default_workers(execution: Execution) -> int:
-    """The workers of a run that names no number, on this machine."""
+    """How many workers a run gets on this machine unless `execution.workers` says it."""
     if execution.engine == "local":
         return 1
     return int(torch.cuda.device_count() / execution.gpus_per_worker) or os.cpu_count() or 1
 
 
 def closing_lines(manifest: dict[str, Any], config: Run) -> int:
-    """Say how a run ended; returns the exit code."""
+    """Print how a run ended; returns the exit code."""
     totals, timings = manifest["totals"], manifest["timings"]
     failures = ", ".join(f"{n} {kind}" for kind, n in totals["failures"].items())
     print(

@@ -1,21 +1,20 @@
-"""A lease: at most one process at a time works on a URL, and a dead one is succeeded.
+"""A lease: at most one process at a time works on a URL, and another may succeed a dead one.
 
-The lease of a URL is its terms, `lease/00000001.json`, `lease/00000002.json` and so on, of which
-the last counts. To take the lease is to create the next term once the last is released or expired.
-This is safe with create-only puts alone:
+The lease of a URL is a list of terms, `lease/00000001.json`, `lease/00000002.json` and so on; the
+last one counts. To take the lease is to create the next term once the last is released or expired.
+This needs nothing but create-only puts:
 
-- A term is created once and never removed, so of all who found the same last term over, one
-  becomes the next. Nothing is overwritten or deleted to take over, so nobody can do it twice.
-- A term is written by its owner only. Renewed or released too late, it is no longer the last.
-- The owner counts on its term up to the expiry that storage is known to have held before it, and
-  others wait for that expiry and `skew` seconds more. Both at once would take two clocks that
-  differ by more than `skew`. Should they, the owner finds the next term when it renews.
+- A term is created once and never removed. So of all processes that find the last term over, one
+  creates the next, and nothing has to be overwritten or deleted.
+- Only its owner writes a term. If that comes too late, the term is no longer the last.
+- The owner relies on its term until the last expiry that it has stored. Others wait until then and
+  `skew` seconds more. Two processes can hold the lease only if their clocks differ by more than
+  `skew`; then the owner finds the next term when it renews.
 
-What no lease on a storage can do: hold back a write that its owner sent, or was about to send when
-it was suspended, before it learnt that it had lost. Runs are idempotent, so that costs work done
-twice, never doubled rows.
+No lease on a storage can hold back a write that its owner sent before it learnt that it had lost
+the lease. Runs are idempotent, so that costs work done twice, never doubled rows.
 
-Terms stay as a record of who worked when: 300 bytes for each time the lease was taken.
+Terms stay as a record of who worked when: 300 bytes for each time that the lease was taken.
 """
 
 import os
@@ -31,26 +30,26 @@ from configs.fields import Frozen
 from workers.data.storage import Store
 
 FOLDER = "lease"
-SKEW_SECONDS = 30.0  # that two machines' clocks may differ; with NTP it is far below one
+SKEW_SECONDS = 30.0  # by which two machines' clocks may differ; with NTP it is far below one
 
 
-class LeaseTaken(ValueError):  # noqa: N818 - what it says is what happened
+class LeaseTaken(ValueError):  # noqa: N818 - the name says what happened
     """Another process holds the lease; the message is one line."""
 
 
-class LeaseLost(OSError):  # noqa: N818 - what it says is what happened
+class LeaseLost(OSError):  # noqa: N818 - the name says what happened
     """The lease could not be renewed in time; the message is one line."""
 
 
 class Term(Frozen):
-    """One holding of the lease, as its file says it."""
+    """One term of the lease, as its file holds it."""
 
     owner: str
     host: str
     pid: int
-    id: str  # random, for a pid may come again
+    id: str  # random, because process ids come again
     since: datetime
-    expires: datetime  # put off while the owner lives
+    expires: datetime  # put off by the owner as long as it lives
     released: bool = False
 
 
@@ -65,7 +64,7 @@ class Lease:
     @property
     def lost(self) -> bool:
         """Whether another process may hold the lease by now."""
-        # The monotonic clock is not set back, but rests while the machine sleeps.
+        # The monotonic clock is never set back, but stands still while the machine sleeps.
         return time.monotonic() >= self.until or _now() >= self.term.expires
 
     def ensure(self) -> None:
@@ -105,9 +104,9 @@ class Lease:
 def held(store: Store, owner: str, seconds: float, skew: float = SKEW_SECONDS) -> Iterator[Lease]:
     """Hold the lease of a store's URL within; it is renewed, and released at the end.
 
-    `owner` tells people who works; a dead owner's lease expires after `seconds`, and `skew` seconds
-    later may be taken. Raises LeaseTaken when another process holds it. Raises LeaseLost at the end
-    when it was lost within: call `ensure` of the lease, too, just before results are published.
+    `owner` tells people who holds it. The lease of a dead owner expires after `seconds` and may be
+    taken `skew` seconds later. Raises LeaseTaken when another process holds it, and LeaseLost at
+    the end when it was lost within; call `ensure`, too, just before results are published.
     """
     lease = _take(store, owner, seconds, skew)
     ended = Event()
@@ -133,7 +132,7 @@ def _take(store: Store, owner: str, seconds: float, skew: float) -> Lease:
         until, now = time.monotonic() + seconds, _now()
         expires = now + timedelta(seconds=seconds)
         term = Term(**process, id=uuid.uuid4().hex, since=now, expires=expires)
-        # `create` says no, too, when it was done and the answer got lost.
+        # `create` also returns False when the file was written and the answer got lost.
         if store.create(name, _json(term)) or _read(store, name).id == term.id:
             return Lease(store, name, term, until, seconds)
 

@@ -1,4 +1,4 @@
-"""What a run tells while it works: a live bar on a terminal, else one log line an interval."""
+"""Progress of a run: a live bar on a terminal, else a log line every few seconds."""
 
 import sys
 import time
@@ -25,9 +25,13 @@ class RunProgress:
     def __enter__(self) -> "RunProgress":
         if sys.stderr.isatty():
             self.bar = Progress(
-                TextColumn(self.command), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=console,
-            )  # fmt: skip
+                TextColumn(self.command),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                console=console,
+            )
             self.bar.start()
             self.task = self.bar.add_task("", total=self.rows, completed=self.done, rate="")
         return self
@@ -48,7 +52,7 @@ class RunProgress:
 
     @property
     def rows_per_second(self) -> float:
-        """Rows finished here, by the second."""
+        """Rows a second that this driver has finished."""
         return (self.done - self.before) / max(time.monotonic() - self.start, 1e-9)
 
     def _rate(self) -> str:

@@ -1,4 +1,4 @@
-"""The pictures that each run leaves: a contact sheet and one HTML page."""
+"""The contact sheet and the HTML page that each run leaves."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,9 +25,12 @@ Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
 
 
 def write_report(
-    store: Store, manifest: dict[str, Any], table: str, titles: Sequence[str],
+    store: Store,
+    manifest: dict[str, Any],
+    table: str,
+    titles: Sequence[str],
     samples: Iterable[Sample],
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """Write the contact sheet and the page beside a run's tables; returns their URLs by kind."""
     shown = list(samples)
     written = {"table": table}
@@ -57,7 +60,7 @@ def catalog_samples(url: str) -> Iterator[Sample]:
 
 
 def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Up to SAMPLES rows that are ok, drawn from all over a table; reads few row groups."""
+    """Up to SAMPLES rows that are ok, from many files of a table; reads one row group of each."""
     random = np.random.default_rng(0)  # the same rows on every call
     files = [f for f in store.list(table) if f.name.endswith(".parquet")]
     chosen = files if len(files) <= SAMPLES else files[:: len(files) // SAMPLES]
@@ -71,7 +74,7 @@ def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[s
 
 
 def _draw(random: np.random.Generator, count: int, wanted: int) -> np.ndarray:
-    """Up to `wanted` of `count` indices, in order."""
+    """Up to `wanted` of `count` indices, drawn at random, in order."""
     return np.sort(random.choice(count, min(count, wanted), replace=False))
 
 

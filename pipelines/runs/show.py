@@ -1,9 +1,10 @@
-"""`reposer runs show URL`: how a run stands, read from what it has written."""
+"""`reposer runs show URL`: the state of a run, read from its files."""
 
 from collections import Counter
 
 from configs.run import ShowConfig
-from pipelines.runs.plan import PLAN, count_rows, finished_shards, read_manifest, read_plan
+from pipelines.runs.lifecycle import count_rows, finished_shards, read_manifest
+from pipelines.runs.plan import PLAN, read_plan
 from workers.data.storage import Store
 
 
@@ -13,7 +14,7 @@ def run(config: ShowConfig) -> int:
     plan, manifest = read_plan(store), read_manifest(store)
     done = finished_shards(store, plan)
     finished = [shard for shard in plan.shards if shard.name in done]
-    if len(finished) < len(plan.shards):  # files were taken away since
+    if len(finished) < len(plan.shards):  # files were removed since
         manifest = None
     if manifest:
         rows, failed = manifest["totals"]["rows"], Counter(manifest["totals"]["failures"])
@@ -38,6 +39,6 @@ def run(config: ShowConfig) -> int:
 
 
 def _seconds(store: Store, table: str) -> float:
-    """From the plan to the newest shard."""
+    """Seconds from the plan to the newest shard."""
     planned = next(file.modified for file in store.list() if file.name == PLAN)
     return max(max(file.modified for file in store.list(table)) - planned, 1e-3)

@@ -1,4 +1,4 @@
-"""Stopping when asked to: what a spot machine's SIGTERM leaves time for."""
+"""Stopping on SIGTERM, in the time that a spot machine leaves."""
 
 import signal
 import threading
@@ -9,11 +9,11 @@ from types import FrameType
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
-    """The run was asked to stop and did; the message is one line."""
+    """The run has stopped, as it was asked to; the message is one line."""
 
 
 class Stop:
-    """Whether to stop: take no more work once `asked`, abandon what is in work once `over`."""
+    """Whether to stop: begin no more work once `asked`, abandon all work once `over`."""
 
     def __init__(self, grace: float):
         self.grace = grace
@@ -21,12 +21,12 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether a SIGTERM came."""
+        """Whether a SIGTERM has come."""
         return self.since is not None
 
     @property
     def over(self) -> bool:
-        """Whether the time to finish is over, too."""
+        """Whether the grace period after it is over, too."""
         return self.since is not None and time.monotonic() - self.since >= self.grace
 
     def ask(self, signum: int, frame: FrameType | None) -> None:
@@ -37,7 +37,7 @@ class Stop:
 
 @contextmanager
 def stoppable(grace: float) -> Iterator[Stop]:
-    """Obey SIGTERM within, in a process's main thread; after ray.init, which has its own."""
+    """Note SIGTERM within, in the main thread. Enter it after ray.init, which sets a handler."""
     stop = Stop(grace)
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -51,7 +51,7 @@ def stoppable(grace: float) -> Iterator[Stop]:
 
 @contextmanager
 def stopped_at_once(message: str) -> Iterator[None]:
-    """Let SIGTERM raise Stopped within: for work that loses nothing where it is cut off."""
+    """Let SIGTERM raise Stopped within: for work that may be cut off anywhere."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise Stopped(message)

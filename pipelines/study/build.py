@@ -22,7 +22,8 @@ from eval.study.design import (
     step,
 )
 from eval.study.pages import study_texts
-from pipelines.runs.plan import RunError, refuse_another, versions
+from pipelines.runs.lifecycle import refuse_another
+from pipelines.runs.plan import RunError, versions
 from pipelines.study.files import DESIGN, MANIFEST, MTURK, PACK, PARTICIPANTS, PICTURES
 from pipelines.study.inputs import Material, find_methods, join, needs_truth
 from pipelines.study.pack import Pair, Study, make_pictures, write_pack

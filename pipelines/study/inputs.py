@@ -13,7 +13,8 @@ from configs.study import StudyBuildConfig
 from eval.naming import strips
 from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
 from pipelines.evaluation.pairs import by_pair, find_pairs, image_names, render_key
-from pipelines.runs.plan import PLAN, RunError, fingerprint, finished_run
+from pipelines.runs.lifecycle import finished_run
+from pipelines.runs.plan import PLAN, RunError, fingerprint
 from workers.albums import Album, FolderAlbum, RenderAlbum, open_album
 from workers.data.catalog import Catalog
 from workers.data.errors import RowError

@@ -22,11 +22,10 @@ from configs.study import StudyBuildConfig
 from eval.study.design import DAMAGED, PRACTICE, SENTINEL, TARGET, Trial
 from eval.study.pages import mturk_template, page_files
 from eval.study.pictures import damage, equalise
-from pipelines.runs.plan import READERS
 from pipelines.study.files import MTURK, PACK, PARTICIPANTS, PICTURES, TRIALS
 from pipelines.study.inputs import Material
 from workers.data.images import encode
-from workers.data.storage import Store
+from workers.data.storage import READERS, Store
 from workers.data.tables import SCHEMAS, parquet_bytes
 
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # of codes: none that are taken for another

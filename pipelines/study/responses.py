@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipelines.runs.left_aside import tell_left_aside
+from pipelines.runs.ignored import tell_ignored
 from pipelines.study.answer_store import Answers
 from pipelines.study.columns import column, number, numbered, seconds
 from pipelines.study.mturk import question_numbers, read_assignments
@@ -67,7 +67,7 @@ def _of_folder(url: str) -> pd.DataFrame:
     else:
         listing = list_files(url)
         names = [file.name for file in listing.files if file.name.lower().endswith(".json")]
-        tell_left_aside(url, listing, names)
+        tell_ignored(url, listing, names)
         files = [listing.root + name for name in names]
     if not files:
         raise ValueError(f"{url}: no answers there (.json, .parquet, .csv or .db)")

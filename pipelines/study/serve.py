@@ -13,11 +13,11 @@ from pathlib import Path
 from aiohttp import web
 
 from configs.study import StudyServeConfig
-from pipelines.runs.plan import READERS, RunError
+from pipelines.runs.plan import RunError
 from pipelines.study.answer_store import Answers
 from pipelines.study.files import ANSWERS, MANIFEST, PACK, PARTICIPANTS, TOKEN
 from pipelines.study.server import Pack, StudyServer
-from workers.data.storage import Store
+from workers.data.storage import READERS, Store
 
 
 def run(config: StudyServeConfig) -> int:

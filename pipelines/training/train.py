@@ -21,7 +21,8 @@ from configs.fields import identity_of
 from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
 from pipelines.runs.cluster import named_cluster, start_ray
-from pipelines.runs.plan import RunError, fingerprint, read_manifest, refuse_another, versions
+from pipelines.runs.lifecycle import read_manifest, refuse_another
+from pipelines.runs.plan import RunError, fingerprint, versions
 from pipelines.runs.progress import LOG_SECONDS, console
 from pipelines.runs.stopping import Stopped, stoppable, stopped_at_once
 from pipelines.training.model_card import origin

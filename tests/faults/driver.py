@@ -2,7 +2,8 @@
 
 CONFIG is a render config as JSON, MODEL an expression over `tests.faults.models`. POINT is where
 the process kills itself, once: `after plan`, `before put` or `after put`; WHOSE is `driver`, or
-`worker` for the actor that commits. WAIT_SECONDS in the environment is how long it waits for a storage.
+`worker` for the actor that commits. WAIT_SECONDS in the environment says how long it waits for a
+storage.
 """
 
 import os

@@ -128,7 +128,7 @@ def test_a_bad_pair_fails_alone_and_is_counted(tmp_path: Path) -> None:
     assert evaluate(*call) == 3
 
 
-def test_every_format_is_scored_and_what_is_left_aside_is_named(
+def test_every_format_is_scored_and_what_is_ignored_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generated, reference = tmp_path / "generated", tmp_path / "reference"

@@ -21,7 +21,7 @@ from pipelines.runs.plan import RunError
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
 from workers.data.storage import Store
-from workers.shards.shard import pack
+from workers.shards.keys import part_lengths
 
 
 def config(folder: Path | str, **values: object) -> RenderConfig:
@@ -46,7 +46,7 @@ def run(config: RenderConfig) -> dict:
 )
 def test_packing_keeps_order_size_and_groups(groups: list[tuple[int, int]], size: int) -> None:
     keys = [(f"{n}-{g}", str(i)) for n, (g, count) in enumerate(groups) for i in range(count)]
-    lengths = list(pack(keys, lambda key: key[0], size))
+    lengths = list(part_lengths(keys, lambda key: key[0], size))
     starts = np.cumsum([0, *lengths])
     parts = [keys[a:b] for a, b in itertools.pairwise(starts)]
     assert [key for part in parts for key in part] == keys

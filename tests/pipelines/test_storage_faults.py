@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.cli import main
-from pipelines.runs.plan import read_manifest, read_plan
+from pipelines.runs.lifecycle import read_manifest
+from pipelines.runs.plan import read_plan
 from tests.faults import storage
 from tests.faults.harness import Proof
 from tests.faults.proxy import KINDS, Proxy, proxy

@@ -1,13 +1,12 @@
 """Files at a URL: a local folder, file:// or s3://, through fsspec.
 
-A file appears under its name whole or not at all. On S3 a put is atomic by itself (a multipart
-upload shows nothing before it is completed); locally it is a rename of a synced temporary file
-that lived in another folder. A stream to the final name would not do: an exception inside an open
-fsspec or pyarrow S3 stream publishes what was written so far.
+A file appears under its name whole or not at all. On S3 a put is atomic (a multipart upload shows
+nothing before it is completed); locally a synced temporary file in another folder is renamed.
+Nothing streams to the final name: an exception inside an open fsspec or pyarrow S3 stream publishes
+what was written so far.
 
-A remote storage that does not answer is asked again (`workers.data.retrying`). Every operation may
-be repeated: a put replaces a file whole, and a create that was carried out although its answer got
-lost finds its own file.
+Requests to a storage that does not answer are repeated (`workers.data.retrying`). Every operation
+may be: a put replaces a file whole, and a create whose answer got lost finds its own file.
 """
 
 import contextlib
@@ -17,25 +16,29 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import fsspec
+from fsspec.core import strip_protocol
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
 from workers.data.listing import Entry, FileInfo, Listing, collected, walk
 from workers.data.retrying import StorageError, retrying
 
-WRITING = ".writing-"  # begins the names, in the store's root, of local files not yet whole
+WRITING = ".writing-"  # local files that are not complete, in the store's root, begin so
 STALE_SECONDS = 3600.0
-ANONYMOUS, YES = "AWS_NO_SIGN_REQUEST", ("1", "yes", "true")  # for public buckets; GDAL's name
+ANONYMOUS, YES = (
+    "AWS_NO_SIGN_REQUEST",
+    ("1", "yes", "true"),
+)  # public buckets; named by GDAL
 S3_OPTIONS = {"config_kwargs": {"connect_timeout": 5, "retries": {"mode": "standard"}}}
 WILDCARDS = "*?["
+READERS = 16  # threads for many small requests, whose time is all waiting
 
 
 class Store:
@@ -53,16 +56,20 @@ class Store:
         """The file system's own path of a file."""
         return f"{self.root.rstrip('/')}/{name}" if name else self.root
 
+    def url_of(self, name: str) -> str:
+        """The URL of a file, for messages."""
+        return f"{self.url}/{name}" if name else self.url
+
     def read(self, name: str) -> bytes:
         """The bytes of a file; FileNotFoundError when there is none."""
-        # One GET: s3fs would send a HEAD before it, whose refusals have no reason.
+        # One GET: s3fs would send a HEAD first, whose refusals give no reason.
         options = {} if self.local else {"max_concurrency": 1}
-        return retrying(self._where(name), lambda: self.fs.cat_file(self.path(name), **options))
+        return retrying(self.url_of(name), lambda: self.fs.cat_file(self.path(name), **options))
 
     def open(self, name: str) -> Any:
         """A seekable reader, for Parquet footers and single row groups."""
         if self.local:
-            return retrying(self._where(name), lambda: self.fs.open(self.path(name), "rb"))
+            return retrying(self.url_of(name), lambda: self.fs.open(self.path(name), "rb"))
         return _Ranges(self, name)
 
     def tail(self, name: str, size: int) -> bytes:
@@ -78,56 +85,71 @@ class Store:
 
     def listing(self, folder: str = "", depth: int | None = None) -> Listing:
         """What lies below a folder, down to `depth` levels; links are followed."""
-        root = self.path(folder) if self.local else self._where(folder)
+        root = self.path(folder) if self.local else self.url_of(folder)
         entries = walk if self.local else self._walk_remote
         return retrying(
-            self._where(folder),
+            self.url_of(folder),
             lambda: collected(root.rstrip("/") + "/", entries(self.path(folder), depth)),
         )
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file whole, replacing one of that name."""
+        """Write a file whole; it replaces one of that name."""
         if not self.local:
-            return retrying(self._where(name), lambda: self.fs.pipe_file(self.path(name), data))
-        return retrying(self._where(name), lambda: self._put_local(name, data))
+            return retrying(self.url_of(name), lambda: self.fs.pipe_file(self.path(name), data))
+        return retrying(self.url_of(name), lambda: self._put_local(name, data))
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write a file whole, only if there is none of that name; whether it was written.
+        """Write a file whole if there is none of that name; whether it was written.
 
-        False, too, when it was written and the answer got lost: read it to tell.
+        Also False when it was written and the answer got lost: read the file to tell.
         """
         create = self._create_local if self.local else self._create_remote
-        return retrying(self._where(name), lambda: create(name, data))
+        return retrying(self.url_of(name), lambda: create(name, data))
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is not there is gone already."""
+        """Remove a file, if it is there."""
         with contextlib.suppress(FileNotFoundError):
-            retrying(self._where(name), lambda: self.fs.rm_file(self.path(name)))
+            retrying(self.url_of(name), lambda: self.fs.rm_file(self.path(name)))
 
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name."""
-        return retrying(self._where(name), lambda: self.fs.exists(self.path(name)))
+        return retrying(self.url_of(name), lambda: self.fs.exists(self.path(name)))
 
     def sweep(self) -> None:
-        """Remove what writers that were killed long ago left in the root."""
+        """Remove incomplete files that killed writers left in the root."""
         if self.local:
             for left in Path(self.root).glob(f"{WRITING}*"):
                 if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                    left.unlink(missing_ok=True)  # another driver may sweep, too
-
-    def _where(self, name: str) -> str:
-        return f"{self.url}/{name}" if name else self.url
+                    left.unlink(missing_ok=True)  # another driver may remove it, too
 
     def _walk_remote(self, path: str, depth: int | None) -> Iterator[Entry]:
-        try:
-            found = self.fs.find(path, depth, withdirs=depth is not None, detail=True)
-        except FileNotFoundError:
-            return
-        for full, info in found.items():
-            name, folder = full[len(path) + 1 :], info["type"] == "directory"
-            if name and not (name.endswith("/") and not folder):  # as which consoles keep folders
+        for info in self._find(path) if depth is None else self._ls(path, depth):
+            name, folder = info["name"][len(path) + 1 :], info["type"] == "directory"
+            if name and not (name.endswith("/") and not folder):  # consoles keep folders as such
                 file = FileInfo(name.rstrip("/"), info["size"] or 0, _modified(info))
                 yield Entry(file, "folder" if folder else "file")
+
+    def _find(self, path: str) -> Iterable[dict[str, Any]]:
+        """All files below a remote folder, in one listing."""
+        try:
+            return self.fs.find(path, detail=True).values()
+        except FileNotFoundError:
+            return []
+
+    def _ls(self, path: str, depth: int) -> Iterator[dict[str, Any]]:
+        """What lies in a remote folder, `depth` levels deep.
+
+        Not `find` with a depth, which leaves out the folders that cannot be listed.
+        """
+        try:
+            entries = self.fs.ls(path, detail=True)
+        except FileNotFoundError:
+            return
+        for info in entries:
+            yield info
+            below = info["type"] == "directory" and info["name"].rstrip("/") != path
+            if below and depth > 1:
+                yield from self._ls(info["name"], depth - 1)
 
     def _put_local(self, name: str, data: bytes) -> None:
         final = Path(self.path(name))
@@ -136,7 +158,7 @@ class Store:
         try:
             temporary.replace(final)
         except OSError:
-            temporary.unlink()  # its space may be what the disk lacks
+            temporary.unlink()  # the disk may need its space
             raise
         _sync_folder(final.parent)
 
@@ -159,7 +181,7 @@ class Store:
         except FileExistsError:
             return False
         except OSError as error:
-            # SeaweedFS answers a lost race with a status that s3fs turns into EINVAL.
+            # s3fs makes EINVAL of SeaweedFS' answer to the loser of a race.
             if error.errno == errno.EINVAL and self.fs.exists(self.path(name)):
                 return False
             raise
@@ -174,21 +196,21 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
-            temporary.unlink(missing_ok=True)  # half a file would keep a full disk full
+            temporary.unlink(missing_ok=True)  # the disk may need its space
             raise
         return temporary
 
 
 class _Ranges(io.RawIOBase):
-    """A remote file by ranges of bytes: each read is one request, asked again where it fails.
+    """A remote file, read by ranges of bytes: each read is one request, repeated if it fails.
 
-    Unlike fsspec's own reader it neither reads ahead nor believes an answer that is too short.
+    Unlike fsspec's own reader it does not read ahead, and it refuses an answer that is too short.
     """
 
     def __init__(self, store: Store, name: str):
         self.store, self.name, self.position = store, name, 0
         path = store.path(name)
-        self.length = int(retrying(store._where(name), lambda: store.fs.info(path))["size"])
+        self.length = int(retrying(store.url_of(name), lambda: store.fs.info(path))["size"])
 
     def readable(self) -> bool:
         return True
@@ -208,7 +230,7 @@ class _Ranges(io.RawIOBase):
         end = self.length if size is None or size < 0 else min(self.length, self.position + size)
         if end <= self.position:
             return b""
-        data = retrying(self.store._where(self.name), lambda: self._range(self.position, end))
+        data = retrying(self.store.url_of(self.name), lambda: self._range(self.position, end))
         self.position = end
         return data
 
@@ -220,7 +242,7 @@ class _Ranges(io.RawIOBase):
 
 
 def as_path(url: str) -> str:
-    """A file:// URL as the path that it is, its %20 a blank; any other URL as it is."""
+    """The path of a file:// URL, with %20 decoded; any other URL as it is."""
     return unquote(url.removeprefix("file://")) if url.startswith("file://") else url
 
 
@@ -232,8 +254,7 @@ def read_bytes(url: str) -> bytes:
 
 
 def list_files(url: str) -> Listing:
-    """What lies in a folder (not below it), or the files that match a pattern, and what else is
-    beside them.
+    """The entries of a folder (not of those below it), or the files that match a pattern.
 
     Raises StorageError where there is no such folder.
     """
@@ -253,9 +274,9 @@ def list_files(url: str) -> Listing:
 
 
 def split_pattern(url: str) -> tuple[str, str]:
-    """A URL as a folder, and the pattern that names files below it ("" where there is none).
+    """A URL as a folder, and a pattern for files below it ("" where there is none).
 
-    What exists as written is no pattern, whatever characters its name holds.
+    What exists under that very name is no pattern, whatever characters the name holds.
     """
     url = as_path(url)
     parts = url.rstrip("/").split("/")
@@ -272,21 +293,14 @@ def _filesystem(url: str) -> tuple[Any, str]:
     if protocol == "s3":
         options = {**S3_OPTIONS, "anon": os.environ.get(ANONYMOUS, "").lower() in YES}
     try:
-        # Listings are never cached: other workers write to the same folders. Of the URL only its
-        # protocol is asked, for url_to_fs would see more than a name in "::".
+        # Listings are never cached: other workers write to the same folders. Not `url_to_fs`,
+        # which takes "::" in a name for a chain of file systems.
         fs = fsspec.filesystem(protocol, use_listings_cache=False, **options)
     except (ValueError, ImportError) as error:
         raise StorageError(f"{url}: {error}; use a path, file:// or s3://") from error
     if not isinstance(fs, LocalFileSystem):
         fs.retries = 1  # of s3fs: `retrying` repeats requests, and knows for how long
-        # Or a glob would leave out the folders whose listing fails.
-        fs._walk = partial(type(fs)._walk, fs, on_error=_unless_absent)
-    return fs, fs._strip_protocol(url)
-
-
-def _unless_absent(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
+    return fs, strip_protocol(url if "://" in url else f"file://{url}")
 
 
 def _modified(info: dict[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Work that is begun in threads before its turn."""
+"""Work that threads begin before its result is needed."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ R = TypeVar("R")
 def ahead(
     pool: ThreadPoolExecutor, call: Callable[[T], R], items: Iterable[T], most: int
 ) -> Iterator[R]:
-    """Results of items in their order; at most `most` calls beyond the result that is taken."""
+    """The results of `call` on items, in order, with at most `most` calls begun ahead."""
     begun: deque[Future[R]] = deque()
     for item in items:
         begun.append(pool.submit(call, item))

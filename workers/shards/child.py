@@ -1,6 +1,6 @@
 """The process of a supervised worker: `python -m workers.shards.child DESCRIPTOR PARENT`.
 
-Receives how to make a worker, then lists of keys; answers with each row as it is made.
+Receives a function that makes a worker, then lists of keys; sends each row when it is made.
 """
 
 import ctypes
@@ -25,11 +25,11 @@ PULSE_SECONDS = 0.25
 def main(descriptor: int, parent: int) -> None:
     """Work until the supervisor hangs up."""
     _end_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is the supervisor's to obey
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles it
     connection, sending = Connection(descriptor), threading.Lock()
 
     def send(kind: str, value: Any) -> None:
-        with sending:  # a loader's thread may be waiting for the storage
+        with sending:  # threads that load images may report that they wait for the storage
             connection.send((kind, value))
 
     threading.Thread(target=_pulse, args=[send], daemon=True).start()
@@ -53,7 +53,7 @@ def main(descriptor: int, parent: int) -> None:
 
 
 def _pulse(send: Callable[[str, Any], None]) -> None:
-    """Say, as long as a request is under way, that it is the storage which takes its time."""
+    """Report, as long as a request is under way, that the worker waits for the storage."""
     while True:
         time.sleep(PULSE_SECONDS)
         if retry_policy.requests:
@@ -61,7 +61,7 @@ def _pulse(send: Callable[[str, Any], None]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Die with the supervisor, however it ends (Linux; elsewhere its hanging up is noticed)."""
+    """End with the supervisor (on Linux at once, elsewhere when its connection closes)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -1,11 +1,12 @@
-"""The rows of a plan, as what a worker needs to make each: an ordered list, stored by column.
+"""The keys of a plan: what a worker needs to make each row, as an ordered list stored by column.
 
-Ids repeat (a source stands in a row with each pose), so columns are dictionary-encoded: five
-million pairs take 40 MB, where tuples would take 400.
+Ids repeat (a source comes with each pose), so the columns are dictionary-encoded: five million
+pairs take 40 MB, where tuples would take 400.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -55,17 +56,36 @@ class Keys:
         return Keys(self.table.slice(start, stop - start))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A slice of Arrow's would travel with the whole of its buffers and dictionaries.
+        # Arrow would pickle the whole buffers and dictionaries of a slice.
         return Keys.of, (self.table.column_names, list(self))
 
     def to_parquet(self) -> bytes:
-        """One Parquet file: `from_parquet`'s."""
+        """The keys as a Parquet file; `from_parquet` reads it."""
         out = io.BytesIO()
         pq.write_table(self.table, out, compression="zstd")
         return out.getvalue()
 
     @staticmethod
     def from_parquet(data: bytes) -> "Keys":
-        """Keys out of a file; pyarrow.ArrowInvalid where it is damaged."""
+        """Keys from a Parquet file; pyarrow.ArrowInvalid if it is damaged."""
         table = pq.read_table(io.BytesIO(data))
         return Keys(table.cast(pa.schema([(name, DICTIONARY) for name in table.column_names])))
+
+
+def part_lengths(keys: Iterable[Key], group: Callable[[Key], Hashable], size: int) -> Iterator[int]:
+    """The lengths of the parts, of at most `size` keys, into which keys are cut.
+
+    Only a group that is larger than a part is split.
+    """
+    part = 0
+    for _, members in groupby(keys, group):
+        rest = sum(1 for _ in members)
+        if part and part + rest > size:
+            yield part
+            part = 0
+        while rest > size:
+            yield size
+            rest -= size
+        part += rest
+    if part:
+        yield part

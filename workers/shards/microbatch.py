@@ -1,4 +1,4 @@
-"""Calls a model on a microbatch: no pair's error is another's, and no batch is too large twice."""
+"""Calls a model on microbatches: errors are traced to single rows, and large batches halved."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -14,10 +14,10 @@ R = TypeVar("R")
 def in_halves(
     items: Sequence[T], call: Callable[[Sequence[T]], Sequence[R]], shrink: Callable[[int], None]
 ) -> list[R | Exception]:
-    """Results of items; on an error they are halved until the bad ones stand alone.
+    """Results of items; on an error they are halved until the bad ones are alone.
 
-    `shrink` is told the size to go on with when a GPU's memory ran out. Raises WorkerLost after any
-    other CUDA error, for the CUDA context is lost, and the process with it.
+    When a GPU runs out of memory, `shrink` is called with the new size of a microbatch. Raises
+    WorkerLost after any other CUDA error, which breaks the CUDA context and with it the process.
     """
     try:
         return list(call(items))

@@ -1,6 +1,6 @@
 """Ids and failed rows of every command's tables.
 
-Apart from the workers, because a supervisor needs these and none of the models.
+Apart from the workers, because a supervisor needs these but none of the models.
 """
 
 import re
@@ -31,7 +31,7 @@ def failed_render(key: Key, error_type: str, message: str) -> Rows:
     return {"renders": [render_row(key, **_failure(error_type, message))]}
 
 
-PERSON = re.compile(r"(.+)@[1-9]\d*")  # of the people on a photograph but the first
+PERSON = re.compile(r"(.+)@[1-9]\d*")  # a further person on a photograph
 
 
 def person_id(image_id: str, number: int) -> str:
@@ -86,7 +86,7 @@ class ScoreKey(NamedTuple):
     method: str
     item_id: str
     source: str | None
-    generated: str | None  # None: the pair was asked for, and nobody generated it
+    generated: str | None  # None where a wanted pair was not generated
     reference: str
 
 

@@ -1,13 +1,13 @@
 """One shard of a run: its rows in, its committed Parquet files out.
 
-A shard is done when each of its files lies under its final name. Every step may be repeated:
+A shard is done when all its files are there under their final names. Every step may be repeated:
 the same rows give the same files, and a put replaces a file whole.
 """
 
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -23,17 +23,17 @@ from workers.data.storage import Store
 from workers.data.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
 from workers.shards.keys import Key, Keys
 
-# In a status table's footer: its failures by type, as JSON; the planned rows it is of.
+# In the footer of a status table: its failures by type, as JSON; the number of planned rows.
 FAILED, PLANNED = b"reposer.failed", b"reposer.planned"
 
 Rows = dict[str, list[dict[str, Any]]]  # by table
 Tables = dict[str, pa.Table]
 Worker = Callable[[Sequence[Key]], Iterator[Rows]]
-"""Makes keys' rows: yields those of the next keys, in order, as soon as they are made."""
+"""Makes the rows of keys: yields those of the next keys, in order, as soon as they are made."""
 
 
-class WorkerLost(RuntimeError):  # noqa: N818 - what it says is what happened
-    """The worker's process is of no more use, as after a CUDA error; another may do its rows."""
+class WorkerLost(RuntimeError):  # noqa: N818 - the name says what happened
+    """The worker's process is broken, as after a CUDA error; another may make its rows."""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)
@@ -42,11 +42,10 @@ class WorkerLost(RuntimeError):  # noqa: N818 - what it says is what happened
 
 @dataclass(frozen=True)
 class Job:
-    """What a command does to its rows. Travels to the workers, so it must pickle.
+    """How a command makes its rows. It is sent to the workers, so it must pickle.
 
-    In every table, the first column holds an id from which `planned` tells the planned row that the
-    table's row belongs to; the last table has the status of each planned row: one row, or several
-    that are all ok.
+    The first column of every table is an id; `planned` maps it to the id of the planned row. The
+    last table holds the status of each planned row: one row, or several that are all ok.
     """
 
     tables: tuple[str, ...]
@@ -54,11 +53,11 @@ class Job:
     row_id: Callable[[Key], str]
     failed: Callable[[Key, str, str], Rows]  # key, error type, message
     planned: Callable[[str], str] = str
-    row_seconds: float = 30.0  # that a worker may honestly take until it has made its next row
+    row_seconds: float = 30.0  # that a worker may take for its next row
     about: dict[str, str] = field(default_factory=dict)  # added to the status table's metadata
 
     def planned_ids(self, ids: Iterable[str]) -> list[str]:
-        """The planned rows that rows belong to, which stand together by their ids."""
+        """The ids of the planned rows of `ids`; those of one planned row follow each other."""
         return [planned for planned, _ in groupby(map(self.planned, ids))]
 
 
@@ -76,31 +75,12 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What a finished shard counts: its rows, those that failed by type, and its seconds."""
+    """A finished shard: its number of rows, its failures by type, and its seconds."""
 
     name: str
     rows: int
     failed: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-
-
-def pack(keys: Iterable[Key], group: Callable[[Key], Hashable], size: int) -> Iterator[int]:
-    """Cut keys into parts of at most `size`, splitting only groups that are larger than a part.
-
-    Yields the length of each part.
-    """
-    part = 0
-    for _, members in groupby(keys, group):
-        rest = sum(1 for _ in members)
-        if part and part + rest > size:
-            yield part
-            part = 0
-        while rest > size:
-            yield size
-            rest -= size
-        part += rest
-    if part:
-        yield part
 
 
 def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool) -> ShardReport:
@@ -129,8 +109,8 @@ def commit(job: Job, store: Store, shard: Shard, tables: Tables, start: float) -
         raise RuntimeError(f"shard {shard.name}: {len(ids)} rows of {len(shard.keys)} planned")
     failed = Counter(status.filter(pc.field("status") != "ok").column("error_type").to_pylist())
     about = {f"reposer.{name}": value for name, value in job.about.items()}
-    metadata = {**SCHEMAS[job.tables[-1]].metadata, **about,
-                FAILED: json.dumps(failed), PLANNED: str(len(made))}  # fmt: skip
+    counts = {FAILED: json.dumps(failed), PLANNED: str(len(made))}
+    metadata = {**SCHEMAS[job.tables[-1]].metadata, **about, **counts}
     tables = tables | {job.tables[-1]: status.replace_schema_metadata(metadata)}
     files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
     for name, data in files.items():
@@ -139,7 +119,7 @@ def commit(job: Job, store: Store, shard: Shard, tables: Tables, start: float) -
 
 
 def count(store: Store, shard: Shard, table: str) -> ShardReport:
-    """Count a committed shard's rows and failures, from the footer of its status file."""
+    """Count the rows and failures of a committed shard, from the footer of its status file."""
     with _readable(store, shard.file(table)) as file:
         footer = pq.read_metadata(file)
     about = footer.metadata or {}
@@ -148,7 +128,7 @@ def count(store: Store, shard: Shard, table: str) -> ShardReport:
 
 
 def read_file(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:
-    """A committed file; ValueError, with the remedy, where something has damaged it."""
+    """The table in a committed file; ValueError, with the remedy, if it is damaged."""
     with _readable(store, name) as file:
         return pq.read_table(file, columns=columns)
 
@@ -178,7 +158,7 @@ def made_tables(names: Sequence[str], made: Iterable[Rows]) -> Tables:
     for some in made:
         for name, more in some.items():
             rows[name] += more
-            if len(rows[name]) >= ROWS_PER_ROW_GROUP:  # or a shard would be in memory twice
+            if len(rows[name]) >= ROWS_PER_ROW_GROUP:  # else a shard would be in memory twice
                 build(name)
     for name in names:
         build(name)
@@ -186,7 +166,7 @@ def made_tables(names: Sequence[str], made: Iterable[Rows]) -> Tables:
 
 
 def _replaced(job: Job, shard: Shard, ids: set[str], before: Tables, made: Tables) -> Tables:
-    """The shard's tables with the rows of some ids made anew, in the order of its keys."""
+    """The shard's tables, the rows of `ids` replaced by those of `made`, in the keys' order."""
     position = {job.row_id(key): i for i, key in enumerate(shard.keys)}
     tables = {}
     for name, table in before.items():
@@ -197,16 +177,21 @@ def _replaced(job: Job, shard: Shard, ids: set[str], before: Tables, made: Table
         order = np.argsort(
             [position[job.planned(i)] for i in both.column(0).to_pylist()], kind="stable"
         )
-        # Slices, for a column of more than 2 GiB cannot be taken from.
+        # Slices, because Arrow cannot `take` from a column of more than 2 GiB.
         rows = [both.slice(int(i), 1) for i in order]
         tables[name] = pa.concat_tables(rows) if rows else both
     return tables
 
 
 def _attempted(before: pa.Table, made: pa.Table) -> pa.Table:
-    """Rows made anew, with the attempts of before added to theirs."""
+    """Rows made again, with their earlier attempts added."""
     ids = before.column(0).to_pylist()
     earlier = dict(zip(ids, before.column("attempts").to_pylist(), strict=True))
-    rows = [r | {"attempts": r["attempts"] + earlier[next(iter(r.values()))]}
-            for r in made.to_pylist()]  # fmt: skip
-    return pa.Table.from_pylist(rows, made.schema)
+    total = [
+        attempts + earlier[row_id]
+        for row_id, attempts in zip(
+            made.column(0).to_pylist(), made.column("attempts").to_pylist(), strict=True
+        )
+    ]
+    at, field = made.schema.get_field_index("attempts"), made.schema.field("attempts")
+    return made.set_column(at, field, pa.array(total, field.type))

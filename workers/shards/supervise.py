@@ -1,8 +1,8 @@
-"""A worker in a process of its own, watched: no row can end the run, or hold it up for ever.
+"""A supervised worker, in a process of its own: no row can end a run, or hold it up for ever.
 
-The process says each row it has made. When it ends, hangs or eats too much memory, another is
-started; the rows that may have been in its hands are tried again one by one, and the row that ends
-its worker alone, too, is recorded as failed, with what happened as its type.
+The process hands over each row when it is made. When the process ends, hangs or takes too much
+memory, another is started. The rows that it may have been working on are tried again one by one;
+a row that ends its worker on its own, too, is recorded as failed, with the kind of end as its type.
 """
 
 import os
@@ -22,19 +22,19 @@ from workers.data.retrying import retry_policy
 from workers.shards.keys import Key
 from workers.shards.shard import Job, Rows
 
-# Rows tried alone after a death: more than a worker has begun and not yet handed over.
-IN_HAND = 128
-STARTS = 3  # deaths in a row while the model loads that end the run
+# Rows that are tried one by one after a death: more than a worker ever has in work.
+IN_WORK = 128
+STARTS = 3  # deaths in a row while the model loads, until the run ends
 START_SECONDS = 600.0
-LOOK_SECONDS = 0.25  # between two looks at a worker's memory
+LOOK_SECONDS = 0.25  # between two checks of a worker's memory
 
 
-class WorkerNeverReady(OSError):  # noqa: N818 - what it says is what happened
-    """The worker ends, again and again, before it has loaded its model."""
+class WorkerNeverReady(OSError):  # noqa: N818 - the name says what happened
+    """The worker ends again and again before it has loaded its model."""
 
 
 class WorkerDied(Exception):  # noqa: N818
-    """The worker's process is gone; `kind` becomes the error_type of the row that did it."""
+    """The worker's process has ended; `kind` becomes the error_type of the row at fault."""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)
@@ -47,11 +47,11 @@ class Limits:
 
     row_seconds: float  # without handing over a row
     memory_bytes: float  # resident
-    attempts: int  # deaths of a row's worker, while it is tried alone, that make it a failed row
+    attempts: int  # of a row alone that end its worker, until the row has failed
 
 
 class Sealed:
-    """A callable that is unpickled, with all that it imports, only where it is called."""
+    """A callable that is unpickled, with its imports, only when it is called."""
 
     def __init__(self, callable_: Callable[[], Any]):
         self.data = pickle.dumps(callable_)
@@ -62,19 +62,19 @@ class Sealed:
 
 
 class Supervisor:
-    """A `Worker` whose work is done in another process."""
+    """A `Worker` that does its work in another process."""
 
     def __init__(self, job: Job, limits: Limits, tell: Callable[[str], None]):
         self.job, self.limits, self.tell = job, limits, tell
         self.process: subprocess.Popen | None = None
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
-        """Rows of keys, in order, as failed rows where they cannot be made."""
-        at = deaths = alone = 0  # alone: how many of the next rows are tried one by one
+        """The rows of keys, in order; a failed row where one cannot be made."""
+        at = deaths = alone = 0  # alone: so many of the next rows are tried one by one
         while at < len(keys):
             part = keys[at : at + 1] if alone else keys[at:]
             try:
-                for rows in self._asked(part):
+                for rows in self._rows_of(part):
                     ids = (next(iter(row.values())) for row in rows[self.job.tables[-1]])
                     made = len(self.job.planned_ids(ids))
                     at, alone, deaths = at + made, max(0, alone - made), 0
@@ -84,7 +84,7 @@ class Supervisor:
                 if at == len(keys):
                     return
                 if not alone and len(part) > 1:
-                    alone = IN_HAND
+                    alone = IN_WORK
                     continue
                 deaths += 1
                 if deaths >= self.limits.attempts:
@@ -92,7 +92,7 @@ class Supervisor:
                     at, alone, deaths = at + 1, max(0, alone - 1), 0
 
     def start(self) -> None:
-        """Start the process, unless it runs, and wait until its model is loaded."""
+        """Start the process, if it does not run, and wait until its model is loaded."""
         for attempt in range(1, STARTS + 1):
             if self.process is not None:
                 return
@@ -113,9 +113,9 @@ class Supervisor:
 
     def _start(self) -> None:
         self.connection, theirs = Pipe()
-        # -P: the current folder stays off the path, for it may hold packages of our names.
-        command = [sys.executable, "-P", "-m", "workers.shards.child",
-                   str(theirs.fileno()), str(os.getpid())]  # fmt: skip
+        # -P keeps the current folder off the path: it may hold packages with the same names.
+        child = [str(theirs.fileno()), str(os.getpid())]
+        command = [sys.executable, "-P", "-m", "workers.shards.child", *child]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
         theirs.close()
@@ -123,7 +123,7 @@ class Supervisor:
         self.connection.send((self.job.make_worker, retry_policy.wait_seconds))
         self._receive(START_SECONDS)
 
-    def _asked(self, keys: Sequence[Key]) -> Iterator[Rows]:
+    def _rows_of(self, keys: Sequence[Key]) -> Iterator[Rows]:
         self.start()
         try:
             self.connection.send(list(keys))
@@ -140,7 +140,7 @@ class Supervisor:
             try:
                 if self.connection.poll(LOOK_SECONDS):
                     kind, value = self.connection.recv()
-                    if kind == "waiting":  # for the storage, which is no fault of a row's
+                    if kind == "waiting":  # for the storage: no row is at fault
                         if value:
                             self.tell(value)
                         deadline = time.monotonic() + seconds
@@ -164,7 +164,7 @@ class Supervisor:
         self.looked = time.monotonic()
         try:
             held = self.memory.memory_info().rss
-        except psutil.Error:  # it is gone: the connection will say so
+        except psutil.Error:  # it has ended, as the connection will tell
             return
         if held > self.limits.memory_bytes:
             self.stop()
@@ -176,7 +176,7 @@ class Supervisor:
         assert self.process is not None
         try:
             code = self.process.wait(5)
-        except subprocess.TimeoutExpired:  # it closed its connection and lives on
+        except subprocess.TimeoutExpired:  # it closed its connection and did not end
             self.stop()
             code = 0
         self.process = None
@@ -184,6 +184,6 @@ class Supervisor:
             return WorkerDied("WorkerExited", f"the worker exited with code {code}")
         name = signal.Signals(-code).name
         if name == "SIGKILL":
-            return WorkerDied("WorkerKilled", "the worker was killed (SIGKILL): by the system, "
-                              "when memory is short, or by a person")  # fmt: skip
+            by = "by the system, when memory is short, or by a person"
+            return WorkerDied("WorkerKilled", f"the worker was killed (SIGKILL): {by}")
         return WorkerDied("WorkerCrashed", f"the worker crashed ({name})")

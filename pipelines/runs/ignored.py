@@ -1,4 +1,4 @@
-"""Names what lies in a folder and is not read, so that nothing is left aside unsaid."""
+"""Names the files of a folder that a command does not read, so that none is ignored silently."""
 
 from collections.abc import Container, Sequence
 
@@ -6,12 +6,12 @@ from pipelines.runs.progress import console
 from workers.data.listing import Listing
 from workers.data.names import utf8
 
-NAMED = 5
-_told: set[str] = set()  # a study lists its references again for every method
+NAMED = 5  # files a message; it counts the others
+_told: set[str] = set()  # a study lists its references once for each method
 
 
-def tell_left_aside(url: str, listing: Listing, read: Container[str]) -> None:
-    """Name, once, the files that are not among those `read`, and what no command would read."""
+def tell_ignored(url: str, listing: Listing, read: Container[str]) -> None:
+    """Name, once, the files that are not in `read`, and those that no command reads."""
     others = [file.name for file in listing.files if file.name not in read]
     others += [f"{name}/" for name in listing.folders]
     _tell(f"ignored in {url}", sorted(others))

@@ -1,0 +1,135 @@
+"""A run's life at its URL: opened by its plan, resumed, counted, finished by its manifest.
+
+`plan.json` is created if there is none. Running the same command again resumes the run; another
+command, config, input or model is refused, naming what differs. The files in the tables' folders
+are the only record of progress.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pipelines.runs.plan import KEYS, PLAN, Plan, RunError, read_plan, versions
+from workers.data.retrying import StorageError
+from workers.data.storage import READERS, Store
+from workers.shards.shard import Shard, ShardReport, count
+
+MANIFEST = "manifest.json"
+
+
+def open_run(store: Store, plan: Plan) -> Plan:
+    """Write the plan of a new run, or resume the run of the same plan.
+
+    Returns `plan` itself where the run is new, else the plan that is there. Raises RunError, naming
+    what differs, where the folder holds another run.
+    """
+    names = [file.name for file in store.list()]
+    strangers = [name for name in names if not name.startswith(KEYS)]
+    if strangers and PLAN not in names:
+        raise RunError(
+            f"{store.url} is not empty ({strangers[0]}) and holds no run; use another out="
+        )
+    if PLAN not in names:
+        # Before plan.json, which names it. Another driver writes the same bytes, or another file.
+        store.put(plan.keys_file, plan.keys.to_parquet())
+        if store.create(PLAN, plan.to_json()):
+            return plan
+    written = read_plan(store)
+    if written.command != plan.command:
+        raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
+    refuse_another(store, written.identity, plan.identity)
+    return written
+
+
+def refuse_another(store: Store, written: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """RunError, naming what differs, unless the run at a URL has the wanted identity."""
+    old, new = _flat(written), _flat(wanted)
+    differences = [
+        f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key)
+    ]
+    if differences:
+        raise RunError(
+            f"{store.url} holds another run ({'; '.join(differences)}); use another out="
+        )
+
+
+def finished_shards(store: Store, plan: Plan) -> set[str]:
+    """The names of the shards whose files are all there."""
+    there = [{f.name for f in store.list(table)} for table in plan.tables]
+    return {
+        shard.name
+        for shard in plan.shards
+        if all(shard.file(t) in names for t, names in zip(plan.tables, there, strict=True))
+    }
+
+
+def count_rows(store: Store, plan: Plan, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+    """Count the rows and failures of committed shards, from the footers of their status files."""
+    with ThreadPoolExecutor(READERS) as pool:
+        yield from pool.map(lambda shard: count(store, shard, plan.tables[-1]), shards)
+
+
+def read_manifest(store: Store) -> dict[str, Any] | None:
+    """The manifest of a finished run; None where there is none, or it is damaged."""
+    try:
+        return json.loads(store.read(MANIFEST))
+    except StorageError:
+        raise
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def finish(store: Store, plan: Plan, timings: dict[str, Any]) -> dict[str, Any]:
+    """Check that every planned row is there once, then write the manifest and return it."""
+    reports = list(count_rows(store, plan, plan.shards))
+    rows = sum(r.rows for r in reports)
+    planned = {shard.file(table) for shard in plan.shards for table in plan.tables}
+    for table in plan.tables:
+        for file in store.list(table):
+            if file.name not in planned:
+                raise RunError(f"{store.url}/{file.name} is not this run's: move it elsewhere")
+    if rows != plan.rows:
+        raise RunError(f"{store.url} holds {rows} rows of {plan.rows} planned")
+    failures = sum((r.failed for r in reports), Counter[str]())
+    manifest = {
+        "command": plan.command,
+        "plan": plan.hash,
+        "identity": plan.identity,
+        "totals": {
+            "rows": rows,
+            "ok": rows - failures.total(),
+            "failed": failures.total(),
+            "failures": dict(failures.most_common()),
+            "shards": len(plan.shards),
+        },
+        "timings": timings,
+        "versions": versions(),
+    }
+    store.put(MANIFEST, json.dumps(manifest, indent=2).encode())
+    store.sweep()
+    return manifest
+
+
+def finished_run(url: str, command: str) -> Plan:
+    """The plan of a finished run of a command; RunError where there is none."""
+    store = Store(url)
+    plan = read_plan(store)
+    if plan.command != command:
+        raise RunError(f"{url} holds a run of {plan.command}, a run of {command} is wanted")
+    if read_manifest(store) is None:
+        raise RunError(f"{url} is not finished; run its command again first")
+    return plan
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, item in value.items():
+        if isinstance(item, dict):
+            flat |= _flat(item, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = item
+    return flat
