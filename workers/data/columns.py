@@ -1,8 +1,8 @@
-"""Columns of Parquet tables that others wrote: which types are read for which, and as what.
+"""Columns of Parquet tables that other programs wrote: which types are accepted, and how read.
 
-Writers differ in what they make of one value: pandas stores categories as dictionaries, and
-integers beside missing ones as floats; others write large strings, string views, or an image as
-its bare bytes. What can mean only one thing is read; anything else is refused by name.
+Writers differ: pandas stores categories as dictionaries, and integers beside missing ones as
+floats; others write large strings, string views, or an image as its bare bytes. A type that can
+mean only one thing is read; any other is refused, naming the column.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import compute, types
 
-pc: Any = compute  # makes its functions when it is imported, so type checkers know none of them
+pc: Any = compute  # its functions are made on import, so type checkers know none of them
 
 
 class Kind(NamedTuple):
@@ -26,11 +26,12 @@ def _text(t: pa.DataType) -> bool:
 
 
 def _binary(t: pa.DataType) -> bool:
-    return any(
-        test(t)
-        for test in (types.is_binary, types.is_large_binary, types.is_binary_view,
-                     types.is_fixed_size_binary)
-    )  # fmt: skip
+    return (
+        types.is_binary(t)
+        or types.is_large_binary(t)
+        or types.is_binary_view(t)
+        or types.is_fixed_size_binary(t)
+    )
 
 
 def _image(t: pa.DataType) -> bool:
@@ -47,9 +48,9 @@ IMAGE = Kind("binary or struct<bytes: binary, path: string>", _image)
 
 
 def check_types(schema: pa.Schema, kinds: Mapping[str, Kind]) -> None:
-    """Refuse a column of a type that does not suit; ValueError, one line, without the file.
+    """Raise ValueError, one line without the file, for a column whose type does not fit.
 
-    A column of nulls has no type and suits any.
+    A column of nulls has no type and fits any.
     """
     for field in schema:
         kind = kinds.get(field.name)
@@ -59,7 +60,7 @@ def check_types(schema: pa.Schema, kinds: Mapping[str, Kind]) -> None:
 
 
 def lacking(schema: pa.Schema, required: Iterable[str]) -> str:
-    """The names of required columns that are not there, for a message; empty if there are none."""
+    """The names of missing columns, for a message; empty if there are none."""
     return ", ".join(sorted(set(required) - set(schema.names)))
 
 

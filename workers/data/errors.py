@@ -1,16 +1,16 @@
-"""What can be wrong with one row: the class's name is the row's error_type, in every command."""
+"""What can be wrong with a row: the name of the class is the row's error_type."""
 
 
 class RowError(ValueError):
-    """A row cannot be made; the message is one line that says what was wrong, and where."""
+    """A row cannot be made; the message is one line that says what is wrong, and where."""
 
 
-class BadFileName(RowError):  # noqa: N818 - here and below: names for people who read a table
+class BadFileName(RowError):  # noqa: N818 - here and below: these names stand in tables
     """The file's name is not UTF-8."""
 
 
 class BadImage(RowError):  # noqa: N818
-    """Not an image, or not one to be decoded."""
+    """Not an image, or one that cannot be decoded."""
 
 
 class MissingUvMap(RowError):  # noqa: N818
@@ -18,23 +18,23 @@ class MissingUvMap(RowError):  # noqa: N818
 
 
 class BadUvMap(RowError):  # noqa: N818
-    """What should hold a UV map does not."""
+    """The file or bytes of a UV map hold none."""
 
 
 class EmptyUvMap(RowError):  # noqa: N818
-    """There is nobody on the UV map."""
+    """Nobody is on the UV map."""
 
 
 class NobodyFound(RowError):  # noqa: N818
-    """DensePose finds nobody on the photograph, or nobody large or certain enough."""
+    """DensePose finds nobody on the photograph, or nobody large and certain enough."""
 
 
 class WrongLayout(RowError):  # noqa: N818
-    """The UV map is laid out on another sheet than the model's."""
+    """The UV map has another layout than the model."""
 
 
 class SizeMismatch(RowError):  # noqa: N818
-    """Pictures that belong together differ in size."""
+    """Images that belong together differ in size."""
 
 
 class MissingRow(RowError):  # noqa: N818
@@ -46,7 +46,7 @@ class DamagedTable(RowError):  # noqa: N818
 
 
 class MissingImage(RowError):  # noqa: N818
-    """An image of a pair that is to be scored is not there."""
+    """An image of a pair to be scored is missing."""
 
 
 class RenderFailed(RowError):  # noqa: N818

@@ -1,4 +1,4 @@
-"""Photographs: any file a catalog may hold -> uint8 RGB pixels, and back; maps as they are."""
+"""Image files: photographs -> uint8 RGB pixels, and back; maps -> their numbers, unchanged."""
 
 import io
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 from configs.fields import ImageFormat
 from workers.data.errors import BadImage, BadUvMap, RowError
 
-# A closed list: Pillow would hand PostScript to an interpreter. Files of these are called by
-# `eval.naming.EXTENSIONS`.
+# A closed list: Pillow would hand PostScript to an interpreter. `eval.naming.EXTENSIONS` holds the
+# file extensions of these.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-LOSSLESS = ("PNG", "BMP", "TIFF")  # of these, those that keep the numbers of a map
-PNG_BITS = 24  # where a PNG tells its bits a channel
+LOSSLESS = ("PNG", "BMP", "TIFF")  # those that keep the numbers of a map
+PNG_BITS = 24  # the byte of a PNG that holds its bits a channel
 
-# What lies under an image's name where a download, a copy or a phone went another way.
+# What a file under an image's name holds when a download failed, or it was never converted.
 _OTHERS = {
     b"<!doctype html": "a web page: download it again",
     b"<!DOCTYPE html": "a web page: download it again",
@@ -32,28 +32,28 @@ _OTHERS = {
     b"%PDF": "a PDF file: convert it",
 }
 
-# `decode` checks its own limit, from the header; Pillow's is one number for the whole process.
+# `decode` checks its own limit, in the header; Pillow's holds for the whole process.
 Image.MAX_IMAGE_PIXELS = None
 
 
 def decode(data: bytes, max_pixels: int) -> np.ndarray:
     """Bytes of an image file -> its pixels, (H, W, 3) uint8 RGB, upright.
 
-    EXIF orientation is applied, transparency composed over white, 16 bits scaled to 8,
-    palette, grey and CMYK converted; of an animation the first frame is taken. Embedded
+    EXIF orientation is applied, transparency is composed over white, 16 bits are scaled to 8,
+    palette, grey and CMYK are converted, and of an animation the first frame is taken. Embedded
     colour profiles are ignored: pixels are read as sRGB.
-    Raises BadImage for anything that is no complete image of one of FORMATS or
-    has more than `max_pixels` pixels (seen in the header, before anything is unpacked).
+    Raises BadImage for a file that is no complete image of one of FORMATS, or has more than
+    `max_pixels` pixels (as its header says, before pixels are unpacked).
     """
     with open_image(data, max_pixels) as image, _whole(image):
         return np.asarray(_rgb(ImageOps.exif_transpose(image)))
 
 
 def read_map(data: bytes, max_pixels: int) -> np.ndarray:
-    """Bytes of an image file whose pixels are numbers -> them as they are, of 8 or 16 bits.
+    """Bytes of an image file whose pixels are numbers -> the numbers, of 8 or 16 bits.
 
-    (H, W, 3) of colour, in RGB order, (H, W) of grey, and of a palette its indices. Nothing is
-    converted, turned or composed; transparency is left out.
+    (H, W, 3) of a colour image, in RGB order; (H, W) of a grey one; (H, W) indices of a palette.
+    Nothing is converted, turned or composed; transparency is dropped.
     Raises BadImage as `decode` does, and BadUvMap for formats that change numbers.
     """
     with open_image(data, max_pixels) as image, _whole(image):
@@ -67,12 +67,12 @@ def read_map(data: bytes, max_pixels: int) -> np.ndarray:
 
 @contextmanager
 def _whole(image: ImageFile) -> Iterator[None]:
-    """What is raised while an image's pixels are unpacked becomes BadImage."""
+    """Turn any error of unpacking an image's pixels into BadImage."""
     try:
         yield
     except RowError:
         raise
-    except Exception as error:  # damaged files raise a dozen types inside Pillow
+    except Exception as error:  # Pillow raises a dozen types for damaged files
         raise BadImage(f"the {image.format} image is damaged: {_one_line(error)}") from error
 
 
@@ -96,13 +96,13 @@ def open_image(data: bytes, max_pixels: int) -> ImageFile:
 
 
 def is_plain(data: bytes) -> bool:
-    """Whether the file holds just what `decode` makes of it: upright 8-bit RGB, JPEG or PNG."""
+    """Whether `decode` changes nothing: the file is upright 8-bit RGB, JPEG or PNG."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         return (
             image.mode == "RGB"
             and not image.has_transparency_data
             and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-            # Of a PNG with 16 bits, too, Pillow says RGB.
+            # Pillow also calls a PNG of 16 bits a channel RGB.
             and (image.format == "JPEG" or (image.format == "PNG" and data[PNG_BITS] == 8))
         )
 
@@ -110,7 +110,7 @@ def is_plain(data: bytes) -> bool:
 def encode(pixels: np.ndarray, fmt: ImageFormat) -> bytes:
     """(H, W, 3) uint8 RGB -> the bytes of an image file.
 
-    JPEG keeps colour at full resolution (4:4:4): halved colour bleeds over garment edges.
+    JPEG keeps colour at full resolution (4:4:4): subsampled colour bleeds over garment edges.
     """
     out = io.BytesIO()
     image = Image.fromarray(pixels)
@@ -137,7 +137,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _halved(image: ImageFile, data: bytes) -> bool:
-    """Whether Pillow takes 8 bits of the file's 16, as it does of all but grey."""
+    """Whether Pillow reads 8 of the file's 16 bits, as it does for all but grey images."""
     if image.mode.startswith("I"):
         return False
     if isinstance(image, TiffImageFile):
@@ -148,7 +148,7 @@ def _halved(image: ImageFile, data: bytes) -> bool:
 def _deep(image: ImageFile, data: bytes) -> np.ndarray:
     """(H, W, 3) uint16 of a PNG with 16 bits a channel.
 
-    Pillow takes the upper byte of each two, and told that their order is the other, the lower.
+    Pillow reads the upper byte of each two; told the other byte order, it reads the lower.
     """
     (tile,) = image.tile
     if tile.args not in ("RGB;16B", "RGBA;16B"):

@@ -1,4 +1,4 @@
-"""What lies below a folder that other programs write to, too: files, links, and leftovers."""
+"""The files, links and other programs' leftovers below a folder."""
 
 import os
 import stat
@@ -6,45 +6,51 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-# What systems leave in folders, beside names that begin with a dot; in lower case.
+# What systems leave in folders, besides names that begin with a dot; in lower case.
 LEFTOVERS = {
-    "__macosx", "thumbs.db", "desktop.ini", "@eadir", "#recycle", "$recycle.bin",
-    "system volume information", "lost+found",
-}  # fmt: skip
+    "__macosx",
+    "thumbs.db",
+    "desktop.ini",
+    "@eadir",
+    "#recycle",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+}
 
 
 class FileInfo(NamedTuple):
     """One listed file."""
 
     name: str  # relative to the folder that was listed
-    size: int  # bytes; 0 of a link that leads nowhere
+    size: int  # bytes; 0 for a link that leads nowhere
     modified: float  # seconds since the epoch
 
 
 class Listing(NamedTuple):
-    """What lies below a folder, each by name; names are relative to it."""
+    """What lies below a folder, sorted by name; names are relative to it."""
 
     root: str  # the folder, as a path or URL that ends in /
     files: list[FileInfo]
-    folders: list[str]  # where only some levels were asked for
-    leftovers: list[str]  # of other programs, folders whole: neither files nor folders of ours
-    loops: list[str]  # links to a folder that holds them, which are not followed
+    folders: list[str]  # only where the depth was limited
+    leftovers: list[str]  # other programs' files and folders, which stand in no other list
+    loops: list[str]  # links to a folder that holds them; they are not followed
 
     @property
     def urls(self) -> list[str]:
-        """The files, by the URLs that read them."""
+        """The URLs of the files."""
         return [self.root + file.name for file in self.files]
 
 
 class Entry(NamedTuple):
-    """A file or folder below the one that is listed, before leftovers are sorted out."""
+    """A file or folder below the listed one, which may be a leftover."""
 
     file: FileInfo
     kind: Literal["file", "folder", "loop"] = "file"
 
 
 def leftover(name: str) -> str | None:
-    """The file or folder, of those on a path, that other programs left; None if there is none."""
+    """The first leftover among the folders and the file of a path; None if there is none."""
     parts = name.split("/")
     for at, part in enumerate(parts, start=1):
         if part.startswith(".") or part.lower() in LEFTOVERS:
@@ -53,7 +59,7 @@ def leftover(name: str) -> str | None:
 
 
 def collected(root: str, entries: Iterator[Entry]) -> Listing:
-    """Entries as a listing of the folder `root`."""
+    """The listing of the folder `root` that has these entries."""
     found = Listing(root, [], [], [], [])
     leftovers = set()
     for file, kind in entries:
@@ -69,9 +75,9 @@ def collected(root: str, entries: Iterator[Entry]) -> Listing:
 
 
 def walk(root: str, depth: int | None = None) -> Iterator[Entry]:
-    """What lies in a local folder, `depth` levels deep, links followed; nothing in leftovers.
+    """The entries of a local folder, `depth` levels deep; leftovers are not entered.
 
-    A link that leads nowhere is a file, which cannot be read.
+    Links are followed. A link that leads nowhere is a file that cannot be read.
     """
     return _walk(root, "", (os.path.realpath(root),), depth)
 
@@ -79,7 +85,7 @@ def walk(root: str, depth: int | None = None) -> Iterator[Entry]:
 def _walk(root: str, folder: str, above: tuple[str, ...], depth: int | None) -> Iterator[Entry]:
     try:
         entries = os.scandir(f"{root}/{folder}")
-    except (FileNotFoundError, NotADirectoryError):  # never there, or just removed
+    except (FileNotFoundError, NotADirectoryError):  # never there, or removed meanwhile
         return
     with entries:
         for entry in entries:
@@ -103,7 +109,7 @@ def _walk(root: str, folder: str, above: tuple[str, ...], depth: int | None) -> 
 
 
 def _stat(path: str) -> os.stat_result | None:
-    """Of what a link leads to, else of the link; None of what was just removed."""
+    """The target of a link, else the link itself; None if it was removed meanwhile."""
     for follow in (True, False):
         try:
             return Path(path).stat(follow_symlinks=follow)

@@ -1,6 +1,6 @@
-"""Names of photographs: when two are one, and which item they tell of; long ones.
+"""Names of photographs: when two name the same one, which item they belong to, how to print them.
 
-A name stands for itself, but for DeepFashion's, which every later work spells in its own way.
+A name is taken literally, except DeepFashion's, which every later work spells in its own way.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from eval.naming import stem
 
-# Of DeepFashion's In-shop photographs: item, colour or set, view, and who of several it shows.
+# A photograph of DeepFashion In-shop: item, colour or set, view, and which of several people.
 _PHOTOGRAPH = r"""id_? (?P<item> \d{8} ) [/\#_-]? (?P<colour> \d{2} ) _?
     (?P<view> \d_?(?:front|back|side|full|flat|additional) ) (?P<person> @[1-9]\d* )?"""
 _FLAGS = re.VERBOSE | re.IGNORECASE | re.ASCII | re.DOTALL
@@ -24,23 +24,23 @@ _BELOW_CATEGORY = re.compile(rf"(?: .*/ )? {_PHOTOGRAPH}", _FLAGS)  # Dresses/id
 
 
 def elided(text: str, most: int = 80) -> str:
-    """A text of at most `most` characters and an ellipsis: the middle of a longer one left out."""
+    """A text of at most `most` characters, an ellipsis in place of the middle of a longer one."""
     half = most // 2
     return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
 
 
 def short(name: str) -> str:
-    """A name in quotes, for messages: one line, and not a long one."""
+    """A name in quotes, for messages: one short line."""
     return elided(repr(name))
 
 
 def utf8(name: str) -> str:
-    r"""A file name as text: bytes that are not UTF-8, which some names have, become \xNN."""
+    r"""A file name as text; bytes that are not UTF-8 become \xNN."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def slashed(path: str) -> str:
-    r"""A path with / between its folders, as Windows' D:\data\a.png has not."""
+    r"""A path with / between its folders, where Windows has \."""
     return path.replace("\\", "/")
 
 
@@ -50,11 +50,11 @@ def plain(name: str) -> str:
 
 
 def canonical_key(name: str) -> str:
-    """What a name is compared by, everywhere: its plain form without the extensions of images.
+    """What names are compared by, everywhere: the plain form without an image's extension.
 
-    All spellings of a DeepFashion photograph have one key: of img/WOMEN/Dresses/id_00000106/
+    All spellings of a DeepFashion photograph have one key. That of img/WOMEN/Dresses/id_00000106/
     03_1_front.jpg, WOMEN#Dresses#id_00000106#03_1_front.jpg, fashionWOMENDressesid0000010603_1front
-    and so on it is womendressesid00000106031front. The key of a key is that key.
+    and so on is womendressesid00000106031front. The key of a key is the key itself.
     """
     bare = stem(plain(name))
     if not (match := _DEEPFASHION.fullmatch(bare)):
@@ -65,19 +65,19 @@ def canonical_key(name: str) -> str:
 
 
 def former_key(name: str) -> str:
-    """The key of earlier versions, which took all names for DeepFashion's.
+    """The key of earlier versions, which took every name for DeepFashion's.
 
-    Lists of training images that they wrote hold it.
+    Their lists of training images hold it.
     """
     bare = re.sub(r"\.(jpe?g|png|webp|npy)$", "", name.lower())
     return re.sub("^fash?ion", "", re.sub("[_#/-]", "", bare))
 
 
 def item_id(name: str) -> str | None:
-    """The item that a name tells of, None where it tells none.
+    """The item that a name belongs to; None where it names none.
 
-    Of a DeepFashion name it is the garment on one person, the item's id with the number of its
-    colour or set: `id_00000106_03`. Else it is the folder: `shirt-12` of `shirt-12/front.jpg`.
+    For DeepFashion it is a garment on one person, the item's id with the number of its colour or
+    set: `id_00000106_03`. Else it is the folder: `shirt-12` of `shirt-12/front.jpg`.
     """
     key = canonical_key(name)
     if match := _DEEPFASHION.fullmatch(key) or _BELOW_CATEGORY.fullmatch(key):
@@ -86,12 +86,12 @@ def item_id(name: str) -> str | None:
 
 
 def is_deepfashion(name: str) -> bool:
-    """Whether it is a DeepFashion photograph's, in any spelling."""
+    """Whether a name is that of a DeepFashion photograph, in any spelling."""
     return _DEEPFASHION.fullmatch(stem(plain(name))) is not None
 
 
 def as_known(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Names as `known` spells them: the very name, else the one of its key; strange ones stay.
+    """Names as `known` spells them: the same name, else one of the same key; others stay as is.
 
     Raises ValueError where two known names could be meant.
     """

@@ -1,9 +1,8 @@
 """Tables that people write: CSV or Parquet, read as text, with errors that name the file.
 
-A CSV may be any spreadsheet's: separated by commas, semicolons or tabs, in UTF-8, UTF-16 or, where
-it is neither, cp1252 (Western Windows). Cells hold their blanks as they are written, for an id may
-begin with one; where the header has blanks around its names, they are the table's style, and blanks
-around its cells are left out, too.
+A CSV may come from any spreadsheet: separated by commas, semicolons or tabs, in UTF-8, UTF-16 or
+else cp1252 (Western Windows). Blanks around cells are kept, because an id may begin with one; but
+if there are blanks around the names in the header, they are the table's style and are stripped.
 """
 
 import codecs
@@ -45,13 +44,15 @@ def read_user_table(
         frames = [_read(f"{url}/{name}", required, kinds) for name in parts]
         return pd.concat(frames, ignore_index=True)
     if not lower.endswith(SUFFIXES):
-        raise ValueError(f"{url}: none of {', '.join(SUFFIXES)}, nor a folder of Parquet files; "
-                         "save a spreadsheet as CSV")  # fmt: skip
+        raise ValueError(
+            f"{url}: none of {', '.join(SUFFIXES)}, nor a folder of Parquet files; "
+            "save a spreadsheet as CSV"
+        )
     return _read(url, required, kinds)
 
 
 def read_csv(url: str) -> pd.DataFrame:
-    """A CSV, all of it, as a frame of strings; empty is missing. ValueError names the file."""
+    """A whole CSV as a frame of strings; empty is missing. Raises ValueError, naming the file."""
     try:
         return _read_csv(read_bytes(url))[0]
     except ValueError as error:
@@ -59,7 +60,7 @@ def read_csv(url: str) -> pd.DataFrame:
 
 
 def read_text(url: str) -> str:
-    """A text file in any of a table's encodings; ValueError, naming it, where it is none."""
+    """A text file in any of a table's encodings. Raises ValueError, naming the file."""
     try:
         return _text(read_bytes(url))
     except ValueError as error:
@@ -95,7 +96,7 @@ def _read(url: str, required: Iterable[str], kinds: Mapping[str, Kind]) -> pd.Da
         check_types(schema, kinds)
         columns = table.read(columns=[name for name in schema.names if name in kinds])
         return pa.table({n: _filled(columns[n]) for n in columns.column_names}).to_pandas()
-    except ValueError as error:  # of Arrow's and pandas' errors, those about the data
+    except ValueError as error:  # Arrow's and pandas' errors about the data are such
         raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
 
 
@@ -107,25 +108,30 @@ def _read_csv(data: bytes, required: Iterable[str] = ()) -> tuple[pd.DataFrame, 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            # Only an empty field is empty: NA and null may well be somebody's ids.
+            # Only an empty field is empty: NA and null may be ids.
             frame = pd.read_csv(
-                io.StringIO(text), sep=separator, dtype=str, index_col=False,
-                skipinitialspace=styled, keep_default_na=False, na_values=[""],
-            )  # fmt: skip
+                io.StringIO(text),
+                sep=separator,
+                dtype=str,
+                index_col=False,
+                skipinitialspace=styled,
+                keep_default_na=False,
+                na_values=[""],
+            )
     except pd.errors.ParserWarning as error:
         raise ValueError("a row has more fields than the header") from error
     except ValueError as error:
         raise ValueError(f"not a readable table: {error}") from error
     bare = frame.apply(lambda column: column.str.strip())
     frame = bare if styled else frame.mask(bare == "")
-    # Spreadsheets write rows that were once in use as separators alone.
+    # Spreadsheets write rows that were used once as mere separators.
     return frame.dropna(how="all").reset_index(drop=True).rename(columns=str.strip), separator
 
 
 def _text(data: bytes) -> str:
-    """The text of a file, without a byte order mark; ValueError where it is none."""
+    """The text of a file without its byte order mark; ValueError if it is no text."""
     encoding = next((name for bom, name in BOMS.items() if data.startswith(bom)), None)
-    if encoding is None and b"\0" in data[:2]:  # a first letter's other half
+    if encoding is None and b"\0" in data[:2]:  # the other byte of the first letter
         encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
     for name in [encoding] if encoding else ["utf-8", "cp1252"]:
         with contextlib.suppress(UnicodeDecodeError):
@@ -136,10 +142,10 @@ def _text(data: bytes) -> str:
 
 
 def _header(text: str, required: Iterable[str]) -> tuple[str, list[str], str]:
-    """A CSV's separator and the names in its header as written; and the text from there.
+    """A CSV's separator, the names in its header as written, and the text from the header on.
 
-    Of separators, the first that makes the required names, else the most names. Excel may name it
-    in a line of its own.
+    The separator is the first that yields the required names, else the one that yields most names.
+    Excel may name it in a line of its own.
     """
     if said := re.match(r"\s*\"?sep=([,;\t])\"?[\r\n]+", text):
         text = text[said.end() :]
