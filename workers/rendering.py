@@ -16,8 +16,9 @@ from workers.data.catalog import Catalog
 from workers.data.errors import SizeMismatch
 from workers.data.images import encode
 from workers.data.names import short
-from workers.data.retrying import StorageError, StorageUnavailable
+from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.shards.ahead import ahead
+from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key, part_lengths
 from workers.shards.microbatch import in_halves
 from workers.shards.rows import failed_render, render_row
@@ -71,17 +72,11 @@ class RenderWorker:
             yield {"renders": [row.result() for row in before]}
 
     def _load(self, keys: Sequence[Key]) -> list[Pair | tuple[Key, Exception]]:
-        loaded: list[Pair | tuple[Key, Exception]] = []
-        for key in keys:
-            try:
-                loaded.append(
-                    Pair(key, *self._load_source(str(key[0])), self._load_pose(str(key[1])))
-                )
-            except (StorageUnavailable, StorageError):
-                raise  # that is no fault of the row's
-            except Exception as error:  # whatever a damaged catalog raises, it is this row's
-                loaded.append((key, error))
-        return loaded
+        loaded = [(key, attempt(UNREACHABLE_OR_REFUSED, self._load_pair, key)) for key in keys]
+        return [pair if isinstance(pair, Pair) else (key, pair) for key, pair in loaded]
+
+    def _load_pair(self, key: Key) -> Pair:
+        return Pair(key, *self._load_source(str(key[0])), self._load_pose(str(key[1])))
 
     def _load_source(self, source_id: str) -> tuple[np.ndarray, np.ndarray]:
         if self._source[0] != source_id or self._source[1] is None:
@@ -136,9 +131,7 @@ class RenderWorker:
 
     def _row(self, key: Key, result: np.ndarray | Exception) -> dict:
         if isinstance(result, Exception):
-            (row,) = failed_render(key, type(result).__name__, " ".join(str(result).split()))[
-                "renders"
-            ]
+            (row,) = failed_render(key, *told(result))["renders"]
             return row
         # In 8 bits only here, in an encoder's thread: the model's thread goes on to the next pair.
         pixels = np.rint(result.transpose(1, 2, 0) * 255).clip(0, 255).astype(np.uint8)

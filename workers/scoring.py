@@ -15,7 +15,8 @@ from eval.metrics.score import WHITE, PairScorer
 from eval.metrics.weights import Weights
 from workers.albums import Pictures, open_album
 from workers.data.errors import SizeMismatch
-from workers.data.retrying import StorageError, StorageUnavailable
+from workers.data.retrying import UNREACHABLE_OR_REFUSED
+from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key
 from workers.shards.microbatch import in_halves
 from workers.shards.rows import ScoreKey, failed_score, score_row, scored
@@ -78,21 +79,16 @@ class ScoreWorker:
         """Each pair's pictures, in order."""
         waiting: deque[tuple[ScoreKey, Future]] = deque()
         for key in map(ScoreKey._make, keys):
-            waiting.append((key, loaders.submit(self._load, key)))
+            waiting.append((key, loaders.submit(attempt, UNREACHABLE_OR_REFUSED, self._load, key)))
             if len(waiting) > max(AHEAD, self.microbatch):
                 key, future = waiting.popleft()
                 yield key, future.result()
         for key, future in waiting:
             yield key, future.result()
 
-    def _load(self, key: ScoreKey) -> Pictures | Exception:
-        try:
-            pictures = self.album.pair(key)
-            return pictures if self.cropped else _of_one_size(pictures)
-        except (StorageUnavailable, StorageError):
-            raise  # that is no fault of the row's
-        except Exception as error:  # whatever a damaged input raises, it is this row's
-            return error
+    def _load(self, key: ScoreKey) -> Pictures:
+        pictures = self.album.pair(key)
+        return pictures if self.cropped else _of_one_size(pictures)
 
     def _score_all(self, loaded: Sequence[tuple[ScoreKey, Pictures]]) -> list[Scores | Exception]:
         """Scores of pairs of any sizes, those of one size together."""
@@ -138,7 +134,7 @@ class ScoreWorker:
     ) -> Rows:
         error = pictures if isinstance(pictures, Exception) else result
         if isinstance(error, Exception):
-            return failed_score(key, type(error).__name__, " ".join(str(error).split()))
+            return failed_score(key, *told(error))
         assert isinstance(pictures, Pictures)
         assert isinstance(result, Scores)
         height, width = pictures.generated.shape[:2]

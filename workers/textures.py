@@ -21,8 +21,9 @@ from models.inference import folded
 from models.symmetry import SymmetryReposer
 from models.texture import complete, read_texture
 from workers.data.catalog import Catalog
-from workers.data.retrying import StorageError, StorageUnavailable
+from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.data.storage import Store
+from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key
 from workers.shards.rows import failed_texture, photo_id
 from workers.shards.shard import Rows
@@ -83,15 +84,15 @@ class TextureWorker:
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Measure photographs; those of one item should follow each other."""
         for key in keys:
-            try:
-                measures = measured(self.texture(photo_id(key)))
-            except (StorageUnavailable, StorageError):
-                raise
-            except Exception as error:  # whatever a damaged catalog raises, it is this row's
-                yield failed_texture(key, type(error).__name__, " ".join(str(error).split()))
+            measures = attempt(UNREACHABLE_OR_REFUSED, self._measure, photo_id(key))
+            if isinstance(measures, Exception):
+                yield failed_texture(key, *told(measures))
                 continue
             row = {"image_id": key[0], "item_id": key[1], "status": "ok", **measures}
             yield {"textures": [row]}
+
+    def _measure(self, image_id: str) -> dict[str, float | int | None]:
+        return measured(self.texture(image_id))
 
     @torch.inference_mode()
     def texture(self, image_id: str) -> Texture:

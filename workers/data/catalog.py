@@ -24,7 +24,7 @@ from workers.data.errors import (
 )
 from workers.data.images import decode
 from workers.data.names import item_id, short
-from workers.data.retrying import CredentialsError, StorageError, StorageUnavailable
+from workers.data.retrying import UNREACHABLE, UNREACHABLE_OR_REFUSED, StorageError
 from workers.data.storage import Store, read_bytes
 from workers.data.tables import is_part
 
@@ -127,8 +127,8 @@ class Table:
         try:
             absolute = path.startswith("/") or "://" in path
             return read_bytes(path if absolute else f"{self.store.url}/{path}")
-        except (StorageUnavailable, CredentialsError):
-            raise  # that is no fault of the image's
+        except UNREACHABLE:
+            raise
         except (OSError, StorageError) as error:
             raise BadImage(f"no bytes but the path {path}, not to be read: {error}") from error
 
@@ -194,7 +194,7 @@ class Table:
                     raise ValueError(f"lacks the columns {names}")
                 check_types(parquet.schema_arrow, kinds)
                 yield parquet
-        except (StorageError, StorageUnavailable, FileNotFoundError):
+        except (*UNREACHABLE_OR_REFUSED, FileNotFoundError):
             raise
         except (pa.ArrowException, ValueError, OSError) as error:
             said = " ".join(str(error).split())

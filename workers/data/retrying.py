@@ -41,6 +41,16 @@ class StorageUnavailable(OSError):  # noqa: N818 - ends the run: no row is at fa
     """The storage did not answer, or is full; the message is one line, and a rerun resumes."""
 
 
+# The exceptions that end a run instead of failing the row that met them.
+#
+# No request of the run will succeed: the storage is silent, or does not know who asks. Another
+# refusal (permission denied, no such bucket) concerns one file. It is the row's fault where each
+# row names files of its own, as photographs are named that strangers keep in many places.
+UNREACHABLE = (StorageUnavailable, CredentialsError)
+# Where rows share their files, as the tables of a catalog, a refusal would fail every row alike.
+UNREACHABLE_OR_REFUSED = (StorageUnavailable, StorageError)
+
+
 class BrokenLink(FileNotFoundError):  # noqa: N818 - a name for people who read a table
     """A symbolic link that leads nowhere, or back to itself."""
 

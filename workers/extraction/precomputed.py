@@ -12,10 +12,11 @@ from models.iuv import iuv_from_image, refuse_interpolated, uv_from_iuv
 from models.uv_maps import SLACK
 from workers.data.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap, SizeMismatch
 from workers.data.images import decode, read_map
-from workers.data.retrying import CredentialsError, StorageUnavailable
+from workers.data.retrying import UNREACHABLE
 from workers.data.storage import read_bytes
 from workers.extraction.catalog_rows import extracted, failed, is_empty, read_lookup
 from workers.extraction.photos import Photo
+from workers.shards.attempt import attempt
 from workers.shards.keys import Key
 from workers.shards.shard import Rows
 
@@ -48,19 +49,18 @@ class ExtractWorker:
         return read_lookup(self.config)
 
     def _rows(self, photo: Photo) -> Rows:
-        try:
-            uv = self._uv_map(photo)
-            photograph = None
-            if photo.image is not None:
-                data = read_bytes(photo.image)
-                pixels = decode(data, self.config.max_pixels)
-                _same_size("photograph", pixels, "UV map", uv)
-                photograph = data, pixels
-            return extracted(self.config, photo, uv, photograph)
-        except (StorageUnavailable, CredentialsError):
-            raise  # that is no fault of the photograph's
-        except Exception as error:  # whatever a stranger's file raises, it is this row's
-            return failed(photo, error, "precomputed")
+        rows = attempt(UNREACHABLE, self._extracted, photo)
+        return failed(photo, rows, "precomputed") if isinstance(rows, Exception) else rows
+
+    def _extracted(self, photo: Photo) -> Rows:
+        uv = self._uv_map(photo)
+        photograph = None
+        if photo.image is not None:
+            data = read_bytes(photo.image)
+            pixels = decode(data, self.config.max_pixels)
+            _same_size("photograph", pixels, "UV map", uv)
+            photograph = data, pixels
+        return extracted(self.config, photo, uv, photograph)
 
     def _uv_map(self, photo: Photo) -> np.ndarray:
         """The photograph's UV map, (H, W, 2) float32, NaN off the body."""

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import torch
 
+from workers.shards.attempt import told
 from workers.shards.shard import WorkerLost
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ def in_halves(
     try:
         return list(call(items))
     except torch.AcceleratorError as error:
-        raise WorkerLost(type(error).__name__, " ".join(str(error).split())) from error
+        raise WorkerLost(*told(error)) from error
     except Exception as error:
         if len(items) == 1:
             return [error]

@@ -12,7 +12,7 @@ from configs.fields import ImageFormat
 from models.iuv import uv_from_iuv
 from workers.data.errors import BadFileName, EmptyUvMap, MissingImage, NobodyFound
 from workers.data.images import decode, encode, open_image
-from workers.data.retrying import CredentialsError, StorageUnavailable
+from workers.data.retrying import UNREACHABLE
 from workers.data.storage import Store, read_bytes
 from workers.extraction.catalog_rows import extracted, failed, is_empty, read_lookup
 from workers.extraction.densepose.backends import Finder, window_size
@@ -20,6 +20,7 @@ from workers.extraction.densepose.detection import Person
 from workers.extraction.densepose.people import paste
 from workers.extraction.photos import Photo
 from workers.shards.ahead import ahead
+from workers.shards.attempt import attempt
 from workers.shards.keys import Key
 from workers.shards.microbatch import in_halves
 from workers.shards.rows import person_id
@@ -142,14 +143,9 @@ class DensePoseWorker:
 def _tried(call: Callable[[Photo, Any], Any], step: Step) -> Step:
     """The next step of a photograph, unless it has ended in an error."""
     photo, value = step
-    if isinstance(value, Exception):
-        return step
-    try:
-        return photo, call(photo, value)
-    except (StorageUnavailable, CredentialsError):
-        raise  # that is no fault of the photograph's
-    except Exception as error:  # whatever a stranger's file raises, it is this row's
-        return photo, error
+    return (
+        step if isinstance(value, Exception) else (photo, attempt(UNREACHABLE, call, photo, value))
+    )
 
 
 def _each(pool: ThreadPoolExecutor, call: Callable[[Step], Any]) -> Callable[[list[Step]], list]:
