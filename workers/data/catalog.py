@@ -25,7 +25,7 @@ from workers.data.errors import (
 from workers.data.images import decode
 from workers.data.names import item_id, short
 from workers.data.retrying import UNREACHABLE, UNREACHABLE_OR_REFUSED, StorageError
-from workers.data.storage import Store, read_bytes
+from workers.data.storage import Store, read_bytes, resolved
 from workers.data.tables import is_part
 
 MAX_PIXELS = 50_000_000
@@ -125,8 +125,7 @@ class Table:
         if image["bytes"] is not None or not path:
             return image["bytes"]
         try:
-            absolute = path.startswith("/") or "://" in path
-            return read_bytes(path if absolute else f"{self.store.url}/{path}")
+            return read_bytes(resolved(path, self.store.url))
         except UNREACHABLE:
             raise
         except (OSError, StorageError) as error:

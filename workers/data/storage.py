@@ -246,6 +246,11 @@ def as_path(url: str) -> str:
     return unquote(url.removeprefix("file://")) if url.startswith("file://") else url
 
 
+def resolved(path: str, folder: str) -> str:
+    """What a table's path means: an absolute path or URL itself, a relative one below `folder`."""
+    return path if "://" in path or path.startswith("/") else f"{folder}/{path}"
+
+
 def read_bytes(url: str) -> bytes:
     """The bytes of one file at any URL."""
     url = as_path(url)

@@ -10,7 +10,7 @@ from configs.extract import ExtractConfig
 from eval.naming import EXTENSIONS
 from workers.data.columns import ID, TEXT
 from workers.data.names import canonical_key, is_deepfashion, item_id, plain, short, slashed, utf8
-from workers.data.storage import Store, list_files, split_pattern
+from workers.data.storage import Store, list_files, resolved, split_pattern
 from workers.data.user_tables import SUFFIXES, read_user_table
 
 UNREADABLE = ("heic", "heif", "avif", "jp2", "jxl", "dng")  # photographs: they become failed rows
@@ -224,7 +224,7 @@ class _Below:
     def __call__(self, path: str) -> str:
         if "\\" in path and path not in self._names:
             path = slashed(path)
-        return path if "://" in path or path.startswith("/") else f"{self.folder}/{path}"
+        return resolved(path, self.folder)
 
     @cached_property
     def _names(self) -> set[str]:
