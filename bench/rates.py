@@ -16,8 +16,7 @@ from models.uv_maps import dequantise, quantise
 from workers.data.catalog import Catalog
 from workers.data.images import decode, encode
 from workers.data.tables import parquet_bytes
-from workers.extraction.photos import find_photos
-from workers.extraction.precomputed import ExtractWorker
+from workers.extraction.extractors import extraction_of
 from workers.shards.shard import made_tables
 
 
@@ -49,7 +48,8 @@ def _extract(ids: list[str], jpegs: list[bytes], maps: list[np.ndarray]) -> None
             np.save(array, uv)
             Path(folder, f"{image_id}.npy").write_bytes(array.getvalue())
         config = ExtractConfig(input=folder, out="unused")
-        photos, worker = [tuple(photo) for photo in find_photos(config)], ExtractWorker(config)
+        extraction = extraction_of(config)
+        photos, worker = extraction.input.photos, extraction.job.make_worker()
         start = time.monotonic()
         tables = made_tables(("images", "uv_maps"), worker(photos))
         size = sum(len(parquet_bytes(table)) for table in tables.values())

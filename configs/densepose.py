@@ -1,4 +1,4 @@
-"""The configuration of `extractor=densepose`, and of whom to take of several people."""
+"""The network of `extractor=densepose`, and which people become rows."""
 
 from typing import Annotated, Literal
 
@@ -7,10 +7,6 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from configs.fields import URL_SCHEMA, Count, Frozen, Share, Url, absolute
 
 MODELS = ("R_50_FPN_s1x", "R_101_FPN_DL_s1x")  # of the DensePose project's model zoo
-MODEL_ZOO = (
-    "https://github.com/facebookresearch/detectron2/blob/main/projects/DensePose/doc/"
-    "DENSEPOSE_IUV.md#ModelZoo"
-)
 
 Config = Annotated[
     str,
@@ -20,7 +16,7 @@ Config = Annotated[
 
 
 class DensePose(Frozen):
-    """Which network finds people, and which of them become rows."""
+    """The network that finds people, and which of them become rows."""
 
     backend: Literal["detectron2", "torchvision"] | None = Field(
         default=None,

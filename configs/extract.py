@@ -1,10 +1,10 @@
 """The configuration of `reposer extract`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from configs.densepose import MODEL_ZOO, DensePose
+from configs.densepose import DensePose
 from configs.fields import Count, Share, Url
 from configs.run import Run
 
@@ -53,12 +53,3 @@ class ExtractConfig(Run):
     max_pixels: Count = Field(
         default=50_000_000, description="A photograph of more pixels is a failed row."
     )
-
-    @model_validator(mode="after")
-    def _weights_for_the_network(self) -> Self:
-        if self.extractor == "densepose" and self.densepose.weights is None:
-            raise ValueError(
-                "extractor=densepose wants densepose.weights=, the model zoo's .pkl file of "
-                f"densepose.config={self.densepose.config}; links are in {MODEL_ZOO}"
-            )
-        return self

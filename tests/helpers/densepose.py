@@ -10,8 +10,9 @@ from PIL import Image
 from configs.extract import ExtractConfig
 from models.lookup import SHAPE
 from workers.extraction.densepose.detection import Person
+from workers.extraction.densepose.finders import network_window
 from workers.extraction.densepose.people import chosen
-from workers.extraction.photos import Photo
+from workers.extraction.extraction import Photo
 
 Painted = tuple[int, int, int, int, int]  # left, top, width, height, score in percent
 RED = 255
@@ -30,7 +31,7 @@ class RedBoxes:
     """Finds painted people: part 2 over the whole box, U from left to right, V downwards."""
 
     def __init__(self, config: ExtractConfig):
-        self.settings = config.densepose
+        self.settings, self.window = config.densepose, network_window(config)
         self.calls: list[list[tuple[int, int]]] = []
 
     def __call__(self, photographs: Sequence[tuple[Photo, np.ndarray]]) -> list[list[Person]]:

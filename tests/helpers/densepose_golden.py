@@ -76,7 +76,7 @@ def found_by_detectron2(config: DensePose, seen: Sequence[np.ndarray]) -> list[l
     from workers.extraction.densepose.detectron2_backend import Detectron2
 
     weights = seeded_file(f"densepose_rcnn_{config.config}")
-    detectron2, people = Detectron2(config, weights, "detectron2", batch=1), []
+    detectron2, people = Detectron2(config, weights, batch=1), []
     for photograph in seen:
         with torch.inference_mode():
             (result,) = detectron2.model([detectron2._input(photograph)])

@@ -24,7 +24,7 @@ from workers.extraction.densepose.torchvision_backend import Torchvision
 @pytest.fixture(scope="module", params=MODELS)
 def detector(request: pytest.FixtureRequest) -> Torchvision:
     weights = seeded_file(f"densepose_rcnn_{request.param}")
-    return Torchvision(golden.settings(request.param), weights, "torchvision/seeded", batch=1)
+    return Torchvision(golden.settings(request.param), weights, batch=1)
 
 
 def assert_equal(ours: list[list[Person]], theirs: list[list[Person]]) -> None:
@@ -107,7 +107,7 @@ def test_equal_to_detectron2_on_real_photographs(model: str, real: Path) -> None
     files += sorted((real / "official_samples/source_img").glob("*.jpg"))[:2]
     seen = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     config = golden.settings(model, short_side=320, long_side=533)
-    ours = Torchvision(config, seeded_file(f"densepose_rcnn_{model}"), "torchvision", batch=2)
+    ours = Torchvision(config, seeded_file(f"densepose_rcnn_{model}"), batch=2)
     assert_equal(ours(seen), golden.found_by_detectron2(config, seen))
 
 

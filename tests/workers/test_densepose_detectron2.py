@@ -73,7 +73,7 @@ def detector(weights: Path, model: str, batch: int, **settings: Any) -> Any:
 
     sides = {"short_side": SHORT, "long_side": LONG, "min_score": MIN_SCORE, "min_side": 0}
     values = {"weights": str(weights), "config": model, "person": "all", **sides, **settings}
-    return Detectron2(DensePose.model_validate(values), weights.read_bytes(), "detectron2/x", batch)
+    return Detectron2(DensePose.model_validate(values), weights.read_bytes(), batch)
 
 
 def read(photos: Path) -> dict[str, np.ndarray]:

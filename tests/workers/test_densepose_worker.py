@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,11 +31,15 @@ from workers.extraction.densepose.batches import batches
 from workers.extraction.densepose.detection import Person
 from workers.extraction.densepose.people import chosen, paste
 from workers.extraction.densepose.worker import WINDOW_PIXELS, DensePoseWorker
-from workers.extraction.photos import find_photos
-from workers.extraction.precomputed import ExtractWorker
-from workers.shards.shard import made_tables
+from workers.extraction.extraction import Photo
+from workers.extraction.extractors import extraction_of
+from workers.extraction.inputs import photographs
+from workers.extraction.precomputed import ORIGIN
+from workers.shards.rows import Origin
+from workers.shards.shard import Rows, made_tables
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+STAND_IN = Origin("stand-in", "smpl")
 TWO = [(10, 20, 30, 60, 90), (60, 10, 20, 40, 99)]  # the larger one, and the surer one
 
 
@@ -60,13 +65,18 @@ def config(tmp_path: Path, lookup: str) -> Any:
 
 def extract(config: ExtractConfig) -> dict[str, tuple[dict, dict]]:
     """Rows of both tables by image id."""
-    worker = DensePoseWorker(config, "stand-in", partial(RedBoxes, config))
-    keys = [tuple(photo) for photo in find_photos(config)]
-    tables = made_tables(("images", "uv_maps"), worker(keys))
+    worker = DensePoseWorker(config, STAND_IN, RedBoxes)
+    tables = made_tables(("images", "uv_maps"), worker(photographs(config).photos))
     for name, table in tables.items():
         assert table.schema.equals(SCHEMAS[name])
     rows = zip(tables["images"].to_pylist(), tables["uv_maps"].to_pylist(), strict=True)
     return {uv["image_id"]: (image, uv) for image, uv in rows}
+
+
+def precomputed(config: ExtractConfig) -> Iterator[Rows]:
+    """Rows of photographs with maps."""
+    extraction = extraction_of(config)
+    return extraction.job.make_worker()(extraction.input.photos)
 
 
 def stored(row: dict) -> np.ndarray:
@@ -189,15 +199,15 @@ def test_memory_holds_a_window_of_photographs(config: Any, tmp_path: Path) -> No
         paint(tmp_path / f"photos/{i}.png", (64, 64), (0, 0, 20, 30, 90))
     settings = config(execution={"microbatch": 2}, max_pixels=10**9)
     finder = RedBoxes(settings)
-    keys = [tuple(photo) for photo in find_photos(settings)]
-    rows = list(DensePoseWorker(settings, "stand-in", lambda: finder)(keys))
+    keys = photographs(settings).photos
+    rows = list(DensePoseWorker(settings, STAND_IN, lambda _: finder)(keys))
     assert [len(call) for call in finder.calls] == [8, 2]
     assert [row["uv_maps"][0]["image_id"] for row in rows] == [str(i) for i in range(10)]
     side = int((0.4 * WINDOW_PIXELS) ** 0.5)
     for i in range(3):
         paint(tmp_path / f"photos/{i}.png", (side, side), (0, 0, 20, 30, 90))
     finder.calls.clear()
-    list(DensePoseWorker(settings, "stand-in", lambda: finder)(keys))
+    list(DensePoseWorker(settings, STAND_IN, lambda _: finder)(keys))
     assert [len(call) for call in finder.calls] == [2, 8]
 
 
@@ -212,8 +222,8 @@ def test_an_error_of_the_network_is_the_photographs_alone(config: Any, tmp_path:
             return super().people(pixels)
 
     settings = config(execution={"microbatch": 4})
-    keys = [tuple(photo) for photo in find_photos(settings)]
-    worker = DensePoseWorker(settings, "stand-in", lambda: Fragile(settings))
+    keys = photographs(settings).photos
+    worker = DensePoseWorker(settings, STAND_IN, Fragile)
     status = [row["uv_maps"][0].get("error_type") for row in worker(keys)]
     assert status == [None, None, "RuntimeError", None]
 
@@ -223,9 +233,8 @@ def test_an_error_of_the_network_is_the_photographs_alone(config: Any, tmp_path:
 
 def run(config: ExtractConfig) -> dict[str, Any]:
     plan, job = prepare(config)
-    load = partial(RedBoxes, config)
-    return execute(replace(job, make_worker=partial(DensePoseWorker, config, "x", load)), plan,
-                   config)  # fmt: skip
+    make_worker = partial(DensePoseWorker, config, STAND_IN, RedBoxes)
+    return execute(replace(job, make_worker=make_worker), plan, config)
 
 
 @pytest.mark.ray
@@ -279,12 +288,22 @@ def test_written_iuv_images_make_the_same_catalog(
     settings = config(densepose={"iuv": order}, out=store_url, execution={"engine": "local"})
     run(settings)
     other = config(extractor="precomputed", uv=f"{store_url}/iuv", out=f"{tmp_path}/other")
-    tables = made_tables(
-        ("images", "uv_maps"), ExtractWorker(other)([tuple(p) for p in find_photos(other)])
-    )
+    tables = made_tables(("images", "uv_maps"), precomputed(other))
     assert tables["images"].to_pylist() == rows_of(store_url, "images")
     ours, theirs = rows_of(store_url, "uv_maps")[0], tables["uv_maps"].to_pylist()[0]
     assert {**ours, "score": None, "extractor": "precomputed"} == theirs
+
+
+class Finds:
+    """Finds one person on every photograph."""
+
+    window = 1
+
+    def __init__(self, person: Person):
+        self.person = person
+
+    def __call__(self, photographs: Sequence[tuple[Photo, np.ndarray]]) -> list[list[Person]]:
+        return [[self.person] for _ in photographs]
 
 
 def test_the_demo_s_map_gives_the_rows_of_precomputed(real: Path, tmp_path: Path) -> None:
@@ -306,14 +325,14 @@ def test_the_demo_s_map_gives_the_rows_of_precomputed(real: Path, tmp_path: Path
         values = {"input": f"{demo}/demo_im.jpg*", "out": "unused", **keys}
         theirs = ExtractConfig.model_validate({**values, "input": f"{demo}/demo_im*"})
         try:
-            ((expected),) = ExtractWorker(theirs)([tuple(p) for p in find_photos(theirs)])
+            (expected,) = precomputed(theirs)
         except ValueError as error:  # no lookup
             pytest.skip(str(error))
         ours = ExtractConfig.model_validate(
             values | {"extractor": "densepose", "densepose": {"weights": f"{tmp_path}/weights.pkl"}}
         )
-        worker = DensePoseWorker(ours, "precomputed", lambda: lambda photos: [[most]] * len(photos))
-        ((rows),) = worker([tuple(p) for p in find_photos(ours)])
+        worker = DensePoseWorker(ours, ORIGIN, lambda _: Finds(most))
+        (rows,) = worker(photographs(ours).photos)
         assert rows["uv_maps"][0].pop("score") == 0.9
         assert rows == expected
         assert expected["uv_maps"][0]["status"] == "ok"

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,11 @@ from models.uv_maps import dequantise
 from workers.data.images import decode
 from workers.data.storage import Store
 from workers.data.tables import SCHEMAS
+from workers.extraction.extraction import Photo
+from workers.extraction.extractors import EXTRACTORS
 from workers.extraction.framing import Box, frame, person_box
-from workers.extraction.photos import Photo, find_photos
-from workers.extraction.precomputed import ExtractWorker
+from workers.extraction.inputs import photographs_with_maps
+from workers.extraction.precomputed import ORIGIN, PrecomputedWorker
 from workers.shards.rows import failed_photograph
 from workers.shards.shard import made_tables
 
@@ -31,11 +33,15 @@ def _config(folder: Path | str, **keys: Any) -> ExtractConfig:
     return ExtractConfig.model_validate({"input": str(folder), "out": "unused", **keys})
 
 
+def find_photos(config: ExtractConfig) -> list[Photo]:
+    return photographs_with_maps(config).photos
+
+
 def _extract(config: ExtractConfig) -> dict[str, tuple[dict, dict]]:
     """Rows of both tables by image id."""
     photos = find_photos(config)
     tables = made_tables(
-        ("images", "uv_maps"), ExtractWorker(config)([tuple(photo) for photo in photos])
+        ("images", "uv_maps"), PrecomputedWorker(config)([tuple(photo) for photo in photos])
     )
     for name in ("images", "uv_maps"):
         assert tables[name].schema.equals(SCHEMAS[name])
@@ -333,6 +339,11 @@ def test_links_are_read_and_broken_ones_are_failed_rows(tmp_path):
         }
         assert rows["a"][0]["width"] == 32
         assert "a symbolic link to ../store/gone.png" in rows["gone"][1]["error_message"]
+
+
+def test_every_extractor_that_a_config_may_name_is_in_the_table() -> None:
+    field = ExtractConfig.model_fields["extractor"]
+    assert set(get_args(field.annotation)) == EXTRACTORS.keys() - {"dump"}
 
 
 # --- framing
@@ -654,7 +665,7 @@ def test_a_file_that_vanished_is_a_failed_row(tmp_path):
     config = _config(tmp_path)
     photos = find_photos(config)
     (tmp_path / "a.npy").unlink()
-    (rows,) = ExtractWorker(config)(photos)
+    (rows,) = PrecomputedWorker(config)(photos)
     (row,) = rows["uv_maps"]
     assert row["error_type"] == "FileNotFoundError"
 
@@ -668,7 +679,7 @@ def test_a_photograph_beyond_the_limit_is_a_failed_row(tmp_path):
 
 
 def test_failed_rows_stand_in_both_tables():
-    rows = failed_photograph(Photo("a", "a.jpg", item_id="i"), "WorkerDied", "it died")
+    rows = failed_photograph(ORIGIN, Photo("a", "a.jpg", item_id="i"), "WorkerDied", "it died")
     assert rows["images"] == [{"image_id": "a", "item_id": "i"}]
     assert rows["uv_maps"][0]["error_type"] == "WorkerDied"
 

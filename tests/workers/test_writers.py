@@ -20,7 +20,7 @@ from tests.pipelines.test_cli import wrong
 from workers.data import catalog as catalogs
 from workers.data.catalog import Catalog
 from workers.data.errors import BadImage
-from workers.extraction.photos import find_photos
+from workers.extraction.inputs import photographs_with_maps
 
 COUNT = 5
 Tables = dict[str, pa.Table]
@@ -274,7 +274,7 @@ def test_an_input_table_may_hold_what_pandas_makes_of_it(tmp_path: Path) -> None
     (tmp_path / "in.parquet").mkdir()  # a folder of that name, as Ray and Dask write
     frame.to_parquet(tmp_path / "in.parquet" / "part.0.parquet")
     config = ExtractConfig(input=f"{tmp_path}/in.parquet", out="unused")
-    a, b = find_photos(config)
+    a, b = photographs_with_maps(config).photos
     assert (a.image_id, a.image, a.item_id) == ("7", f"{tmp_path}/a.jpg", "x")
     assert (b.image_id, b.image, b.uv, b.item_id) == ("8", None, f"{tmp_path}/b.npy", None)
 

@@ -1,5 +1,7 @@
 """A photograph, or a pose alone, with its UV map -> the rows of a catalog."""
 
+import hashlib
+
 import numpy as np
 
 from configs.extract import ExtractConfig
@@ -9,15 +11,21 @@ from models.uv_maps import quantise
 from workers.data.errors import EmptyUvMap
 from workers.data.images import encode, is_plain
 from workers.data.storage import read_bytes
+from workers.extraction.extraction import Photo
 from workers.extraction.framing import Box, frame, person_box
-from workers.extraction.photos import Photo
-from workers.shards.rows import extracted_uv_row, failed_photograph
+from workers.shards.attempt import told
+from workers.shards.rows import Origin, failed_photograph, uv_map_row
 from workers.shards.shard import Rows
 
 
 def read_lookup(config: ExtractConfig) -> np.ndarray:
     """The DensePose lookup that the config names; ValueError when there is none."""
     return load_lookup(read_bytes(config.lookup)) if config.lookup else rebuild_lookup()
+
+
+def lookup_facts(config: ExtractConfig) -> dict[str, str]:
+    """What a run that uses the lookup is identified by."""
+    return {"lookup": hashlib.sha256(read_lookup(config).tobytes()).hexdigest()}
 
 
 def is_empty(uv: np.ndarray) -> bool:
@@ -27,33 +35,34 @@ def is_empty(uv: np.ndarray) -> bool:
 
 def extracted(
     config: ExtractConfig,
+    origin: Origin,
     photo: Photo,
     uv: np.ndarray,
     photograph: tuple[bytes, np.ndarray] | None,
-    **about: object,
+    **values: object,
 ) -> Rows:
     """The rows of a UV map (H, W, 2) float32, NaN off the body, and of its photograph.
 
-    `photograph` is its file and its pixels (H, W, 3) uint8; None makes a pose alone. `about` are
-    further values of the row in `uv_maps`. Raises EmptyUvMap when framing leaves nobody.
+    `photograph` is its file and its pixels (H, W, 3) uint8; None makes a pose alone. `values` are
+    further columns of the row of `uv_maps`. Raises EmptyUvMap when nobody is left after framing.
     """
     box = person_box(uv, config)
     image = {} if photograph is None else _image(*photograph, box, config)
-    uv_row = extracted_uv_row(photo.image_id, **_uv(uv, box, config), status="ok", **about)
+    uv_row = uv_map_row(origin, photo.image_id, **_uv(uv, box, config), status="ok", **values)
     ids = {"image_id": photo.image_id, "item_id": photo.item_id}
     return {"images": [ids | image], "uv_maps": [uv_row]}
 
 
-def failed(photo: Photo, error: Exception, extractor: str) -> Rows:
+def failed(origin: Origin, photo: Photo, error: Exception) -> Rows:
     """The rows of a photograph that cannot be used; the message names its files."""
     files = ", ".join(url for url in (photo.image, photo.iuv or photo.uv) if url)
-    said = f"{' '.join(str(error).split())} ({files})"
-    return failed_photograph(photo, type(error).__name__, said, extractor)
+    error_type, message = told(error)
+    return failed_photograph(origin, photo, error_type, f"{message} ({files})")
 
 
 def _image(data: bytes, pixels: np.ndarray, box: Box, config: ExtractConfig) -> dict:
     framed = frame(pixels, box, config.size)
-    # Pixels that stay as they are keep their file: encoding it again would lose or add bytes.
+    # Pixels that do not change keep their file: encoding them again would lose or add bytes.
     if framed.shape != pixels.shape or (framed != pixels).any() or not is_plain(data):
         data = encode(framed, ImageFormat(format="png"))
     height, width = framed.shape[:2]
@@ -63,7 +72,9 @@ def _image(data: bytes, pixels: np.ndarray, box: Box, config: ExtractConfig) -> 
 def _uv(uv: np.ndarray, box: Box, config: ExtractConfig) -> dict:
     framed = frame(uv, box, config.size)
     if is_empty(framed):
-        raise EmptyUvMap(f"nobody is left on the UV map at size={config.size}: "
-                         "too small on the photograph; crop=person may help")  # fmt: skip
+        raise EmptyUvMap(
+            f"nobody is left on the UV map at size={config.size}: too small on the photograph; "
+            "crop=person may help"
+        )
     height, width = framed.shape[:2]
     return {"uv": quantise(framed).tobytes(), "width": width, "height": height}

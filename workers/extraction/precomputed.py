@@ -1,9 +1,9 @@
-"""Turns photographs and their DensePose results into a catalog: the worker of `reposer extract`."""
+"""The extractor `precomputed`: photographs with an IUV image or a UV array each."""
 
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -14,21 +14,43 @@ from workers.data.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap,
 from workers.data.images import decode, read_map
 from workers.data.retrying import UNREACHABLE
 from workers.data.storage import read_bytes
-from workers.extraction.catalog_rows import extracted, failed, is_empty, read_lookup
-from workers.extraction.photos import Photo
+from workers.extraction.catalog_rows import (
+    extracted,
+    failed,
+    is_empty,
+    lookup_facts,
+    read_lookup,
+)
+from workers.extraction.extraction import Extraction, Photo
+from workers.extraction.inputs import photographs_with_maps
 from workers.shards.attempt import attempt
 from workers.shards.keys import Key
-from workers.shards.shard import Rows
+from workers.shards.rows import Origin, failed_photograph, photo_id
+from workers.shards.shard import Job, Rows
 
+ORIGIN = Origin("precomputed", "smpl")
 READERS = 4  # threads: one decodes while others wait for storage
 OFF_BODY = -10  # how some UV arrays mark undefined pixels
-SAMPLED = 4096  # pixels in which the commonest point is looked for
-BACKGROUND = 0.02  # share of a map; on real ones no point of the body fills 0.0002
+SAMPLED = 4096  # pixels among which the commonest point is sought
+BACKGROUND = 0.02  # of a map's pixels; on real maps, no point of the body fills 0.0002 of them
 UNIT_RANGE = "; nothing is below 0: of a range of [0, 1] make 2 * uv - 1 (flip_v where v points up)"
 
 
-class ExtractWorker:
-    """Keys (`Photo`) -> rows of `images` and `uv_maps`, one a key in each.
+def precomputed(config: ExtractConfig) -> Extraction:
+    """Read UV maps from the files that belong to the photographs."""
+    found = photographs_with_maps(config)
+    facts = lookup_facts(config) if any(photo.iuv for photo in found.photos) else {}
+    job = Job(
+        tables=("images", "uv_maps"),
+        make_worker=partial(PrecomputedWorker, config),
+        row_id=photo_id,
+        failed=partial(failed_photograph, ORIGIN),
+    )
+    return Extraction(config, found, job, facts)
+
+
+class PrecomputedWorker:
+    """Keys (`Photo`) -> a row of `images` and one of `uv_maps` each.
 
     A row whose files cannot be used has no image and the status `failed`.
     """
@@ -50,7 +72,7 @@ class ExtractWorker:
 
     def _rows(self, photo: Photo) -> Rows:
         rows = attempt(UNREACHABLE, self._extracted, photo)
-        return failed(photo, rows, "precomputed") if isinstance(rows, Exception) else rows
+        return failed(ORIGIN, photo, rows) if isinstance(rows, Exception) else rows
 
     def _extracted(self, photo: Photo) -> Rows:
         uv = self._uv_map(photo)
@@ -60,7 +82,7 @@ class ExtractWorker:
             pixels = decode(data, self.config.max_pixels)
             _same_size("photograph", pixels, "UV map", uv)
             photograph = data, pixels
-        return extracted(self.config, photo, uv, photograph)
+        return extracted(self.config, ORIGIN, photo, uv, photograph)
 
     def _uv_map(self, photo: Photo) -> np.ndarray:
         """The photograph's UV map, (H, W, 2) float32, NaN off the body."""
@@ -79,7 +101,7 @@ class ExtractWorker:
         return uv
 
     def _from_iuv(self, url: str, instances: str | None) -> np.ndarray:
-        """Read an IUV PNG; of several instances, the one with most pixels is kept."""
+        """Read an IUV image; of several instances, keep the one with the most pixels."""
         iuv = iuv_from_image(_of_8_bits(read_map(read_bytes(url), self.config.max_pixels)))
         refuse_interpolated(iuv)
         body = iuv[..., 0] > 0
@@ -98,15 +120,18 @@ def _of_8_bits(pixels: np.ndarray) -> np.ndarray:
     Writers of 16 bits a channel leave 0..255 as it is, or stretch it over the range by 257 or 256.
     """
     if pixels.ndim != 3:
-        raise BadUvMap("an IUV image has three channels, this one is grey or has a palette: "
-                       "save it as RGB")  # fmt: skip
+        raise BadUvMap(
+            "an IUV image has three channels, this one is grey or has a palette: save it as RGB"
+        )
     if pixels.dtype == np.uint8:
         return pixels
     for step in (1, 257, 256):
         if pixels.max(initial=0) <= 255 * step and not (pixels % step).any():
             return (pixels // step).astype(np.uint8)
-    raise BadUvMap("16 bits a channel hold an IUV image as 0..255, or these times 257; "
-                   "this one has values between")  # fmt: skip
+    raise BadUvMap(
+        "16 bits a channel hold an IUV image as 0..255, or these times 257; this one has values "
+        "between"
+    )
 
 
 def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
@@ -130,9 +155,9 @@ def read_uv_array(data: bytes, max_pixels: int) -> np.ndarray:
 
 
 def _refuse_background(uv: np.ndarray) -> None:
-    """Raise BadUvMap where one point of the surface fills a part of a map (H, W, 2).
+    """Raise BadUvMap where one point of the surface fills a large part of a map (H, W, 2).
 
-    Every pixel of a body shows a point of its own, so that point stands for "off the body".
+    Every pixel of a body shows another point, so a frequent one marks what is off the body.
     """
     step = max(1, round((uv.shape[0] * uv.shape[1] / SAMPLED) ** 0.5))
     sampled = uv[::step, ::step]

@@ -45,21 +45,26 @@ def photograph_id(image_id: str) -> str:
     return person[1] if person else image_id
 
 
-def extracted_uv_row(image_id: str, **values: object) -> dict[str, Any]:
-    """A row of `uv_maps`, as `extract` writes them."""
-    return {"image_id": image_id, "layout": "smpl", "extractor": "precomputed", **values}
+class Origin(NamedTuple):
+    """Where a UV map comes from: the columns of `uv_maps` that all rows of an extraction share."""
+
+    extractor: str  # a backend and its model, or `precomputed`
+    layout: str  # of `models.layouts.LAYOUTS`
 
 
-def failed_photograph(
-    key: Key, error_type: str, message: str, extractor: str = "precomputed"
-) -> Rows:
-    """The rows of a photograph that could not be extracted; a key is a `Photo`."""
-    image_id = photo_id(key)
+def uv_map_row(origin: Origin, image_id: str, **values: object) -> dict[str, Any]:
+    """A row of `uv_maps`."""
+    return {"image_id": image_id, **origin._asdict(), **values}
+
+
+def failed_photograph(origin: Origin, key: Key, error_type: str, message: str) -> Rows:
+    """The rows of a photograph that could not be extracted.
+
+    A key begins with the image's id and ends with its item's, or None.
+    """
     return {
-        "images": [{"image_id": image_id, "item_id": key[-1]}],
-        "uv_maps": [
-            extracted_uv_row(image_id, extractor=extractor, **_failure(error_type, message))
-        ],
+        "images": [{"image_id": key[0], "item_id": key[-1]}],
+        "uv_maps": [uv_map_row(origin, photo_id(key), **_failure(error_type, message))],
     }
 
 

@@ -13,8 +13,8 @@ Detect = Callable[[list[np.ndarray]], list[list[Person]]]
 def batches(sizes: Sequence[Hashable], most: int) -> Iterator[list[int]]:
     """Indices of photographs of equal padded sizes, in batches of at most `most`.
 
-    What a network makes of a photograph depends on its padding. So only those share a batch that
-    would be padded alike alone, and each gives what it would give alone.
+    A network's result depends on a photograph's padding. So photographs share a batch only where
+    each alone would be padded to the same size: a batch does not change results.
     """
     buckets = defaultdict(list)
     for i, size in enumerate(sizes):
@@ -27,7 +27,7 @@ def batches(sizes: Sequence[Hashable], most: int) -> Iterator[list[int]]:
 def in_batches(
     photographs: Sequence[np.ndarray], sizes: Sequence[Hashable], most: int, detect: Detect
 ) -> list[list[Person]]:
-    """The people on each photograph, in order; `detect` sees them by `batches`."""
+    """The people on each photograph, in order; `detect` is called on `batches` of them."""
     people: list[list[Person]] = [[] for _ in photographs]
     for members in batches(sizes, most):
         found = detect([photographs[i] for i in members])

@@ -1,4 +1,4 @@
-"""What a DensePose detector finds: the interface between its backends and the worker."""
+"""What a DensePose network finds, whatever backend runs it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,10 @@ class Person:
 class Detector(Protocol):
     """A DensePose network with its weights, loaded."""
 
-    name: str  # backend and model, such as "torchvision/densepose_rcnn_R_50_FPN_s1x"
-    sha256: str  # of the weights file
-
     def __call__(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
         """Photographs, (H, W, 3) uint8 RGB of any sizes -> each one's people, best score first.
 
-        Only those whom the settings ask for (`workers.extraction.densepose.people.chosen`). What a
-        photograph gives does not depend on those beside it, but for rounding.
+        Only people whom the settings ask for (`workers.extraction.densepose.people.chosen`). But
+        for rounding, the result does not depend on the other photographs.
         """
         ...

@@ -1,7 +1,6 @@
 """DensePose as detectron2's DensePose project runs it: the one file that imports detectron2."""
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -22,8 +21,7 @@ from workers.extraction.densepose.batches import in_batches
 from workers.extraction.densepose.detection import Person
 from workers.extraction.densepose.people import chosen
 
-# The DensePose project's config files are not in its package, so these are their facts, in
-# detectron2's keys.
+# What the DensePose project's config files say, which its package lacks, in detectron2's keys.
 _LEVELS = ["p2", "p3", "p4", "p5"]
 _RCNN: dict[str, Any] = {
     "META_ARCHITECTURE": "GeneralizedRCNN",
@@ -72,11 +70,10 @@ def network_config(settings: DensePose) -> CfgNode:
 
 
 class Detectron2:
-    """A `workers.extraction.densepose.detection.Detector`."""
+    """A `workers.extraction.densepose.detection.Detector`: the project's own network."""
 
-    def __init__(self, settings: DensePose, weights: bytes, name: str, batch: int):
-        self.settings, self.name, self.batch = settings, name, batch
-        self.sha256 = hashlib.sha256(weights).hexdigest()
+    def __init__(self, settings: DensePose, weights: bytes, batch: int):
+        self.settings, self.batch = settings, batch
         cfg = network_config(settings)
         self.model = build_model(cfg).eval()
         self.bgr = cfg.INPUT.FORMAT == "BGR"
@@ -86,7 +83,7 @@ class Detectron2:
     def _load(self, weights: bytes) -> None:
         file = str(self.settings.weights)
         found = self.model.load_state_dict(read_zoo_file(file, weights), strict=False)
-        # Constants, which older files hold and newer ones do not.
+        # Older files hold these constants, newer ones do not.
         lacking = [k for k in found.missing_keys if not k.startswith("pixel_")]
         beyond = [k for k in found.unexpected_keys if "anchor_generator" not in k]
         if lacking or beyond:
@@ -94,7 +91,7 @@ class Detectron2:
             raise ValueError(f"{file} is not of the config {self.settings.config}: it {fault}")
 
     def __call__(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
-        """As `workers.extraction.densepose.detection.Detector` says."""
+        """See `Detector`."""
         short, long = self.settings.short_side, self.settings.long_side
         sizes = [
             padded_size(network_size(p.shape[0], p.shape[1], short, long)) for p in photographs

@@ -1,11 +1,12 @@
 """The file that the DensePose project's own tool, `apply_net.py dump`, writes.
 
-A torch file of a list of dicts, one a photograph: file_name, scores, pred_boxes_XYXY and
+It is a torch file of a list of dicts, one a photograph: file_name, scores, pred_boxes_XYXY and
 pred_densepose, whose items hold labels (h, w) and uv (2, h, w) at the integer box.
 """
 
 import io
 import os
+from collections.abc import Sequence
 from typing import Any
 from zipfile import is_zipfile
 
@@ -15,14 +16,38 @@ import torch
 from configs.densepose import DensePose
 from models.lookup import CHARTS
 from workers.data.errors import BadUvMap
+from workers.data.names import plain, short
 from workers.data.storage import Store, read_bytes
 from workers.extraction.densepose.detection import Person
 from workers.extraction.densepose.people import chosen
+from workers.extraction.extraction import Photo
+
+SUFFIXES = (".pkl", ".pk", ".pickle", ".pth", ".pt")  # that people give a dump's name
 
 
-def read_names(url: str | None) -> list[str]:
-    """The photographs in a dump, by their places in it."""
-    return Dump(url or "").names
+def is_dump(url: str | None) -> bool:
+    """Whether a URL names a dump, by its suffix."""
+    return (url or "").lower().endswith(SUFFIXES)
+
+
+def with_places(photos: Sequence[Photo], names: Sequence[str]) -> list[Photo]:
+    """Photographs with their places among a dump's names.
+
+    A photograph is the one whose path in the dump ends in its id. Raises ValueError where two do.
+    """
+    stems = [f"/{plain(name).rpartition('.')[0]}" for name in names]
+    by_name: dict[str, list[int]] = {}
+    for place, stem in enumerate(stems):
+        by_name.setdefault(stem.rpartition("/")[2], []).append(place)
+    placed = []
+    for photo in photos:
+        name = f"/{plain(photo.image_id)}"
+        places = by_name.get(name.rpartition("/")[2], [])
+        places = [place for place in places if stems[place].endswith(name)]
+        if len(places) > 1:
+            raise ValueError(f"the dump has {len(places)} photographs {short(photo.image_id)}")
+        placed.append(photo._replace(dumped=str(places[0])) if places else photo)
+    return placed
 
 
 class Charts:
@@ -39,11 +64,11 @@ _CLASSES = [
 
 
 class Dump:
-    """A dump, by the place of its photographs in it.
+    """A dump; a photograph in it goes by its place.
 
-    The tensors of a local file stay on disk until they are asked for, unless an old torch wrote
-    it. Raises ValueError, in one line, on a file that is no such dump: only tensors, plain
-    containers and the project's classes of results are ever loaded.
+    The tensors of a local file stay on disk until they are needed, unless an old torch wrote it.
+    Only tensors, plain containers and the project's classes of results are ever loaded. Raises
+    ValueError, in one line, where the file is no such dump.
     """
 
     def __init__(self, url: str):
@@ -67,7 +92,7 @@ class Dump:
     def people(self, place: int, height: int, width: int, settings: DensePose) -> list[Person]:
         """The people on a photograph of `height` x `width` whom the settings ask for.
 
-        Raises BadUvMap where what was dumped is no result of charts.
+        Raises BadUvMap where the dump holds something else than results of charts.
         """
         entry = self.entries[place]
         try:

@@ -1,4 +1,4 @@
-"""Whom to take of the people on a photograph, and the IUV image of a person."""
+"""Which of the people on a photograph to take, and the IUV image of a person."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def chosen(
     """The indices of the detections that become rows, best score first.
 
     `boxes` are (N, 4) x0, y0, x1, y1 in pixels of a photograph of `height` x `width`, `scores`
-    (N,). Equal claims go to the better score, then to the earlier detection.
+    (N,). Between equal people, the better score decides, then the earlier detection.
     """
     sides = boxes[:, 2:] - boxes[:, :2]
     good = (scores >= settings.min_score) & (sides.max(axis=1, initial=0) >= settings.min_side)
@@ -21,8 +21,8 @@ def chosen(
     if settings.person == "all" or not people:
         return people
     off_centre = np.linalg.norm((boxes[:, :2] + boxes[:, 2:] - [width, height]) / 2, axis=1)
-    claims = {"score": scores, "largest": sides.prod(axis=1), "centre": -off_centre}
-    return [max(people, key=lambda i: claims[settings.person][i])]
+    ranks = {"score": scores, "largest": sides.prod(axis=1), "centre": -off_centre}
+    return [max(people, key=lambda i: ranks[settings.person][i])]
 
 
 def paste(person: Person, height: int, width: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """DensePose on torchvision, for machines without detectron2."""
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,18 +19,17 @@ from workers.extraction.densepose.people import chosen
 
 
 class Torchvision:
-    """A `Detector`: detectron2's results on the same weights."""
+    """A `workers.extraction.densepose.detection.Detector`: detectron2's results on its weights."""
 
-    def __init__(self, settings: DensePose, weights: bytes, name: str, batch: int):
-        self.settings, self.name, self.batch = settings, name, batch
-        self.sha256 = hashlib.sha256(weights).hexdigest()
+    def __init__(self, settings: DensePose, weights: bytes, batch: int):
+        self.settings, self.batch = settings, batch
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.mixed = settings.precision == "mixed"
         network = load(f"densepose_rcnn_{settings.config}", str(settings.weights), weights)
         self.network = prepared(network, self.device, self.mixed)
 
     def __call__(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
-        """As `workers.extraction.densepose.detection.Detector` says."""
+        """See `Detector`."""
         sizes = [padded_size(self._size(photograph)) for photograph in photographs]
         return in_batches(photographs, sizes, self.batch, self._detect)
 

@@ -1,4 +1,4 @@
-"""Photographs and the people found on them -> a catalog: the worker of `extractor=densepose`."""
+"""Photographs and the people found on them -> rows of a catalog."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,38 +15,41 @@ from workers.data.images import decode, encode, open_image
 from workers.data.retrying import UNREACHABLE
 from workers.data.storage import Store, read_bytes
 from workers.extraction.catalog_rows import extracted, failed, is_empty, read_lookup
-from workers.extraction.densepose.backends import Finder, window_size
 from workers.extraction.densepose.detection import Person
+from workers.extraction.densepose.finders import Finder
 from workers.extraction.densepose.people import paste
-from workers.extraction.photos import Photo
+from workers.extraction.extraction import Photo
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt
 from workers.shards.keys import Key
 from workers.shards.microbatch import in_halves
-from workers.shards.rows import person_id
+from workers.shards.rows import Origin, person_id
 from workers.shards.shard import Rows
 
-THREADS = 4  # that read, decode and encode beside the network
-WINDOW_PIXELS = 50_000_000  # of photographs that the network is given at once, or one photograph
+THREADS = 4  # read, decode and encode beside the network
+WINDOW_PIXELS = 50_000_000  # the most that a window of several photographs may hold
 
-Step = tuple[Photo, Any]  # what has been made of a photograph, or the error that it ended in
+Step = tuple[Photo, Any]  # a photograph, and what was last made of it or the error that stopped it
 
 
 class DensePoseWorker:
-    """Keys (`workers.extraction.photos.Photo`) -> rows of `images` and `uv_maps`.
+    """Keys (`workers.extraction.extraction.Photo`) -> rows of `images` and `uv_maps`.
 
-    A key becomes a row, or a row a person where all people are asked for: the first has the
+    A key becomes a row in each, or a row a person where all people are asked for: the first has the
     photograph's own id. A photograph that cannot be used is a failed row.
     """
 
-    def __init__(self, config: ExtractConfig, extractor: str, load: Callable[[], Finder]):
-        self.config, self.extractor, self.window = config, extractor, window_size(config)
-        self.find, self.lookup = load(), read_lookup(config)
+    def __init__(
+        self, config: ExtractConfig, origin: Origin, finder: Callable[[ExtractConfig], Finder]
+    ):
+        self.config, self.origin, self.lookup = config, origin, read_lookup(config)
+        self.find = finder(config)
+        self.window = self.find.window
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
-        """Find people, a window of photographs a call of the network.
+        """Find people, a window of photographs at a time.
 
-        Beside it the next window is decoded, and the rows of the last one are made: memory holds
+        Meanwhile the next window is decoded, and the rows of the last one are made: memory holds
         three windows, however many photographs there are.
         """
         photos: list[Step] = [(Photo._make(key), None) for key in keys]
@@ -102,17 +105,17 @@ class DensePoseWorker:
 
     def _rows(self, step: Step) -> Rows:
         photo, value = _tried(self._people_rows, step)
-        return failed(photo, value, self.extractor) if isinstance(value, Exception) else value
+        return failed(self.origin, photo, value) if isinstance(value, Exception) else value
 
     def _people_rows(self, photo: Photo, value: tuple[bytes, np.ndarray, list[Person]]) -> Rows:
         data, pixels, people = value
         rows: Rows = {"images": [], "uv_maps": []}
-        lost: Exception = NobodyFound("DensePose finds nobody that the settings ask for")
+        lost: Exception = NobodyFound("DensePose found nobody whom the settings ask for")
         for person in people:
             name = person_id(photo.image_id, len(rows["images"]) + 1)
             try:
                 made = self._person_rows(photo._replace(image_id=name), data, pixels, person)
-            except EmptyUvMap as error:  # the others may be whole
+            except EmptyUvMap as error:  # other people may have a UV map
                 lost = error
                 continue
             for table, more in made.items():
@@ -125,9 +128,8 @@ class DensePoseWorker:
         iuv = paste(person, *pixels.shape[:2])
         uv = uv_from_iuv(iuv, self.lookup)
         if is_empty(uv):
-            raise EmptyUvMap("a person is found, but no pixel of the body")
-        about = {"score": person.score, "extractor": self.extractor}
-        rows = extracted(self.config, photo, uv, (data, pixels), **about)
+            raise EmptyUvMap("a person was found, but no pixel of the body")
+        rows = extracted(self.config, self.origin, photo, uv, (data, pixels), score=person.score)
         if self.config.densepose.iuv != "none":
             self._write_iuv(photo.image_id, iuv)
         return rows

@@ -1,0 +1,53 @@
+"""What an extractor is: a function from a config to what is read, and the job that makes rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from configs.extract import ExtractConfig
+from workers.data.listing import Listing
+from workers.shards.shard import Job
+
+
+class Photo(NamedTuple):
+    """The key of a row: a photograph, and where its UV map comes from.
+
+    Files are URLs. A key without a photograph is a pose.
+    """
+
+    image_id: str
+    image: str | None = None
+    iuv: str | None = None  # an IUV image, or
+    uv: str | None = None  # a UV array
+    instances: str | None = None  # beside the IUV image: which person each pixel belongs to
+    fault: str | None = None  # why the files, which were found, cannot be read
+    dumped: str | None = None  # the photograph's place in a dump of apply_net
+    item_id: str | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """The URLs of the files that this row alone is made of."""
+        return [url for url in (self.image, self.iuv, self.uv, self.instances) if url]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What an extraction reads."""
+
+    photos: list[Photo]  # a key each, in the order of the rows
+    listings: dict[str, Listing] = field(default_factory=dict)  # of folders and globs, by URL
+    shared: str | None = None  # the URL of a file that every row needs, such as a dump
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an extractor does in one run."""
+
+    config: ExtractConfig  # with what the extractor has chosen itself, such as a backend
+    input: Input
+    job: Job  # tables, worker, the longest time a row may take, failed rows
+    facts: dict[str, Any]  # JSON values that decide the rows beside config and input: the model
+
+
+Extractor = Callable[[ExtractConfig], Extraction]
+"""Raises ValueError, one line, where the config names what is not there or cannot be used."""

@@ -1,0 +1,24 @@
+"""The table of extractors.
+
+A new extractor is a function (`workers.extraction.extraction.Extractor`) in a file of its own, a
+line here, and its name among the choices of `ExtractConfig.extractor`. What it reads is one of
+`workers.extraction.inputs` or its own; every row of `uv_maps` tells its `Origin`, name and layout.
+"""
+
+from configs.extract import ExtractConfig
+from workers.extraction.densepose.dump import is_dump
+from workers.extraction.densepose.extractors import densepose, dump
+from workers.extraction.extraction import Extraction, Extractor
+from workers.extraction.precomputed import precomputed
+
+EXTRACTORS: dict[str, Extractor] = {
+    "precomputed": precomputed,
+    "dump": dump,
+    "densepose": densepose,
+}
+
+
+def extraction_of(config: ExtractConfig) -> Extraction:
+    """What the extractor of a config does; `precomputed` reads a dump where `uv` names one."""
+    dumped = config.extractor == "precomputed" and is_dump(config.uv)
+    return EXTRACTORS["dump" if dumped else config.extractor](config)

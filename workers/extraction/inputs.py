@@ -1,0 +1,52 @@
+"""Finds what an extraction reads: photographs alone, or photographs and their UV maps."""
+
+from configs.extract import ExtractConfig
+from workers.data.storage import list_files, split_pattern
+from workers.data.user_tables import SUFFIXES
+from workers.extraction.extraction import Input
+from workers.extraction.folders import by_role, joined
+from workers.extraction.input_tables import rows
+
+
+def photographs(config: ExtractConfig) -> Input:
+    """The photographs of a folder, glob or table, without the maps that lie beside them.
+
+    Raises ValueError as `photographs_with_maps` does.
+    """
+    if _is_table(config.input):
+        return Input(rows(config.input, maps=False))
+    listing = list_files(config.input)
+    found = by_role(listing.root, listing.urls)._replace(maps={})
+    if not found.photographs:
+        raise ValueError(f"{config.input}: no photographs there")
+    return Input(joined(found, found), {config.input: listing})
+
+
+def photographs_with_maps(config: ExtractConfig) -> Input:
+    """Photographs with their UV maps, by id; a table's rows stay in their order.
+
+    In folders and globs, files belong together by their names (`workers.extraction.folders`). A map
+    of `input` without a photograph is a pose. A photograph without a map becomes a failed row.
+    Maps are those in the folder `uv`, else those in the photographs' own folders.
+    Raises ValueError when nothing is found, when two files have one name, and for tables that lack
+    columns or values.
+    """
+    if _is_table(config.input):
+        return Input(rows(config.input, maps=True))
+    listings = {config.input: list_files(config.input)}
+    root, urls = listings[config.input].root, listings[config.input].urls
+    found = maps = by_role(root, urls)
+    if not found.photographs and not found.maps:
+        raise ValueError(f"{config.input}: no photographs and no UV maps there")
+    if config.uv is not None:
+        listings[config.uv] = list_files(config.uv)
+        maps = by_role(listings[config.uv].root, listings[config.uv].urls)
+    elif split_pattern(config.input)[1]:
+        # A pattern may match the photographs alone; their maps lie in the same folders.
+        folders = sorted({url.rpartition("/")[0] for url in urls})
+        maps = by_role(root, [url for folder in folders for url in list_files(folder).urls])
+    return Input(joined(found, maps), listings)
+
+
+def _is_table(url: str) -> bool:
+    return url.lower().endswith(SUFFIXES) and not split_pattern(url)[1]
