@@ -29,8 +29,8 @@ from skimage.metrics import structural_similarity
 
 from bench.machine import machine
 from eval.metrics.perceptual import Lpips
-from eval.metrics.registry import Variant
 from eval.metrics.score import CPU, PairScorer
+from eval.metrics.variants import MetricVariant
 from eval.naming import side_by_side
 from eval.statistics import merge, partial_sums, summarise
 
@@ -136,7 +136,9 @@ def compare(
 
 def memory(pairs: int, size: int = 64) -> None:
     """Print the process's memory while it scores `pairs` pairs."""
-    variants = [Variant(name) for name in ("ssim_dsc", "ssim_255", "ssim_win51", "l1", "psnr")]
+    variants = [
+        MetricVariant(name) for name in ("ssim_dsc", "ssim_255", "ssim_win51", "l1", "psnr")
+    ]
     scorer = PairScorer(dict.fromkeys(variants))
     generated, reference = synthetic_pairs(SHARD, size)
     sums, resident, start = [], [], time.perf_counter()
@@ -145,14 +147,14 @@ def memory(pairs: int, size: int = 64) -> None:
         scores = scorer(np.roll(generated, shard, axis=0), reference)
         items = [f"item{(shard * SHARD + i) // 8 % 10_000:05}" for i in range(SHARD)]
         rows = [
-            pd.DataFrame({"variant": str(variant), "item_id": items, "value": values})
+            pd.DataFrame({"metric": str(variant), "item_id": items, "value": values})
             for variant, values in scores.items()
         ]
         sums = [merge([*sums, partial_sums(pd.concat(rows))])]
         if (shard + 1) % max(shards // 10, 1) == 0:
             resident.append(_resident_mb())
     (merged,) = sums
-    summaries = [summarise(part) for _, part in merged.groupby("variant")]
+    summaries = [summarise(part) for _, part in merged.groupby("metric")]
     print(
         f"  {shards * SHARD:,} pairs of {size}x{size}, {len(summaries)} variants and their "
         f"intervals: {time.perf_counter() - start:.0f} s"
@@ -186,7 +188,7 @@ def synthetic_pairs(count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _formula(*names: str) -> Callable[[np.ndarray, np.ndarray], list[np.ndarray]]:
-    scorer = PairScorer({Variant(name): None for name in names})
+    scorer = PairScorer({MetricVariant(name): None for name in names})
     return lambda x, y: list(scorer(x, y).values())
 
 

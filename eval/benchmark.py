@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from eval.metrics.registry import Better, Variant
-from eval.statistics import Summary, Verdict
+from eval.gates import Verdict
+from eval.metrics.registry import Better
+from eval.metrics.variants import MetricVariant
+from eval.statistics import Summary
 from eval.tables import Column, Table, summary_table, table_of
 
-PERCEPTUAL = Variant("lpips_squeeze_caffe")
+PERCEPTUAL = MetricVariant("lpips_squeeze_caffe")
 # Of the paper's full method on DeepFashion: 0.169 against 0.198 of the nearest ablation.
 MARGIN = 1 - 0.169 / 0.198
 VARIANTS = ("full", "no-deform", "rgb-inpainting", "no-textures", "symmetry")
 BEATEN = ("rgb-inpainting", "no-textures")
 COMPLETERS = ("coordinates", "colours", "symmetry")
 
-Scores = Mapping[str, Mapping[Variant, Summary]]  # by variant of the method
+Scores = Mapping[str, Mapping[MetricVariant, Summary]]  # by variant of the method
 Textures = Mapping[str, Mapping[str, Summary]]  # by what completes, and column
 
 

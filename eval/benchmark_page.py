@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from eval.evaluation_page import printed
+from eval.gates import Verdict
 from eval.page import inline, render_page
-from eval.statistics import Verdict
 from eval.tables import Table, markdown
 
 Figure = tuple[str, str, bytes]  # title, note, JPEG

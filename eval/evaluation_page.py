@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from eval.gates import Verdict
 from eval.histogram import histogram, value_range
-from eval.metrics.registry import METRICS, Variant
+from eval.metrics.variants import MetricVariant
 from eval.page import inline, render_page
-from eval.statistics import Summary, Verdict
+from eval.statistics import Summary
 from eval.tables import ARROWS, Table, cells
 
 
@@ -38,8 +39,8 @@ def evaluation_page(
     verdicts: Sequence[Verdict],
     notices: Sequence[str],
     tables: Sequence[Table],
-    summaries: Mapping[tuple[str, Variant], Summary],
-    values: Mapping[tuple[str, Variant], np.ndarray],
+    summaries: Mapping[tuple[str, MetricVariant], Summary],
+    values: Mapping[tuple[str, MetricVariant], np.ndarray],
     facts: Sequence[tuple[str, str]],
     absent: Mapping[str, str],
     galleries: Sequence[Gallery],
@@ -68,7 +69,7 @@ def evaluation_page(
         methods=list(dict.fromkeys(method for method, _ in summaries)),
         tables=[printed(table) for table in tables],
         distributions=[_distributions(v, summaries, values) for v in variants
-                       if METRICS[v.metric].of == "pair"],
+                       if v.of == "pair"],
         facts=facts,
         absent=absent,
         galleries=[pictured(gallery) for gallery in galleries],
@@ -98,14 +99,14 @@ def comparison_page(
         histograms.append({"name": name, "low": low, "high": high, "picture": picture})
     return render_page(
         "comparison_page.html", url=url, runs=runs, verdict=verdict, notices=notices, rows=rows,
-        arrows={row["metric"]: _arrow(Variant.parse(row["metric"])) for row in rows},
+        arrows={row["metric"]: _arrow(MetricVariant.parse(row["metric"])) for row in rows},
         histograms=histograms, gallery=pictured(gallery),
     )  # fmt: skip
 
 
-def _ranking(variant: Variant, summaries: Mapping[tuple[str, Variant], Summary]) -> str:
+def _ranking(variant: MetricVariant, summaries: Mapping[tuple[str, MetricVariant], Summary]) -> str:
     """The methods by one variant, best first."""
-    sign = -1 if METRICS[variant.metric].better == "higher" else 1
+    sign = -1 if variant.better == "higher" else 1
     means = sorted(
         (sign * s.mean, method, s.mean) for (method, v), s in summaries.items() if v == variant
     )
@@ -117,8 +118,8 @@ def number(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.4f}"
 
 
-def _arrow(variant: Variant) -> str:
-    return ARROWS[METRICS[variant.metric].better]
+def _arrow(variant: MetricVariant) -> str:
+    return ARROWS[variant.better]
 
 
 def _mean(summary: Summary) -> dict[str, str]:
@@ -138,9 +139,9 @@ def printed(table: Table) -> dict[str, Any]:
 
 
 def _distributions(
-    variant: Variant,
-    summaries: Mapping[tuple[str, Variant], Summary],
-    values: Mapping[tuple[str, Variant], np.ndarray],
+    variant: MetricVariant,
+    summaries: Mapping[tuple[str, MetricVariant], Summary],
+    values: Mapping[tuple[str, MetricVariant], np.ndarray],
 ) -> dict[str, Any]:
     """Histograms of a variant, a method each, on one axis."""
     mine = {method: v for (method, other), v in values.items() if other == variant}

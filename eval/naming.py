@@ -22,10 +22,10 @@ _INNER = re.compile(rf"{_FORMAT}_", re.IGNORECASE)  # from.jpg_to.jpg: there the
 _SEPARATORS = ("_(?:to|2)_", "__+", "_")  # from_2_to, from___to, from_to: the surest first
 
 
-class Pair(NamedTuple):
-    """A generated image and the photograph it is measured against."""
+class FilePair(NamedTuple):
+    """The file of a generated image, and that of the photograph it is measured against."""
 
-    generated: str  # file names
+    generated: str  # names
     reference: str
     source: str | None  # keys; None: the generated image's name does not tell
     target: str
@@ -48,7 +48,7 @@ def stem(name: str) -> str:
 
 def pair_folders(
     generated: Sequence[str], reference: Sequence[str], key: Callable[[str], str] = stem
-) -> list[Pair]:
+) -> list[FilePair]:
     """Pair two folders' images: every generated one, in the order of pair ids.
 
     A generated image has its reference's name, or source and target in one
@@ -65,7 +65,7 @@ def pair_folders(
     return _each_once(_pair(name, by_key, key) for name in generated)
 
 
-def side_by_side(names: Sequence[str], target: str = "target") -> dict[str, list[Pair]]:
+def side_by_side(names: Sequence[str], target: str = "target") -> dict[str, list[FilePair]]:
     """The methods of a folder of `{n}_{METHOD}.png`, each against `{n}_target.png`.
 
     Returns pairs by method, with n as the pair's id; `source` is no method. ValueError for a name
@@ -85,24 +85,24 @@ def side_by_side(names: Sequence[str], target: str = "target") -> dict[str, list
             who = method if lacking[0] in targets else target
             raise ValueError(f"{who} lacks {lacking[0]}, which others have ({len(lacking)} in all)")
     return {
-        method: [Pair(mine[n], targets[n], None, n) for n in sorted(mine)]
+        method: [FilePair(mine[n], targets[n], None, n) for n in sorted(mine)]
         for method, mine in sorted(pictures.items())
     }
 
 
-def strips(names: Sequence[str], key: Callable[[str], str] = stem) -> list[Pair]:
+def strips(names: Sequence[str], key: Callable[[str], str] = stem) -> list[FilePair]:
     """Files that each hold a pair side by side (see `split_strip`), in the order of pair ids.
 
     A strip named of source and target (`from.jpg_to.jpg.png`) has the pair id that `pair_folders`
     would give it. ValueError for two names of one pair.
     """
 
-    def pair(name: str) -> Pair:
+    def pair(name: str) -> FilePair:
         bare = _bare(name)
         # Without extensions in the middle, nothing but references tells where the source ends.
         reading = next(_readings(bare), None) if _INNER.search(bare) else None
         source, target = reading or (None, bare)
-        return Pair(name, name, source and key(source), key(target))
+        return FilePair(name, name, source and key(source), key(target))
 
     return _each_once(map(pair, names))
 
@@ -117,11 +117,11 @@ def split_strip(pixels: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(PANELS, np.split(pixels, len(PANELS), axis=1), strict=True))
 
 
-def _pair(name: str, references: dict[str, str], key: Callable[[str], str]) -> Pair:
+def _pair(name: str, references: dict[str, str], key: Callable[[str], str]) -> FilePair:
     bare = _bare(name)
     for whole in map(key, (stem(name), bare)):
         if whole in references:
-            return Pair(name, references[whole], None, whole)
+            return FilePair(name, references[whole], None, whole)
     fitting = [(key(source), key(target)) for source, target in _readings(bare)]
     fitting = [reading for reading in fitting if reading[1] in references]
     known = [reading for reading in fitting if reading[0] in references]
@@ -136,7 +136,7 @@ def _pair(name: str, references: dict[str, str], key: Callable[[str], str]) -> P
     if len(fits := {references[source] for source, _ in known}) > 1:
         raise ValueError(f"{name} fits several sources: {', '.join(sorted(fits))}")
     source, target = readings[0]
-    return Pair(name, references[target], source, target)
+    return FilePair(name, references[target], source, target)
 
 
 def _bare(name: str) -> str:
@@ -153,8 +153,8 @@ def _readings(bare: str) -> Iterator[tuple[str, str]]:
         yield from ((bare[: match.start()], bare[match.end(1) :]) for match in found)
 
 
-def _each_once(pairs: Iterable[Pair]) -> list[Pair]:
-    by_id: dict[str, Pair] = {}
+def _each_once(pairs: Iterable[FilePair]) -> list[FilePair]:
+    by_id: dict[str, FilePair] = {}
     for pair in pairs:
         if pair.pair_id in by_id:
             first = by_id[pair.pair_id].generated

@@ -1,4 +1,4 @@
-"""Means with intervals, differences between two runs, and gates.
+"""Means with intervals, and differences between two runs.
 
 Pairs of one item (a garment on one person) are alike, so intervals come from a bootstrap over
 items, not pairs: only each item's count and sum of values matter, however many pairs there are.
@@ -6,8 +6,7 @@ The sums are whole numbers (of 2^-32), so partial sums of shards merge exactly, 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,12 +18,12 @@ REPLICATES = 2000
 CONFIDENCE = 0.95
 DRAWS_AT_ONCE = 2**22  # bounds the bootstrap's memory, about 100 MB
 
-KEYS = ["variant", "item_id"]
+KEYS = ["metric", "item_id"]
 COUNTS = ["n", "missing", "infinite", "total"]
 
 
 class Summary(NamedTuple):
-    """A variant's mean over pairs with its 95 % interval.
+    """A metric's mean over pairs with its 95 % interval.
 
     `missing` pairs have no value (NaN) and are in no mean. The bounds are NaN of fewer than two
     items, whose spread nobody knows.
@@ -48,15 +47,8 @@ class Comparison(NamedTuple):
     unmatched: int  # pairs that only one of the runs has
 
 
-class Verdict(NamedTuple):
-    """What a gate says, and the sentence that says why."""
-
-    passed: bool
-    sentence: str
-
-
 def partial_sums(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows (variant, item_id, value), one a pair -> KEYS and COUNTS, one an item, sorted.
+    """Rows (metric, item_id, value), one a pair -> KEYS and COUNTS, one an item, sorted.
 
     NaN is counted as missing and inf (the PSNR of equal images) as infinite; neither is summed.
     ValueError of a row without item: a grouping would lose it.
@@ -67,7 +59,7 @@ def partial_sums(rows: pd.DataFrame) -> pd.DataFrame:
     finite = np.isfinite(value)
     counts = pd.DataFrame(
         {
-            "variant": rows["variant"].to_numpy(),
+            "metric": rows["metric"].to_numpy(),
             "item_id": rows["item_id"].to_numpy(),
             "n": (~np.isnan(value)).astype(np.int64),
             "missing": np.isnan(value).astype(np.int64),
@@ -84,7 +76,7 @@ def merge(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def summarise(sums: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Summary:
-    """One variant's partial sums -> its mean and interval.
+    """One metric's partial sums -> its mean and interval.
 
     The percentile bootstrap over items, seeded; items count in the order of their ids, so the
     result depends on nothing but the sums. Bounds are order statistics, not interpolated: an
@@ -144,7 +136,7 @@ def _bootstrap_means(
 
 
 def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """One variant's rows (pair_id, item_id, value) of two runs, joined by pair.
+    """One metric's rows (pair_id, item_id, value) of two runs, joined by pair.
 
     Returns pair_id, item_id, a, b and difference = b - a (0 between equal values, infinite ones
     too), sorted by pair_id. ValueError if a pair comes twice in a run, or the runs share none.
@@ -170,10 +162,10 @@ def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 def compare(
     a: pd.DataFrame, b: pd.DataFrame, better: Better, seed: int = 0, replicates: int = REPLICATES
 ) -> Comparison:
-    """One variant's rows (pair_id, item_id, value) of runs A and B; see `paired`."""
+    """One metric's rows (pair_id, item_id, value) of runs A and B; see `paired`."""
     pairs = paired(a, b)
     gain = pairs["difference"] * (1 if better == "higher" else -1)
-    rows = pairs.assign(variant="difference").rename(columns={"difference": "value"})
+    rows = pairs.assign(metric="difference").rename(columns={"difference": "value"})
     rows.loc[np.isinf(rows["value"]), "value"] = np.nan  # no mean has room for it
     return Comparison(
         summarise(partial_sums(rows), seed, replicates),
@@ -189,69 +181,3 @@ def worst_regressions(pairs: pd.DataFrame, better: Better, count: int = 24) -> p
     loss = pairs["difference"] * (-1 if better == "higher" else 1)
     ranked = pairs.assign(loss=loss)[loss > 0]
     return ranked.sort_values(["loss", "pair_id"], ascending=[False, True]).head(count)
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A gate: the mean must not be worse than this."""
-
-    variant: str
-    better: Better
-    worst: float
-
-    def judge(self, current: Summary | None) -> Verdict:
-        """The verdict on a run's summary; None if it has none, which does not pass."""
-        if current is None or np.isnan(current.mean):
-            return _unknown(self.variant)
-        bound = "at least" if self.better == "higher" else "at most"
-        if _worse(current.mean, self.worst, self.better):
-            return Verdict(
-                False,
-                f"{self.variant} is {current.mean:.4f} over {current.n} pairs; {bound} "
-                f"{self.worst:.4f} is wanted",
-            )
-        return Verdict(True, f"{self.variant} is {current.mean:.4f}, {bound} {self.worst:.4f}")
-
-
-@dataclass(frozen=True)
-class NoRegression:
-    """A gate: the mean must not be worse than the accepted run's whole interval."""
-
-    variant: str
-    better: Better
-
-    def judge(self, current: Summary | None, accepted: Summary | None) -> Verdict:
-        """The verdict on a run's summary against the accepted one.
-
-        A first run, with nothing accepted before it, passes.
-        """
-        if current is None or np.isnan(current.mean):
-            return _unknown(self.variant)
-        if accepted is None:
-            return Verdict(True, f"{self.variant} is {current.mean:.4f}; nothing to compare with")
-        bound = accepted.low if self.better == "higher" else accepted.high
-        if np.isnan(bound):
-            return Verdict(
-                False,
-                f"{self.variant} cannot be compared: the accepted {accepted.mean:.4f} has no "
-                "interval; give a threshold instead",
-            )
-        side: Literal["below", "above"] = "below" if self.better == "higher" else "above"
-        interval = f"{accepted.mean:.4f} [{accepted.low:.4f}, {accepted.high:.4f}]"
-        if _worse(current.mean, bound, self.better):
-            return Verdict(
-                False,
-                f"{self.variant} regressed: {current.mean:.4f} over {current.n} pairs is {side} "
-                f"the accepted {interval}",
-            )
-        return Verdict(
-            True, f"{self.variant} is {current.mean:.4f}, not {side} the accepted {interval}"
-        )
-
-
-def _worse(value: float, bound: float, better: Better) -> bool:
-    return value < bound if better == "higher" else value > bound
-
-
-def _unknown(variant: str) -> Verdict:
-    return Verdict(False, f"{variant} has no value in this run, so its gate cannot pass")

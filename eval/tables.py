@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from eval.metrics.registry import METRICS, Better, Variant
+from eval.metrics.registry import Better
+from eval.metrics.variants import MetricVariant
 from eval.statistics import Summary
 
 ARROWS = {"higher": "↑", "lower": "↓"}
@@ -71,10 +72,10 @@ PAPER = (
     Column("lpips", "LPIPS", "lower"),
 )
 PAPER_VARIANTS = {
-    "ssim": Variant("ssim_dsc"),
-    "ms_ssim": Variant("ms_ssim"),
-    "is": Variant("is_10"),
-    "lpips": Variant("lpips_alex"),
+    "ssim": MetricVariant("ssim_dsc"),
+    "ms_ssim": MetricVariant("ms_ssim"),
+    "is": MetricVariant("is_10"),
+    "lpips": MetricVariant("lpips_alex"),
 }
 _FULL = (0.791, 0.810, 4.46, 0.169)
 TABLE_1 = Layout(
@@ -107,8 +108,8 @@ TABLE_2_FACES = Layout(
 
 def paper_table(
     layout: Layout,
-    measured: Mapping[str, Mapping[Variant, float]],
-    variants: Mapping[str, Variant] = PAPER_VARIANTS,
+    measured: Mapping[str, Mapping[MetricVariant, float]],
+    variants: Mapping[str, MetricVariant] = PAPER_VARIANTS,
 ) -> Table:
     """The layout's published rows, then `measured`: values by method and variant.
 
@@ -131,10 +132,10 @@ def paper_table(
     return Table(layout.title, PAPER, pd.DataFrame(rows), notes)
 
 
-def summary_table(title: str, summaries: Mapping[str, Mapping[Variant, Summary]]) -> Table:
+def summary_table(title: str, summaries: Mapping[str, Mapping[MetricVariant, Summary]]) -> Table:
     """Means with their intervals: a row a method, a column a variant (in order of appearance)."""
     variants = dict.fromkeys(v for by_variant in summaries.values() for v in by_variant)
-    columns = [Column(str(v), str(v), METRICS[v.metric].better) for v in variants]
+    columns = [Column(str(v), str(v), v.better) for v in variants]
     named = {
         method: {str(v): s for v, s in by_variant.items()}
         for method, by_variant in summaries.items()

@@ -6,7 +6,6 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from configs.evaluate import EvaluateConfig
 from eval.naming import split_strip
 from workers.data.catalog import MAX_PIXELS, Catalog, Table
 from workers.data.errors import MissingImage, MissingRow, RenderFailed
@@ -23,35 +22,23 @@ class Pictures(NamedTuple):
 
     generated: np.ndarray  # (H, W, 3) uint8
     reference: np.ndarray  # (h, w, 3) uint8
-    body: np.ndarray | None  # (h, w) bool; only where it was asked for
+    body: np.ndarray | None  # (h, w) bool; None unless the album was opened with masks
 
 
 class Album(Protocol):
-    """The pictures of an input, for several threads at once."""
+    """The pictures of an evaluation's input, for several threads at once; keys name them."""
 
     def generated(self, key: ScoreKey) -> np.ndarray:
         """The generated image, (H, W, 3) uint8; errors as in `pair`."""
         ...
 
     def pair(self, key: ScoreKey) -> Pictures:
-        """A pair's pictures; raises what becomes its error_type where one is missing or bad."""
+        """A pair's pictures; RowError where one is missing or bad."""
         ...
 
     def source(self, key: ScoreKey) -> np.ndarray | None:
         """The photograph that was rendered in a new pose, (H, W, 3) uint8, where it is known."""
         ...
-
-
-def open_album(config: EvaluateConfig, body: bool) -> Album:
-    """The pictures of a config's input; with `body`, masks too (of a catalog alone)."""
-    if config.renders and config.catalog:
-        return RenderAlbum(config.renders, config.catalog, body)
-    if config.strips:
-        return StripAlbum(config.strips)
-    if config.generated and config.reference:
-        return FolderAlbum(config.generated, config.reference)
-    assert config.side_by_side
-    return FolderAlbum(config.side_by_side, config.side_by_side)
 
 
 class FolderAlbum:
@@ -94,9 +81,12 @@ class StripAlbum:
 
 
 class RenderAlbum:
-    """Renders of a run against the photographs of their poses; names are ids."""
+    """Renders of a run against the photographs of their poses; names are ids.
 
-    def __init__(self, renders: str, catalog: str, body: bool):
+    With `body`, a pair comes with its mask: where the UV map of the pose is defined.
+    """
+
+    def __init__(self, renders: str, catalog: str, body: bool = False):
         self.renders = Table(Store(renders), "renders")
         self.catalog, self.body = Catalog(catalog), body
         self.lock = Lock()  # tables are not for several threads; decoding, the most work, is
@@ -109,7 +99,7 @@ class RenderAlbum:
         return decode(self.renders.image(row) or b"", MAX_PIXELS)
 
     def pair(self, key: ScoreKey) -> Pictures:
-        """A row of the run, the photograph of its pose, and where its UV map is defined."""
+        """A row of the run, the photograph of its pose, and the mask, if asked for."""
         generated = self.generated(key)
         reference = self._read(lambda: self.catalog.photograph_file(key.reference))
         body = self._read(lambda: self.catalog.body(key.reference)) if self.body else None

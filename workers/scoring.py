@@ -1,29 +1,29 @@
 """Scores pairs of a generated image and a photograph: the worker of `reposer evaluate`."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
-from configs.evaluate import EvaluateConfig
-from eval.metrics.registry import METRICS, WIDTH, Crop, Variant, cropped
-from eval.metrics.score import WHITE, PairScorer
-from eval.metrics.weights import Weights
-from workers.albums import Pictures, open_album
+from eval.metrics.crops import WIDTH, Crop
+from eval.metrics.registry import Role
+from eval.metrics.score import FeatureExtractor, Found, PairScorer
+from eval.metrics.variants import MetricVariant
+from workers.albums import Album, Pictures
 from workers.data.errors import SizeMismatch
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
+from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key
 from workers.shards.microbatch import in_halves
 from workers.shards.rows import ScoreKey, failed_score, score_row, scored
 from workers.shards.shard import Rows
 
-if TYPE_CHECKING:  # torch-fidelity takes seconds, which are spent where it is asked for
-    from eval.metrics.inception import Features, Inception
+if TYPE_CHECKING:  # torch-fidelity takes seconds
+    from eval.metrics.inception import Features
 
 LOADERS = 4  # threads that read and decode beside the metrics
 AHEAD = 16  # pairs decoded before their turn
@@ -32,63 +32,50 @@ AHEAD = 16  # pairs decoded before their turn
 class Scores(NamedTuple):
     """What is computed of one pair."""
 
-    values: dict[Variant, float]
-    features: dict[tuple[str, Crop], "Features"]  # by role and crop; one image each
+    values: dict[MetricVariant, float]
+    features: dict[tuple[Role, Crop], "Features"]  # of one image each
 
 
 class ScoreWorker:
     """Keys (`ScoreKey`) -> rows of `features`, `metrics` and `scores`; bad pairs are failed rows.
 
-    `variants` are those that can be computed, with their weights (`eval.metrics.available`).
+    `open_album` opens the pictures; `variants` are those that can be computed, with their weights
+    (`eval.metrics.score.available`); `microbatch` is the number of pairs computed at once (None:
+    16 on a GPU, 1 on a CPU).
     """
 
-    def __init__(self, config: EvaluateConfig, variants: dict[Variant, Weights | None]):
+    def __init__(
+        self, open_album: Callable[[], Album], variants: Found, microbatch: int | None = None
+    ):
         # Workers share the machine's cores, and sums in several threads are other bits.
         torch.set_num_threads(1)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.microbatch = config.execution.microbatch or (16 if self.device.type == "cuda" else 1)
-        self.scorer = PairScorer(variants, self.device)
-        self.set_crops = needed_features(variants)
-        inception = next((w for v, w in variants.items() if METRICS[v.metric].of == "set"), None)
-        self.inception = self._load_inception(inception) if inception else None
-        body = any(variant.body for variant in variants)
-        self.cropped = all(variant.crop != "full" for variant in variants)
-        self.album = open_album(config, body)
-        # Compiles the kernels, which in a row's own time might pass for hanging.
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.microbatch = microbatch or (16 if device.type == "cuda" else 1)
+        self.scorer = PairScorer(variants, device)
+        self.extractor = FeatureExtractor(variants, device)
+        self.all_cropped = all(variant.crop != "full" for variant in variants)
+        self.album = open_album()
+        # Compiles the kernels; in the first row's time that might look like a hanging worker.
         blank = np.zeros((1, WIDTH, WIDTH, 3), np.uint8)
-        self.scorer(blank, blank, np.ones((1, WIDTH, WIDTH), bool) if body else None)
-
-    def _load_inception(self, weights: Weights) -> "Inception":
-        from eval.metrics.inception import Inception
-
-        return Inception(weights.path, self.device)
+        self.scorer(blank, blank, np.ones((1, WIDTH, WIDTH), bool))
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Score pairs, microbatch by microbatch, while the next ones are read and decoded."""
         with ThreadPoolExecutor(LOADERS) as loaders:
-            loaded = self._loaded(loaders, keys)
+            loaded = ahead(loaders, self._load, keys, max(AHEAD, self.microbatch))
             while part := list(islice(loaded, self.microbatch)):
                 good = [(key, p) for key, p in part if isinstance(p, Pictures)]
                 results = dict(zip((key for key, _ in good), self._score_all(good), strict=True))
                 for key, pictures in part:
                     yield self._rows(key, pictures, results.get(key))
 
-    def _loaded(
-        self, loaders: ThreadPoolExecutor, keys: Sequence[Key]
-    ) -> Iterator[tuple[ScoreKey, Pictures | Exception]]:
-        """Each pair's pictures, in order."""
-        waiting: deque[tuple[ScoreKey, Future]] = deque()
-        for key in map(ScoreKey._make, keys):
-            waiting.append((key, loaders.submit(attempt, UNREACHABLE_OR_REFUSED, self._load, key)))
-            if len(waiting) > max(AHEAD, self.microbatch):
-                key, future = waiting.popleft()
-                yield key, future.result()
-        for key, future in waiting:
-            yield key, future.result()
+    def _load(self, key: Key) -> tuple[ScoreKey, Pictures | Exception]:
+        pair = ScoreKey._make(key)
+        return pair, attempt(UNREACHABLE_OR_REFUSED, self._pictures, pair)
 
-    def _load(self, key: ScoreKey) -> Pictures:
-        pictures = self.album.pair(key)
-        return pictures if self.cropped else _of_one_size(pictures)
+    def _pictures(self, pair: ScoreKey) -> Pictures:
+        pictures = self.album.pair(pair)
+        return pictures if self.all_cropped else _of_one_size(pictures)
 
     def _score_all(self, loaded: Sequence[tuple[ScoreKey, Pictures]]) -> list[Scores | Exception]:
         """Scores of pairs of any sizes, those of one size together."""
@@ -109,7 +96,7 @@ class ScoreWorker:
         reference = np.stack([p.reference for p in pairs])
         bodies = [p.body for p in pairs if p.body is not None]
         values = self.scorer(generated, reference, np.stack(bodies) if bodies else None)
-        features = self._features({"generated": generated, "reference": reference})
+        features = self.extractor(generated, reference)
         return [
             Scores(
                 {variant: float(column[n]) for variant, column in values.items()},
@@ -120,14 +107,6 @@ class ScoreWorker:
 
     def _shrink(self, size: int) -> None:
         self.microbatch = size
-
-    def _features(self, images: dict[str, np.ndarray]) -> dict[tuple[str, Crop], "Features"]:
-        if self.inception is None:
-            return {}
-        return {
-            (role, crop): self.inception(cropped(images[role], crop, WHITE))
-            for role, crop in self.set_crops
-        }
 
     def _rows(
         self, key: ScoreKey, pictures: Pictures | Exception, result: Scores | Exception | None
@@ -147,10 +126,10 @@ class ScoreWorker:
         }
         if result.features:
             rows["features"] = [
-                {**scored(key), "role": role, "crop": crop,
-                 "pool": f.pool.tobytes(), "logits": f.logits.tobytes()}
-                for (role, crop), f in result.features.items()
-            ]  # fmt: skip
+                {**scored(key), "role": role, "crop": crop}
+                | {name: array.tobytes() for name, array in features._asdict().items()}
+                for (role, crop), features in result.features.items()
+            ]
         return rows
 
 
@@ -162,14 +141,3 @@ def _of_one_size(pictures: Pictures) -> Pictures:
         said = ", ".join(f"{name} {side}" for name, side in zip(names, sides, strict=False))
         raise SizeMismatch(f"the pictures differ in size: {said}")
     return pictures
-
-
-def needed_features(variants: dict[Variant, Weights | None]) -> list[tuple[str, Crop]]:
-    """The (role, crop) whose features the set metrics among variants take."""
-    needed: dict[tuple[str, Crop], None] = {}
-    for variant in variants:
-        if METRICS[variant.metric].of == "set":
-            needed["generated", variant.crop] = None
-            if variant.metric != "is_10":
-                needed["reference", variant.crop] = None
-    return list(needed)

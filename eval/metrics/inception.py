@@ -4,7 +4,7 @@ Features are extracted image by image and may be stored; the metrics take them i
 the images' ids, whatever order they arrived in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,17 +24,10 @@ SEED = 2020  # torch-fidelity's own, which draws KID's subsets
 
 
 class Features(NamedTuple):
-    """What Inception (TensorFlow's of 2015) says of N images."""
+    """What Inception (TensorFlow's of 2015) computes of N images."""
 
     pool: np.ndarray  # (N, 2048) float32, for FID and KID
     logits: np.ndarray  # (N, 1008) float32, without bias, for the Inception score
-
-
-class Estimate(NamedTuple):
-    """A set's value, and its standard deviation over splits or subsets (NaN: there are none)."""
-
-    value: float
-    spread: float
 
 
 class Inception:
@@ -56,60 +49,52 @@ class Inception:
         return self.network(images.movedim(-1, 1))
 
 
-def in_id_order(ids: Sequence[str], features: Features) -> Features:
-    """The features of images sorted by id; ValueError if an id comes twice."""
-    if len(set(ids)) != len(ids):
-        raise ValueError("an image id comes twice; every image counts once")
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    return Features(features.pool[order], features.logits[order])
-
-
-def is_10(generated: Features) -> Estimate:
+def is_10(generated: np.ndarray) -> float:
     """Inception score, in [1, 1008]: mean over 10 splits in the order given, no image dropped.
 
-    ValueError of fewer than 10 images.
+    Takes logits (N, 1008) float32; ValueError of fewer than 10.
     """
-    _needs(generated.logits, SPLITS, "is_10")
-    scores = isc_features_to_metric(torch.from_numpy(generated.logits), SPLITS, shuffle=False)
-    return Estimate(scores["inception_score_mean"], scores["inception_score_std"])
+    _needs(generated, SPLITS, "is_10")
+    scores = isc_features_to_metric(torch.from_numpy(generated), SPLITS, shuffle=False)
+    return scores["inception_score_mean"]
 
 
-def fid(generated: Features, reference: Features) -> Estimate:
-    """Fréchet Inception distance, 0 or more; ValueError of fewer than 2 images a side."""
+def fid(generated: np.ndarray, reference: np.ndarray) -> float:
+    """Fréchet Inception distance, 0 or more.
+
+    Takes pool features (N, 2048) and (M, 2048) float32; ValueError of fewer than 2 a side.
+    """
     statistics = []
-    for side in (generated, reference):
-        _needs(side.pool, 2, "fid")
-        statistics.append(fid_features_to_statistics(torch.from_numpy(side.pool)))
-    distance = fid_statistics_to_metric(*statistics, verbose=False)
-    return Estimate(distance["frechet_inception_distance"], float("nan"))
+    for pool in (generated, reference):
+        _needs(pool, 2, "fid")
+        statistics.append(fid_features_to_statistics(torch.from_numpy(pool)))
+    return fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
 
 
-def kid(generated: Features, reference: Features) -> Estimate:
+def kid(generated: np.ndarray, reference: np.ndarray) -> float:
     """Kernel Inception distance, unbiased, so it may be a little below 0.
 
-    Mean over 100 seeded subsets of 1,000 images, or of all where either side has fewer.
-    ValueError of fewer than 2 images a side.
+    Mean over 100 seeded subsets of 1,000 images, or of all where either side has fewer. Takes pool
+    features (N, 2048) and (M, 2048) float32; ValueError of fewer than 2 a side.
     """
-    for side in (generated, reference):
-        _needs(side.pool, 2, "kid")
+    for pool in (generated, reference):
+        _needs(pool, 2, "kid")
     distance = kid_features_to_metric(
-        torch.from_numpy(generated.pool),
-        torch.from_numpy(reference.pool),
+        torch.from_numpy(generated),
+        torch.from_numpy(reference),
         kid_subsets=SUBSETS,
-        kid_subset_size=min(SUBSET_SIZE, len(generated.pool), len(reference.pool)),
+        kid_subset_size=min(SUBSET_SIZE, len(generated), len(reference)),
         rng_seed=SEED,
         verbose=False,
     )
-    return Estimate(
-        distance["kernel_inception_distance_mean"], distance["kernel_inception_distance_std"]
-    )
+    return distance["kernel_inception_distance_mean"]
 
 
-SET_METRICS: dict[str, Callable[[Features, Features], Estimate]] = {
-    "is_10": lambda generated, _: is_10(generated),
-    "fid": fid,
-    "kid": kid,
-}
+def in_id_order(ids: Sequence[str], features: np.ndarray) -> np.ndarray:
+    """One feature of N images, (N, channels), sorted by id; ValueError if an id comes twice."""
+    if len(set(ids)) != len(ids):
+        raise ValueError("an image id comes twice; every image counts once")
+    return features[sorted(range(len(ids)), key=ids.__getitem__)]
 
 
 def _needs(features: np.ndarray, least: int, metric: str) -> None:

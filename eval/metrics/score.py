@@ -1,46 +1,34 @@
-"""Scores pairs of images by any choice of variants, computing what they share once."""
+"""Computes any choice of metric variants, and what they share once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from eval.metrics.differences import differences
-from eval.metrics.images import Values
-from eval.metrics.registry import METRICS, Crop, Variant, cropped
-from eval.metrics.ssim import ms_ssim, ssim, ssim_win51
+from eval.metrics.crops import Crop, cropped
+from eval.metrics.registry import METRICS, OfPairs, OfSets, PairFunction, Role
+from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import MissingWeightsError, Weights, find_weights
 
-PairMetric = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Values]
-CPU = torch.device("cpu")
-WHITE = 255
+if TYPE_CHECKING:  # torch-fidelity takes seconds
+    from eval.metrics.inception import Features
 
-BY_FORMULA: dict[str, PairMetric] = {
-    "ssim_dsc": ssim,
-    "ssim_255": ssim,
-    "ssim_win51": ssim_win51,
-    "ms_ssim": lambda generated, reference, _: ms_ssim(generated, reference),
-    "psnr": differences,
-    "l1": differences,
-}
-BY_NETWORK = {
-    "lpips_alex": "alex",
-    "lpips_vgg": "vgg",
-    "lpips_squeeze": "squeeze",
-    "lpips_squeeze_caffe": "squeeze",
-}
+CPU = torch.device("cpu")
+Found = Mapping[MetricVariant, Weights | None]
+"""Variants that can be computed, with their weights (None: there are none)."""
 
 
 def available(
-    variants: Iterable[Variant], folder: Path | None = None
-) -> tuple[dict[Variant, Weights | None], dict[Variant, str]]:
+    variants: Iterable[MetricVariant], folder: Path | None = None
+) -> tuple[dict[MetricVariant, Weights | None], dict[MetricVariant, str]]:
     """The variants that can be computed, with their weights; and why the others cannot.
 
     Weights files are looked for in `folder`, by default in $TORCH_HOME/hub/checkpoints.
     """
-    found: dict[Variant, Weights | None] = {}
-    missing: dict[Variant, str] = {}
+    found: dict[MetricVariant, Weights | None] = {}
+    missing: dict[MetricVariant, str] = {}
     weights: dict[str, Weights | MissingWeightsError | None] = {}
     for variant in variants:
         file = METRICS[variant.metric].weights
@@ -58,43 +46,77 @@ def available(
 
 
 class PairScorer:
-    """Computes the pair metrics among the variants; `variants` and weights as of `available`."""
+    """Computes the metrics of pairs among the variants."""
 
-    def __init__(self, variants: dict[Variant, Weights | None], device: torch.device = CPU):
-        self.variants = [v for v in variants if METRICS[v.metric].of == "pair"]
-        self.metrics = dict(BY_FORMULA)
-        for variant in self.variants:
-            weights, name = variants[variant], variant.metric
-            if name not in self.metrics:
-                if weights is None:
-                    raise ValueError(f"{name} needs weights")
-                from eval.metrics.perceptual import Lpips  # seconds, spent where it is asked for
-
-                self.metrics[name] = Lpips(name, BY_NETWORK[name], weights.path, device)
+    def __init__(self, variants: Found, device: torch.device = CPU):
+        functions: dict[str, PairFunction] = {}
+        self.passes: dict[Crop, dict[PairFunction, list[MetricVariant]]] = {}
+        for variant, weights in variants.items():
+            metric = METRICS[variant.metric]
+            if not isinstance(metric.compute, OfPairs):
+                continue
+            if metric.weights and weights is None:
+                raise ValueError(f"{metric.name} needs weights")
+            if metric.name not in functions:
+                functions[metric.name] = metric.compute.load(weights and weights.path, device)
+            by_function = self.passes.setdefault(variant.crop, {})
+            by_function.setdefault(functions[metric.name], []).append(variant)
+        self.variants = [variant for variant in variants if variant.of == "pair"]
 
     def __call__(
         self, generated: np.ndarray, reference: np.ndarray, masks: np.ndarray | None = None
-    ) -> dict[Variant, np.ndarray]:
+    ) -> dict[MetricVariant, np.ndarray]:
         """Each variant's values, float64 (N,), of images (N, H, W, 3) uint8 of one size.
 
         `masks` (N, H, W) bool, the body, are needed by variants over the body, which have NaN
         where a mask leaves no pixel. ValueError where shapes do not fit, or images are too
         small for a metric. A pair's values do not depend on the others in its batch.
         """
-        values: dict[Variant, np.ndarray] = {}
-        crops: dict[Crop, None] = dict.fromkeys(v.crop for v in self.variants)
-        for crop in crops:
-            mine = [v for v in self.variants if v.crop == crop]
-            images = cropped(generated, crop, WHITE), cropped(reference, crop, WHITE)
-            for metric in dict.fromkeys(self.metrics[v.metric] for v in mine):
-                group = [v for v in mine if self.metrics[v.metric] is metric]
-                over_body = [v for v in group if v.body]
+        values: dict[MetricVariant, np.ndarray] = {}
+        for crop, by_function in self.passes.items():
+            images = cropped(generated, crop), cropped(reference, crop)
+            for function, variants in by_function.items():
+                over_body = [v for v in variants if v.mask == "body"]
                 if over_body and masks is None:
                     raise ValueError(f"{over_body[0]} needs masks of the body")
                 on = cropped(masks, crop, False) if over_body and masks is not None else None
                 try:
-                    whole, body = metric(*images, on)
+                    whole, body = function(*images, on)
                 except ValueError as error:
-                    raise ValueError(f"{group[0]}: {error}") from error
-                values |= {v: (body if v.body else whole)[v.metric] for v in group}
-        return {v: values[v] for v in self.variants}
+                    raise ValueError(f"{variants[0]}: {error}") from error
+                values |= {v: (body if v.mask else whole)[v.metric] for v in variants}
+        return {variant: values[variant] for variant in self.variants}
+
+
+class FeatureExtractor:
+    """Extracts the features that the metrics of sets among the variants are computed from."""
+
+    def __init__(self, variants: Found, device: torch.device = CPU):
+        needed: dict[tuple[Role, Crop], None] = {}
+        self.inception: Callable[[np.ndarray], Features] | None = None
+        for variant, weights in variants.items():
+            metric = METRICS[variant.metric]
+            if isinstance(metric.compute, OfSets):
+                needed |= {(role, variant.crop): None for role in metric.compute.roles}
+                if self.inception is None:
+                    self.inception = _inception(weights, device)
+        self.needed = list(needed)
+
+    def __call__(
+        self, generated: np.ndarray, reference: np.ndarray
+    ) -> dict[tuple[Role, Crop], "Features"]:
+        """The features of images (N, H, W, 3) uint8, by side and crop."""
+        if self.inception is None:
+            return {}
+        images: dict[Role, np.ndarray] = {"generated": generated, "reference": reference}
+        return {
+            (role, crop): self.inception(cropped(images[role], crop)) for role, crop in self.needed
+        }
+
+
+def _inception(weights: Weights | None, device: torch.device) -> Callable[[np.ndarray], "Features"]:
+    from eval.metrics.inception import Inception
+
+    if weights is None:
+        raise ValueError("metrics of sets need Inception's weights")
+    return Inception(weights.path, device)

@@ -15,13 +15,12 @@ from PIL import Image
 from configs.benchmark import ReportConfig, TexturesConfig
 from eval.benchmark import COMPLETERS, PERCEPTUAL, VARIANTS, tables, verdicts
 from eval.benchmark_page import Figure, benchmark_markdown, benchmark_page
-from eval.metrics.registry import Variant
+from eval.metrics.variants import MetricVariant
 from eval.pictures import contact_sheet
 from eval.statistics import Summary
 from models.variants import VARIANTS as MODEL_VARIANTS
 from pipelines.benchmark.textures import made_by, summaries
-from pipelines.evaluation.evaluate import SUMMARY
-from pipelines.evaluation.results import accepted_summaries
+from pipelines.evaluation.summary import SUMMARY, read_summaries
 from pipelines.runs.execute import OK
 from pipelines.runs.lifecycle import read_manifest
 from pipelines.runs.plan import Plan, RunError, read_plan
@@ -48,12 +47,12 @@ class Benchmark:
         return {name: read_plan(s) for name, s in stores.items() if read_manifest(s)}
 
     @cached_property
-    def scores(self) -> dict[str, dict[Variant, Summary]]:
+    def scores(self) -> dict[str, dict[MetricVariant, Summary]]:
         """Their summaries."""
         found = {}
         for name in self.plans:
             with Store(f"{self.url}/{name}/metrics").open(SUMMARY) as file:
-                rows = accepted_summaries(pq.read_table(file))
+                rows = read_summaries(pq.read_table(file))
             found[name] = {variant: summary for (_, variant), summary in rows.items()}
         return found
 
@@ -139,7 +138,7 @@ def _facts(benchmark: Benchmark) -> list[tuple[str, str]]:
         if manifest := read_manifest(Store(f"{benchmark.url}/{folder}")):
             facts.append((name, _training(manifest)))
     for name, sha256 in plan.identity["weights"].items():
-        facts.append((name, Variant.parse(name).definition))
+        facts.append((name, MetricVariant.parse(name).definition))
         if sha256:
             facts.append((f"{name}, weights", f"sha256 {sha256}"))
     return facts

@@ -9,10 +9,10 @@ import torch
 from configs.benchmark import TexturesConfig
 from configs.synthesize import SynthesizeConfig
 from eval.statistics import Summary, partial_sums, summarise, summarise_ratio
-from pipelines.evaluation.results import read_shards
 from pipelines.runs.execute import closing_lines, execute
 from pipelines.runs.lifecycle import read_manifest
 from pipelines.runs.plan import RunError, fingerprint, make_plan, read_plan
+from pipelines.runs.shards import read_shards
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 from workers.data.tables import SCHEMAS
@@ -66,7 +66,7 @@ def summaries(url: str) -> dict[str, Summary]:
         for name in ("median", "mean", "within_2px"):
             column = f"{kind}_{name}"
             values = pd.DataFrame({"item_id": rows["item_id"], "value": rows[column]})
-            found[column] = summarise(partial_sums(values.assign(variant=column)))
+            found[column] = summarise(partial_sums(values.assign(metric=column)))
     for column, true in NEEDED.items():
         renamed = rows.rename(columns={column: "value", true: "reference"})
         found[column] = summarise_ratio(renamed[["item_id", "value", "reference"]])

@@ -1,73 +1,33 @@
 """`reposer evaluate compare=[A,B]`: two finished evaluations, pair by pair."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from configs.evaluate import EvaluateConfig
+from configs.evaluate import Bootstrap, EvaluateConfig
 from eval.evaluation_page import Gallery, Shown, comparison_page, number
-from eval.metrics.registry import METRICS, Variant
-from eval.statistics import Comparison, paired, worst_regressions
-from eval.statistics import compare as compare_pairs
+from eval.metrics.variants import MetricVariant
+from eval.statistics import Comparison, compare, paired, worst_regressions
+from pipelines.evaluation.finished import Evaluation, open_evaluation
 from pipelines.evaluation.report import PAGE, thumbnail
-from pipelines.evaluation.results import read_shards
 from pipelines.runs.execute import OK
-from pipelines.runs.lifecycle import finished_run
-from pipelines.runs.plan import Plan, RunError
-from workers.albums import Album, open_album
+from pipelines.runs.plan import RunError
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
-from workers.shards.rows import ScoreKey
 
 COMPARISON, DIFFERENCES = "comparison.parquet", "differences.parquet"
 OURS = {COMPARISON, DIFFERENCES, PAGE}
 SAME_PHOTOGRAPHS = ("catalog", "reference")  # inputs that two runs should share
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """A finished run of evaluate."""
+class Compared(NamedTuple):
+    """A metric of a method of A and one of B."""
 
-    store: Store
-    plan: Plan
-
-    @cached_property
-    def metrics(self) -> pa.Table:
-        """Its rows of `metrics`."""
-        columns = ["pair_id", "method", "item_id", "metric", "value"]
-        return pa.concat_tables(read_shards(self.store, self.plan, "metrics", columns))
-
-    @cached_property
-    def keys(self) -> dict[tuple[str, str], ScoreKey]:
-        """Its keys by method and pair id."""
-        return {(str(key[1]), str(key[0])): ScoreKey(*key) for key in self.plan.keys}  # type: ignore[arg-type]
-
-    @cached_property
-    def album(self) -> Album:
-        """Its pictures, which may have gone since."""
-        config = {**self.plan.identity["config"], "out": self.store.url}
-        return open_album(EvaluateConfig.model_validate(config), body=False)
-
-    @property
-    def methods(self) -> list[str]:
-        """Its methods, by name."""
-        return sorted(self.plan.keys.table.column("method").unique().to_pylist())
-
-    def values(self, method: str, variant: Variant) -> pd.DataFrame:
-        """Rows (pair_id, item_id, value)."""
-        rows = (pc.field("method") == method) & (pc.field("metric") == str(variant))
-        return self.metrics.filter(rows).select(["pair_id", "item_id", "value"]).to_pandas()
-
-
-def open_evaluation(url: str) -> Evaluation:
-    """The evaluation at a URL; RunError where there is another run, or an unfinished one."""
-    return Evaluation(Store(url), finished_run(url, "evaluate"))
+    row: dict[str, Any]  # of the table `comparison`
+    pairs: pd.DataFrame  # of the table `differences`
 
 
 def run(config: EvaluateConfig) -> int:
@@ -77,40 +37,54 @@ def run(config: EvaluateConfig) -> int:
     if strangers := [file.name for file in store.list() if file.name not in OURS]:
         raise RunError(f"{store.url} is not empty ({strangers[0]}); use another out=")
     a, b = map(open_evaluation, config.compare)
-    shared = [name for name in a.plan.identity["weights"] if name in b.plan.identity["weights"]]
-    variants = [v for v in map(Variant.parse, shared) if METRICS[v.metric].of == "pair"]
-    if not variants:
-        raise RunError(f"{a.store.url} and {b.store.url} share no metric of pairs")
-    pairs = _methods(config, a, b)
-    rows, differences = [], []
-    for method_a, method_b in pairs:
-        name = method_a if method_a == method_b else f"{method_a} → {method_b}"
-        for variant in variants:
-            sides = a.values(method_a, variant), b.values(method_b, variant)
-            both = paired(*sides)
-            better = METRICS[variant.metric].better
-            boot = config.bootstrap
-            found = compare_pairs(*sides, better, boot.seed, boot.replicates)
-            rows.append(_row(name, variant, both, found))
-            differences.append(both.assign(method=name, metric=str(variant)))
+    variants, methods = _variants(a, b), _methods(config, a, b)
+    found = [
+        _compared(a, b, pair, variant, config.bootstrap) for pair in methods for variant in variants
+    ]
+    rows = [compared.row for compared in found]
     store.put(COMPARISON, parquet_bytes(pa.Table.from_pylist(rows)))
-    each = pd.concat(differences, ignore_index=True)
+    each = pd.concat([compared.pairs for compared in found], ignore_index=True)
     store.put(DIFFERENCES, parquet_bytes(pa.Table.from_pandas(each, preserve_index=False)))
-    verdict = [_sentence(row) for row in rows if row["metric"] == shared[0]]
-    gallery = _regressions(a, b, pairs, variants[0])
-    histograms = {
-        f"{row['metric']}, {row['method']}": d["difference"].to_numpy()
-        for row, d in zip(rows, differences, strict=True)
-    }
+    verdict = [_sentence(row) for row in rows if row["metric"] == str(variants[0])]
     page = comparison_page(
-        store.url, {"A": a.store.url, "B": b.store.url}, verdict, _notices(a, b), rows, histograms,
-        gallery,
-    )  # fmt: skip
+        store.url,
+        {"A": a.store.url, "B": b.store.url},
+        verdict,
+        _notices(a, b),
+        rows,
+        {f"{c.row['metric']}, {c.row['method']}": c.pairs["difference"].to_numpy() for c in found},
+        _regressions(a, b, methods, variants[0]),
+    )
     store.put(PAGE, page.encode())
     print("\n".join(verdict))
     for kind, name in (("table", COMPARISON), ("differences", DIFFERENCES), ("page", PAGE)):
         print(f"{kind:14} {store.url}/{name}")
     return OK
+
+
+def _variants(a: Evaluation, b: Evaluation) -> list[MetricVariant]:
+    """The metrics of pairs that both runs have."""
+    names = [name for name in a.plan.identity["weights"] if name in b.plan.identity["weights"]]
+    variants = [v for v in map(MetricVariant.parse, names) if v.of == "pair"]
+    if not variants:
+        raise RunError(f"{a.store.url} and {b.store.url} share no metric of pairs")
+    return variants
+
+
+def _compared(
+    a: Evaluation,
+    b: Evaluation,
+    methods: tuple[str, str],
+    variant: MetricVariant,
+    bootstrap: Bootstrap,
+) -> Compared:
+    name = methods[0] if methods[0] == methods[1] else " → ".join(methods)
+    sides = a.values(methods[0], variant), b.values(methods[1], variant)
+    pairs = paired(*sides)
+    found = compare(*sides, variant.better, bootstrap.seed, bootstrap.replicates)
+    return Compared(
+        _row(name, variant, pairs, found), pairs.assign(method=name, metric=str(variant))
+    )
 
 
 def _methods(config: EvaluateConfig, a: Evaluation, b: Evaluation) -> list[tuple[str, str]]:
@@ -130,19 +104,20 @@ def _methods(config: EvaluateConfig, a: Evaluation, b: Evaluation) -> list[tuple
     return shared
 
 
-def _row(method: str, variant: Variant, both: pd.DataFrame, found: Comparison) -> dict[str, Any]:
+def _row(
+    method: str, variant: MetricVariant, pairs: pd.DataFrame, found: Comparison
+) -> dict[str, Any]:
     """A row of the table `comparison`; the means are of pairs that both runs have."""
-    difference, better = found.difference, METRICS[variant.metric].better
-    gain = (difference.low, difference.high) if better == "higher" else (
-        -difference.high, -difference.low)  # fmt: skip
-    shown = "better" if gain[0] > 0 else "worse" if gain[1] < 0 else "no difference shown"
+    difference = found.difference
+    up, down = ("better", "worse") if variant.better == "higher" else ("worse", "better")
+    shown = up if difference.low > 0 else down if difference.high < 0 else "no difference shown"
     return {
         "method": method,
         "metric": str(variant),
         "b_is": shown,
         "n": difference.n,
-        "a": float(both["a"].mean()),
-        "b": float(both["b"].mean()),
+        "a": float(pairs["a"].mean()),
+        "b": float(pairs["b"].mean()),
         "difference": difference.mean,
         "low": difference.low,
         "high": difference.high,
@@ -182,13 +157,13 @@ def _notices(a: Evaluation, b: Evaluation) -> list[str]:
 
 
 def _regressions(
-    a: Evaluation, b: Evaluation, methods: list[tuple[str, str]], variant: Variant
+    a: Evaluation, b: Evaluation, methods: list[tuple[str, str]], variant: MetricVariant
 ) -> Gallery:
     """The pairs in which B loses most, over all methods."""
-    better, found = METRICS[variant.metric].better, []
+    found = []
     for method_a, method_b in methods:
         both = paired(a.values(method_a, variant), b.values(method_b, variant))
-        worst = worst_regressions(both, better)
+        worst = worst_regressions(both, variant.better)
         found.append(worst.assign(method_a=method_a, method_b=method_b))
     ranked = pd.concat(found).sort_values(["loss", "pair_id"], ascending=[False, True]).head(24)
     shown = [

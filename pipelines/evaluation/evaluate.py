@@ -7,33 +7,29 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from configs.evaluate import EvaluateConfig
-from eval.metrics.registry import Variant
+from eval.gates import Verdict
 from eval.metrics.score import available
-from eval.metrics.weights import Weights
-from eval.statistics import Verdict
+from eval.metrics.variants import MetricVariant
 from pipelines.evaluation import compare, history
-from pipelines.evaluation.pairs import Pairs, find_pairs
+from pipelines.evaluation.gates import check_gates, judge
+from pipelines.evaluation.inputs import input_of
+from pipelines.evaluation.pairs import Pairs
 from pipelines.evaluation.report import write_evaluation
-from pipelines.evaluation.results import (
-    accepted_summaries,
-    check_gates,
-    collect,
-    judge,
-    summary_rows,
-)
+from pipelines.evaluation.results import collect
+from pipelines.evaluation.splits import Split
+from pipelines.evaluation.summary import SUMMARY, read_summaries, summary_rows
 from pipelines.runs import lease
 from pipelines.runs.execute import OK, TOO_MANY_FAILED, closing_lines, dry_run, execute
 from pipelines.runs.plan import Plan, RunError, make_plan, read_plan
 from pipelines.runs.progress import console
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
-from workers.scoring import ScoreWorker, needed_features
+from workers.scoring import ScoreWorker
 from workers.shards.keys import Keys
 from workers.shards.rows import ScoreKey, failed_score, score_id
 from workers.shards.shard import Job
 
 PIXELS = 256 * 256  # of a row, for the length of shards: rows of numbers, however large the image
-SUMMARY = "summary.parquet"
 
 
 class Outcome(NamedTuple):
@@ -57,47 +53,52 @@ def run(config: EvaluateConfig, dry: bool = False) -> int:
     return OK if outcome.accepted else TOO_MANY_FAILED
 
 
-def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[Variant, str]]:
+def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[MetricVariant, str]]:
     """The plan of an evaluation, what its workers do, and why some metrics will be absent."""
     check_gates(config)
     found, absent = available(
-        [Variant.parse(name) for name in dict.fromkeys(config.metrics)],
+        [MetricVariant.parse(name) for name in dict.fromkeys(config.metrics)],
         Path(config.metric_weights) if config.metric_weights else None,
     )
     if not found:
         raise RunError(f"none of metrics can be computed: {'; '.join(absent.values())}")
-    if not config.renders and (over_body := [v for v in found if v.body]):
-        raise RunError(f"{over_body[0]}: where the body is, only a catalog's UV maps say; give "
-                       "renders= and catalog=")  # fmt: skip
-    pairs = find_pairs(config)
+    images = input_of(config)
+    if unmasked := [v for v in found if v.mask and v.mask not in images.masks]:
+        raise RunError(
+            f"{unmasked[0]}: where the body is, only a catalog's UV maps say; give renders= and "
+            "catalog="
+        )
+    split = Split(config.split) if config.split else None
+    pairs = images.pairs(split)
     facts = {
-        "inputs": pairs.inputs,
+        "inputs": images.fingerprints(),
         "weights": {str(v): w.sha256 if w else None for v, w in found.items()},
         "excluded": dict(pairs.excluded),
-        "split": pairs.split,
+        "split": split.id if split else None,
         "forced": _forced(config, pairs),
     }
     if notices := _notices(pairs):
         facts["notices"] = notices
-    job = Job(_tables(found), partial(ScoreWorker, config, found), score_id, failed_score)
+    open_album = images.opener(body=any(v.mask == "body" for v in found))
+    worker = partial(ScoreWorker, open_album, found, config.execution.microbatch)
+    sets = any(variant.of == "set" for variant in found)
+    tables = ("features", "metrics", "scores") if sets else ("metrics", "scores")
+    job = Job(tables, worker, score_id, failed_score)
     keys = Keys.of(ScoreKey._fields, pairs.keys)
     plan = make_plan("evaluate", config, job, keys, lambda key: key[0], PIXELS, facts)
     return plan, job, absent
 
 
-def _tables(variants: dict[Variant, Weights | None]) -> tuple[str, ...]:
-    tables = ("metrics", "scores")
-    return ("features", *tables) if needed_features(variants) else tables
-
-
 def _forced(config: EvaluateConfig, pairs: Pairs) -> str | None:
-    """What is wrong with a forced evaluation; RunError where nobody forced it."""
+    """What is wrong with an evaluation that is forced; RunError where it is not forced."""
     if pairs.overlap is None or not pairs.overlap.seen:
         return None
     said = pairs.overlap.sentence
     if not config.force:
-        raise RunError(f"{said}: score it on its own split's pairs (split=), or force=true, which "
-                       "marks the results")  # fmt: skip
+        raise RunError(
+            f"{said}: score it on its own split's pairs (split=), or force=true, which marks the "
+            "results"
+        )
     return said
 
 
@@ -123,9 +124,9 @@ def evaluate(config: EvaluateConfig, earlier: pa.Table | None = None) -> Outcome
     code, totals = closing_lines(manifest, config), manifest["totals"]
     store = Store(config.out)
     plan = read_plan(store)  # its shards may be of other lengths than this call would choose
-    results = collect(store, plan, config)
+    results = collect(store, plan, config.bootstrap)
     results.absent |= {str(variant): reason for variant, reason in absent.items()}
-    verdicts = judge(config.gates, results, accepted_summaries(earlier))
+    verdicts = judge(config.gates, results, read_summaries(earlier))
     if code:
         failed = f"{totals['failed']} of {totals['rows']} pairs failed"
         verdicts.append(

@@ -10,11 +10,10 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from configs.evaluate import EvaluateConfig
 from eval.evaluation_page import Gallery, Shown, evaluation_page, number
-from eval.metrics.registry import Variant
+from eval.gates import Verdict
+from eval.metrics.variants import MetricVariant
 from eval.pictures import contact_sheet, fit
-from eval.statistics import Verdict
 from eval.tables import (
     PAPER_VARIANTS,
     TABLE_1,
@@ -24,11 +23,12 @@ from eval.tables import (
     markdown,
     paper_table,
     summary_table,
-)  # fmt: skip
+)
+from pipelines.evaluation.finished import planned_album
 from pipelines.evaluation.results import Results
 from pipelines.runs.plan import Plan
 from pipelines.runs.report import failures
-from workers.albums import Album, open_album
+from workers.albums import Album
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
 from workers.shards.rows import ScoreKey, score_id
@@ -55,18 +55,26 @@ def write_evaluation(
         store.put(f"tables/{name}.md", markdown(table).encode())
         store.put(f"tables/{name}.tex", latex(table).encode())
     written = {"tables": "tables"}
-    config = EvaluateConfig.model_validate({**plan.identity["config"], "out": store.url})
-    album, keys = open_album(config, body=False), _shown_keys(plan, results)
+    album, keys = planned_album(plan, store), _shown_keys(plan, results)
     if sheet := _panels(album, plan, results):
         store.put(PANELS, sheet)
         written["figure"] = PANELS
     page = evaluation_page(
-        store.url, manifest, verdicts, _notices(plan, results), list(tables.values())[1:],
-        results.summaries, results.values, _facts(plan, results), results.absent,
-        [_gallery("Worst", results.worst, results, album, keys),
-         _gallery("Random", results.random, results, album, keys)],
+        store.url,
+        manifest,
+        verdicts,
+        _notices(plan, results),
+        list(tables.values())[1:],
+        results.summaries,
+        results.values,
+        _facts(plan, results),
+        results.absent,
+        [
+            _gallery("Worst", results.worst, results, album, keys),
+            _gallery("Random", results.random, results, album, keys),
+        ],
         failures(store, manifest, "scores"),
-    )  # fmt: skip
+    )
     store.put(PAGE, page.encode())
     written["page"] = PAGE
     return {kind: f"{store.url}/{name}" for kind, name in written.items()}
@@ -80,7 +88,7 @@ def paper_tables(results: Results) -> dict[str, Table]:
     }
     means = {method: {v: s.mean for v, s in mine.items()} for method, mine in by_method.items()}
     measured = dict.fromkeys(v for mine in by_method.values() for v in mine)
-    # Where the paper's column was measured in a crop alone, it is that which is printed, and named.
+    # A paper's column that was measured in a crop only is printed from there; the notes say so.
     variants = {
         column: usual if usual in measured else _variant_of(usual.metric, measured) or usual
         for column, usual in PAPER_VARIANTS.items()
@@ -92,8 +100,8 @@ def paper_tables(results: Results) -> dict[str, Table]:
     return tables
 
 
-def _variant_of(metric: str, measured: Iterable[Variant]) -> Variant | None:
-    return next((v for v in measured if v.metric == metric and not v.body), None)
+def _variant_of(metric: str, measured: Iterable[MetricVariant]) -> MetricVariant | None:
+    return next((v for v in measured if v.metric == metric and not v.mask), None)
 
 
 def _shown_keys(plan: Plan, results: Results) -> dict[str, ScoreKey]:
@@ -132,34 +140,41 @@ def thumbnail(pixels: np.ndarray) -> bytes:
 
 def _panels(album: Album, plan: Plan, results: Results) -> bytes | None:
     """Side by side, as the paper prints them: source, target, and each method's image."""
-    chosen: dict[str, dict[str, ScoreKey]] = {}
-    if len(results.random):
-        ids = set(results.random["score_id"])
-        pairs = dict.fromkeys(str(k[0]) for k in plan.keys if score_id(k) in ids)
-        for key in plan.keys:
-            if key[0] in list(pairs)[:PANEL_ROWS]:
-                chosen.setdefault(str(key[0]), {})[str(key[1])] = ScoreKey(*key)  # type: ignore[arg-type]
-    rows = []
-    for by_method in chosen.values():
-        blank = np.full((PANEL_TILE, PANEL_TILE, 3), 255, np.uint8)
-        row: dict[str, np.ndarray] = {}
-        for method, key in by_method.items():
-            try:
-                pair = album.pair(key)
-            except ValueError:  # a failed row of the run, where another method has an image
-                continue
-            row |= {"target": pair.reference, f"method {method}": pair.generated}
-            if (source := album.source(key)) is not None:
-                row["source"] = source
-        titles = ["source", "target", *(f"method {m}" for m in results.methods)]
-        rows.append([row.get(title, blank) for title in titles])
-    if not rows:
+    chosen = _panel_keys(plan, results)
+    if not chosen:
         return None
+    rows = [_panel(album, by_method, results.methods) for by_method in chosen]
     across = 1 if len(results.methods) > 1 else 2
     names = ["source", "target", *results.methods]
     out = io.BytesIO()
     Image.fromarray(contact_sheet(rows, names, PANEL_TILE, across)).save(out, "PNG")
     return out.getvalue()
+
+
+def _panel_keys(plan: Plan, results: Results) -> list[dict[str, ScoreKey]]:
+    """The keys of some random pairs, by method."""
+    ids = set(results.random["score_id"]) if len(results.random) else set()
+    pairs = dict.fromkeys(str(key[0]) for key in plan.keys if score_id(key) in ids)
+    chosen: dict[str, dict[str, ScoreKey]] = {pair: {} for pair in list(pairs)[:PANEL_ROWS]}
+    for key in plan.keys:
+        if key[0] in chosen:
+            chosen[str(key[0])][str(key[1])] = ScoreKey(*key)  # type: ignore[arg-type]
+    return list(chosen.values())
+
+
+def _panel(album: Album, keys: dict[str, ScoreKey], methods: list[str]) -> list[np.ndarray]:
+    """A pair's pictures: source, target and each method's; white where there is none."""
+    blank = np.full((PANEL_TILE, PANEL_TILE, 3), 255, np.uint8)
+    source, target, generated = blank, blank, dict.fromkeys(methods, blank)
+    for method, key in keys.items():
+        try:
+            pair = album.pair(key)
+        except ValueError:  # a failed row of the run, where another method has an image
+            continue
+        target, generated[method] = pair.reference, pair.generated
+        known = album.source(key)
+        source = source if known is None else known
+    return [source, target, *generated.values()]
 
 
 def _notices(plan: Plan, results: Results) -> list[str]:

@@ -8,14 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from configs.evaluate import EvaluateConfig
 from configs.study import StudyBuildConfig
 from eval.naming import strips
 from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
-from pipelines.evaluation.pairs import by_pair, find_pairs, image_names, render_key
-from pipelines.runs.lifecycle import finished_run
+from pipelines.evaluation.inputs import Folders, Renders, SideBySide
+from pipelines.evaluation.pairs import by_pair, image_names, render_key
 from pipelines.runs.plan import PLAN, RunError, fingerprint
-from workers.albums import Album, FolderAlbum, RenderAlbum, open_album
+from workers.albums import Album, FolderAlbum, RenderAlbum
 from workers.data.catalog import Catalog
 from workers.data.errors import RowError
 from workers.data.names import canonical_key, elided, item_id
@@ -113,15 +112,15 @@ def join(methods: dict[str, Method]) -> Material:
 
 
 def _of_side_by_side(config: StudyBuildConfig, url: str) -> list[Method]:
-    evaluate = EvaluateConfig(side_by_side=url, out=config.out)
-    pairs, album = find_pairs(evaluate), open_album(evaluate, body=False)
+    images = SideBySide(url)
     by_method: dict[str, dict[str, ScoreKey]] = {}
-    for key in pairs.keys:
+    for key in images.pairs(None).keys:
         by_method.setdefault(key.method, {})[key.pair_id] = key
     wanted = config.methods or tuple(by_method)
     if strangers := [name for name in wanted if name not in by_method]:
         raise RunError(f"{url} has no method {strangers[0]} ({', '.join(by_method)})")
-    return [Method(name, by_method[name], album, pairs.inputs) for name in wanted]
+    album, inputs = images.opener()(), images.fingerprints()
+    return [Method(name, by_method[name], album, inputs) for name in wanted]
 
 
 def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
@@ -132,11 +131,9 @@ def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
         raise RunError(f"{url} holds no run of render: give reference=, the folder of the "
                        "photographs, or show_target=false")  # fmt: skip
     if config.reference:
-        evaluate = EvaluateConfig(
-            generated=url, reference=config.reference, method=name, out=config.out
-        )
-        found = find_pairs(evaluate)
-        return Method(name, by_pair(found.keys), open_album(evaluate, body=False), found.inputs)
+        images = Folders(url, config.reference, name)
+        keys = by_pair(images.pairs(None).keys)
+        return Method(name, keys, images.opener()(), images.fingerprints())
     alone = [ScoreKey(pair.pair_id, name, item_id(pair.target) or pair.pair_id, None,
                       pair.generated, pair.generated)
              for pair in strips(image_names(url), canonical_key)]  # fmt: skip
@@ -146,29 +143,25 @@ def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
 
 def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
     """A run of render; pairs of two items, which have no ground truth, where none is needed."""
-    plan = finished_run(url, "render")
     if config.catalog is None:
         raise RunError(f"{url} is a run of render: give catalog=, where its photographs lie")
-    name = name or plan.identity["model"]["name"]
+    renders = Renders(url, config.catalog, name)
     if needs_truth(config):
-        found = find_pairs(
-            EvaluateConfig(renders=url, catalog=config.catalog, method=name, out=config.out)
-        )
-        keys, inputs = found.keys, found.inputs
+        keys, inputs = renders.pairs(None).keys, renders.fingerprints()
     else:
         items = Catalog(config.catalog).items()
         keys = [
-            render_key(str(source), str(pose), str(name),
+            render_key(str(source), str(pose), renders.name,
                        items.get(str(source)) or item_id(str(source)) or canonical_key(str(source)))
-            for source, pose in plan.keys if source != pose
+            for source, pose in renders.plan.keys if source != pose
         ]  # fmt: skip
         inputs = {"renders": fingerprint(Store(url), "renders")}
-    album = RenderAlbum(url, config.catalog, body=False)
+    album = RenderAlbum(url, config.catalog)
     statuses = zip(album.renders.ids.to_pylist(), album.renders.column("status").to_pylist(),
                    strict=True)  # fmt: skip
     ok = {render for render, status in statuses if status == "ok"}
     good = by_pair(key for key in keys if key.generated in ok)
-    return Method(str(name), good, album, inputs, len(keys) - len(good))
+    return Method(renders.name, good, album, inputs, len(keys) - len(good))
 
 
 def _loaded(what: str, key: ScoreKey, load: Callable[[ScoreKey], T]) -> T:

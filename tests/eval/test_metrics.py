@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from eval.metrics.crops import cropped
 from eval.metrics.differences import differences
-from eval.metrics.registry import METRICS, Variant, cropped
-from eval.metrics.score import BY_FORMULA, PairScorer
+from eval.metrics.registry import METRICS, OfPairs
+from eval.metrics.score import PairScorer
 from eval.metrics.ssim import GAUSSIAN, _box_means, _gaussian_means, ms_ssim, ssim, ssim_win51
+from eval.metrics.variants import MASKS, MetricVariant
+
+FORMULAS = [name for name, metric in METRICS.items() if metric.weights is None]
+OVER_BODY = [name for name, metric in METRICS.items()
+             if isinstance(metric.compute, OfPairs) and metric.compute.over_body]  # fmt: skip
 
 
 def pictures(seed: int, count: int, height: int, width: int, contrast: float = 1) -> np.ndarray:
@@ -92,10 +98,17 @@ def test_l1_and_psnr(seed, height, width):
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
 def test_equal_images_are_as_alike_as_can_be(level):
     flat = np.full((1, 170, 170, 3), level, np.uint8)
-    scores = PairScorer(dict.fromkeys(map(Variant, BY_FORMULA)))(flat, flat)
+    scores = PairScorer(dict.fromkeys(map(MetricVariant, FORMULAS)))(flat, flat)
     best = {"psnr": np.inf, "l1": 0.0}
     for variant, values in scores.items():
         assert values == pytest.approx(best.get(variant.metric, 1.0), abs=1e-12)
+
+
+def test_values_lie_in_the_metrics_ranges():
+    x, y = pictures(13, 4, 170, 170), pictures(14, 4, 170, 170)
+    for variant, values in PairScorer(dict.fromkeys(map(MetricVariant, FORMULAS)))(x, y).items():
+        low, high = METRICS[variant.metric].range
+        assert ((low <= values) & (values <= high)).all(), str(variant)
 
 
 def test_constant_images_are_scikit_images_where_it_has_a_value():
@@ -141,7 +154,8 @@ def test_body_variants_are_means_of_the_map_over_the_body():
 def test_a_pairs_values_are_the_same_bits_in_every_batch():
     x, y = pictures(5, 7, 176, 165), pictures(6, 7, 176, 165)
     masks = pictures(7, 7, 176, 165)[..., 0] > 100
-    names = [Variant(m, body=b) for m in BY_FORMULA for b in (False, METRICS[m].body)]
+    names = [MetricVariant(m) for m in FORMULAS]
+    names += [MetricVariant(m, mask="body") for m in FORMULAS if m in OVER_BODY]
     scorer = PairScorer(dict.fromkeys(names))
     together = scorer(x, y, masks)
     for size in (1, 3):
@@ -187,7 +201,7 @@ def test_variants_score_what_their_name_says():
     x, y = pictures(9, 2, 256, 256), pictures(10, 2, 256, 256)
     masks = pictures(11, 2, 256, 256)[..., 1] > 120
     names = ["l1.176x256", "ssim_255.white", "ssim_255.176x256.body", "ssim_255", "ms_ssim.white"]
-    by_variant = PairScorer(dict.fromkeys(map(Variant.parse, names)))(x, y, masks)
+    by_variant = PairScorer(dict.fromkeys(map(MetricVariant.parse, names)))(x, y, masks)
     scores = {str(variant): values for variant, values in by_variant.items()}
     assert list(scores) == names
     narrow = x[:, :, 40:216], y[:, :, 40:216]
@@ -203,7 +217,7 @@ def test_variants_score_what_their_name_says():
 def test_small_images_are_scaled_for_ms_ssim():
     x = pictures(12, 2, 128, 128)
     y = np.clip(x + np.random.default_rng(0).normal(0, 9, x.shape), 0, 255).astype(np.uint8)
-    (values,) = PairScorer({Variant.parse("ms_ssim.256"): None})(x, y).values()
+    (values,) = PairScorer({MetricVariant.parse("ms_ssim.256"): None})(x, y).values()
     bicubic = Image.Resampling.BICUBIC
     scaled = [
         np.stack([np.array(Image.fromarray(image).resize((256, 256), bicubic)) for image in side])
@@ -231,17 +245,17 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="masks must be"):
         ssim(x, x, np.ones((2, 60, 60), np.uint8))
     with pytest.raises(ValueError, match=r"l1\.body needs masks"):
-        PairScorer({Variant("l1", body=True): None})(x, x)
+        PairScorer({MetricVariant("l1", mask="body"): None})(x, x)
 
 
 @given(
-    st.sampled_from([m for m in METRICS.values() if m.body]).map(lambda m: m.name),
+    st.sampled_from(OVER_BODY),
     st.sampled_from(["full", "176x256", "white", "256"]),
-    st.booleans(),
+    st.sampled_from([None, *MASKS]),
 )
-def test_names_round_trip(metric, crop, body):
-    variant = Variant(metric, crop, body)
-    assert Variant.parse(str(variant)) == variant
+def test_names_round_trip(metric, crop, mask):
+    variant = MetricVariant(metric, crop, mask)
+    assert MetricVariant.parse(str(variant)) == variant
 
 
 @pytest.mark.parametrize(
@@ -257,12 +271,12 @@ def test_names_round_trip(metric, crop, body):
 )
 def test_names_that_mean_nothing_are_refused(name, message):
     with pytest.raises(ValueError, match=message):
-        Variant.parse(name)
+        MetricVariant.parse(name)
 
 
 def test_definitions_say_crop_and_body():
-    assert Variant.parse("l1.full") == Variant("l1")
-    definition = Variant.parse("l1.white.body").definition
+    assert MetricVariant.parse("l1.full") == MetricVariant("l1")
+    definition = MetricVariant.parse("l1.white.body").definition
     assert "mean absolute difference" in definition
     assert "white" in definition
     assert "body" in definition

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.naming import Pair, pair_folders, side_by_side, split_strip, strips
+from eval.naming import FilePair, pair_folders, side_by_side, split_strip, strips
 from workers.data.names import canonical_key
 
 A, B = "fashionWOMENDressesid0000010603_1front", "fashionWOMENDressesid0000010603_2side"
@@ -34,14 +34,14 @@ ID = "womendressesid00000106031front__womendressesid00000106032side"
 def test_the_fields_pair_names_have_one_id(name):
     photographs = ["WOMEN/Dresses/id_00000106/03_1_front.jpg", f"{B}.jpg"]
     assert pair_folders([name], photographs, canonical_key) == [
-        Pair(name, f"{B}.jpg", *ID.split("__"))
+        FilePair(name, f"{B}.jpg", *ID.split("__"))
     ]
 
 
 def test_equal_names_are_pairs():
     pairs = pair_folders(["b.png", "a_vis.png"], ["a.jpg", "b.jpg", "c.jpg"])
     assert pairs == [
-        Pair("a_vis.png", "a.jpg", None, "a"), Pair("b.png", "b.jpg", None, "b"),
+        FilePair("a_vis.png", "a.jpg", None, "a"), FilePair("b.png", "b.jpg", None, "b"),
     ]  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_names_that_do_not_pair_are_refused(generated, reference, message):
 def test_a_known_source_decides_between_two_readings():
     photographs = ["2.jpg", "1_2.jpg", "s.jpg"]
     (pair,) = pair_folders(["s_1_2.png"], photographs)
-    assert pair == Pair("s_1_2.png", "1_2.jpg", "s", "1_2")
+    assert pair == FilePair("s_1_2.png", "1_2.jpg", "s", "1_2")
     assert pair.pair_id == "s__1_2"
 
 
@@ -84,7 +84,7 @@ def test_names_with_underscores_and_dots_are_read_by_the_known_ones(
 ) -> None:
     known = [f"{n}.png" for n in ("1_12", "11_2", "2_1", "v1.2_a", "v1.2_b", "12", "2")]
     assert pair_folders([name], known, canonical_key) == [
-        Pair(name, f"{target}.png", source, target)
+        FilePair(name, f"{target}.png", source, target)
     ]
 
 
@@ -97,15 +97,15 @@ def test_what_can_be_read_as_two_pairs_is_refused() -> None:
         pair_folders(["1_12.png"], ["11_2.png"], canonical_key)
     # An image's own name comes before the suffix of visualisations.
     assert pair_folders(["a_vis.png"], ["a.png", "a_vis.png"], canonical_key) == [
-        Pair("a_vis.png", "a_vis.png", None, "a_vis")
+        FilePair("a_vis.png", "a_vis.png", None, "a_vis")
     ]
 
 
 def test_side_by_side():
     names = ["7_target.png", "7_source.png", "7_OURS_DP.png", "7_DSC.png"]
     assert side_by_side(names) == {
-        "DSC": [Pair("7_DSC.png", "7_target.png", None, "7")],
-        "OURS_DP": [Pair("7_OURS_DP.png", "7_target.png", None, "7")],
+        "DSC": [FilePair("7_DSC.png", "7_target.png", None, "7")],
+        "OURS_DP": [FilePair("7_OURS_DP.png", "7_target.png", None, "7")],
     }
     with pytest.raises(ValueError, match="DSC lacks 8"):
         side_by_side([*names, "8_target.png", "8_OURS_DP.png"])

@@ -14,13 +14,15 @@ from scipy.linalg import sqrtm
 from torch.nn import functional as F
 
 from eval.metrics import inception, microbatch
-from eval.metrics.inception import SET_METRICS, Features, Inception, fid, in_id_order, is_10, kid
+from eval.metrics.crops import cropped
+from eval.metrics.inception import Features, Inception, fid, in_id_order, is_10, kid
 from eval.metrics.microbatch import in_microbatches
 from eval.metrics.perceptual import Lpips
-from eval.metrics.registry import METRICS, Variant
-from eval.metrics.score import BY_FORMULA, BY_NETWORK, CPU, PairScorer, available
-from eval.metrics.weights import MissingWeightsError, WeightsFile, find_weights
-from tests.eval.test_metrics import pictures
+from eval.metrics.registry import METRICS, OfSets
+from eval.metrics.score import CPU, FeatureExtractor, PairScorer, available
+from eval.metrics.variants import MetricVariant
+from eval.metrics.weights import MissingWeightsError, Weights, WeightsFile, find_weights
+from tests.eval.test_metrics import FORMULAS, pictures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -107,20 +109,34 @@ def test_missing_and_mistaken_weights_say_what_to_do(tmp_path, monkeypatch):
 
 
 def test_metrics_without_weights_are_absent_with_the_reason(tmp_path):
-    variants = [Variant(name) for name in METRICS]
+    variants = [MetricVariant(name) for name in METRICS]
     found, missing = available(variants, tmp_path)
-    assert set(found) == {Variant(name) for name in BY_FORMULA}
+    assert set(found) == {MetricVariant(name) for name in FORMULAS}
     assert set(missing) == set(variants) - set(found)
-    assert "6726825d" in missing[Variant("fid")]
+    assert "6726825d" in missing[MetricVariant("fid")]
     with pytest.raises(ValueError, match="lpips_vgg needs weights"):
-        PairScorer({Variant("lpips_vgg"): None})
+        PairScorer({MetricVariant("lpips_vgg"): None})
 
 
-def test_every_metric_can_be_computed():
-    of_pairs = {name for name, metric in METRICS.items() if metric.of == "pair"}
-    assert set(METRICS) - of_pairs == set(SET_METRICS)
-    assert of_pairs == set(BY_FORMULA) | set(BY_NETWORK)
-    assert all((METRICS[name].weights is None) == (name in BY_FORMULA) for name in of_pairs)
+def test_every_metric_names_what_computes_it():
+    for metric in METRICS.values():
+        if isinstance(metric.compute, OfSets):
+            assert callable(metric.compute.load())
+            assert metric.weights is not None
+        elif metric.weights is None:
+            assert callable(metric.compute.load(None, CPU))
+
+
+def test_features_are_extracted_where_a_metric_needs_them(inception_file):
+    names = ["kid", "is_10.white", "l1"]
+    weights = Weights(inception_file, "0" * 64)
+    variants = dict.fromkeys(map(MetricVariant.parse, names), weights)
+    x, y = pictures(4, 2, 256, 256), pictures(5, 2, 256, 256)
+    features = FeatureExtractor(variants)(x, y)
+    assert list(features) == [("generated", "full"), ("reference", "full"), ("generated", "white")]
+    expected = Inception(inception_file, CPU)(cropped(x, "white"))
+    assert (features["generated", "white"].pool == expected.pool).all()
+    assert FeatureExtractor({MetricVariant("l1"): None})(x, y) == {}
 
 
 class Listed(torch.utils.data.Dataset):
@@ -146,10 +162,9 @@ def test_features_and_scores_are_torch_fidelitys(inception_file):
         save_cpu_ram=True, feature_extractor="inception-v3-compat",
         feature_extractor_weights_path=str(inception_file),
     )  # fmt: skip
-    assert is_10(features[0]).value == pytest.approx(expected["inception_score_mean"], abs=1e-5)
-    assert kid(*features).value == pytest.approx(
-        expected["kernel_inception_distance_mean"], abs=1e-5
-    )
+    score, distance = is_10(features[0].logits), kid(features[0].pool, features[1].pool)
+    assert score == pytest.approx(expected["inception_score_mean"], abs=1e-5)
+    assert distance == pytest.approx(expected["kernel_inception_distance_mean"], abs=1e-5)
 
 
 def features_of(seed: int, count: int, width: int = 16) -> Features:
@@ -167,49 +182,47 @@ def test_is_10_by_its_formula():
     scores = []
     for part in (p[i * 23 // 10 : (i + 1) * 23 // 10] for i in range(10)):
         scores.append(np.exp((part * np.log(part / part.mean(axis=0))).sum(axis=1).mean()))
-    estimate = is_10(Features(np.zeros((23, 1), np.float32), logits))
-    assert estimate.value == pytest.approx(np.mean(scores), abs=1e-9)
-    assert estimate.spread == pytest.approx(np.std(scores), abs=1e-9)
+    assert is_10(logits) == pytest.approx(np.mean(scores), abs=1e-9)
 
 
 def test_fid_and_kid_by_their_formulas():
-    a, b = features_of(1, 200), features_of(2, 150)
-    A, B = np.cov(a.pool, rowvar=False), np.cov(b.pool, rowvar=False)
-    gap = a.pool.mean(axis=0, dtype=np.float64) - b.pool.mean(axis=0, dtype=np.float64)
+    a, b = features_of(1, 200).pool, features_of(2, 150).pool
+    A, B = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    gap = a.mean(axis=0, dtype=np.float64) - b.mean(axis=0, dtype=np.float64)
     expected = gap @ gap + np.trace(A + B - 2 * np.real(sqrtm(A @ B)))
-    assert fid(a, b).value == pytest.approx(expected, rel=1e-5)
-    assert np.isnan(fid(a, b).spread)
-    assert fid(a, a).value == pytest.approx(0, abs=1e-6 * np.trace(A))
+    assert fid(a, b) == pytest.approx(expected, rel=1e-5)
+    assert fid(a, a) == pytest.approx(0, abs=1e-6 * np.trace(A))
 
     def kernel(x, y):
         return (x.astype(np.float64) @ y.T / 16 + 1) ** 3
 
-    both = features_of(1, 150), b  # subsets of all: no draw matters
-    xx, yy = (kernel(f.pool, f.pool) for f in both)
+    both = features_of(1, 150).pool, b  # subsets of all: no draw matters
+    xx, yy = (kernel(pool, pool) for pool in both)
     expected = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (150 * 149)
-    expected -= 2 * kernel(both[0].pool, both[1].pool).mean()
-    assert kid(*both).value == pytest.approx(expected, rel=1e-4)
+    expected -= 2 * kernel(*both).mean()
+    assert kid(*both) == pytest.approx(expected, rel=1e-4)
 
 
 def test_sets_do_not_depend_on_the_order_of_arrival():
     ids = [f"pair{i:03}" for i in range(60)]
-    features, reference = features_of(1, 60), features_of(2, 60)
+    pool, logits = features_of(1, 60)
+    reference = features_of(2, 60).pool
     shuffled = np.random.default_rng(0).permutation(60)
-    arrived = Features(features.pool[shuffled], features.logits[shuffled])
-    ordered = in_id_order([ids[i] for i in shuffled], arrived)
-    assert is_10(ordered) == is_10(features)
-    assert kid(ordered, reference) == kid(features, reference)
-    assert fid(ordered, reference).value == fid(features, reference).value
+    arrived = [ids[i] for i in shuffled]
+    assert is_10(in_id_order(arrived, logits[shuffled])) == is_10(logits)
+    ordered = in_id_order(arrived, pool[shuffled])
+    assert kid(ordered, reference) == kid(pool, reference)
+    assert fid(ordered, reference) == fid(pool, reference)
     with pytest.raises(ValueError, match="an image id comes twice"):
-        in_id_order(["a", "a"], features_of(1, 2))
+        in_id_order(["a", "a"], pool[:2])
 
 
 def test_sets_too_small_are_refused():
     with pytest.raises(ValueError, match="is_10 needs at least 10 images; there are 9"):
-        is_10(features_of(0, 9))
+        is_10(features_of(0, 9).logits)
     for metric in (fid, kid):
         with pytest.raises(ValueError, match="needs at least 2 images"):
-            metric(features_of(0, 1), features_of(1, 5))
+            metric(features_of(0, 1).pool, features_of(1, 5).pool)
 
 
 def test_a_weights_file_with_code_is_not_loaded(tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.metrics.registry import Variant
 from eval.metrics.score import PairScorer, available
+from eval.metrics.variants import MetricVariant
 from eval.naming import pair_folders, side_by_side, split_strip, strips
 from workers.data.names import canonical_key, item_id
 
@@ -44,7 +44,7 @@ def methods(real):
 
 def test_values_are_the_goldens(methods, golden):
     goldens = json.loads((golden / "goldens.json").read_text())
-    scorer = PairScorer({Variant(name): None for name in goldens["order"]})
+    scorer = PairScorer({MetricVariant(name): None for name in goldens["order"]})
     assert set(methods) == set(RANKED)
     means = {}
     for method, (numbers, generated, reference) in methods.items():
@@ -57,7 +57,7 @@ def test_values_are_the_goldens(methods, golden):
 
 def test_lpips_squeeze_caffe_is_the_goldens(real, methods, golden):
     goldens = json.loads((golden / "goldens.json").read_text())["lpips_squeeze_caffe"]
-    variant = Variant("lpips_squeeze_caffe")
+    variant = MetricVariant("lpips_squeeze_caffe")
     scorer = PairScorer(available([variant], real / "weights")[0])
     reference = read(real / "lpips" / "ex_ref.png")[None]
     for name in ("p0", "p1"):
@@ -75,7 +75,7 @@ def test_lpips_squeeze_caffe_is_the_goldens(real, methods, golden):
 def test_white_borders_flatter(methods):
     """The same pictures score higher once white is padded around them."""
     names = ["ssim_dsc.176x256", "ssim_dsc.white"]
-    scorer = PairScorer({Variant.parse(name): None for name in names})
+    scorer = PairScorer({MetricVariant.parse(name): None for name in names})
     for _, generated, reference in methods.values():
         narrow, white = scorer(generated, reference).values()
         assert 0.05 < (white - narrow).mean() < 0.12
@@ -86,7 +86,7 @@ def test_strips_are_read_as_they_are(real, method, count):
     folder = real / "baseline_strips" / method
     pairs = strips(names_in(folder), canonical_key)
     assert len(pairs) == count
-    scorer = PairScorer({Variant("ssim_dsc"): None})
+    scorer = PairScorer({MetricVariant("ssim_dsc"): None})
     panels = [split_strip(read(folder / pair.generated)) for pair in pairs]
     generated, target, condition = (
         np.stack([p[name] for p in panels]) for name in ("generated", "target", "condition")

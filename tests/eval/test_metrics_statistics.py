@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eval.gates import no_regression, threshold
 from eval.statistics import (
-    NoRegression,
     Summary,
-    Threshold,
     compare,
     merge,
     paired,
@@ -19,10 +18,10 @@ from eval.statistics import (
 )
 
 
-def rows_of(values, items, variant="ssim_dsc"):
+def rows_of(values, items, metric="ssim_dsc"):
     return pd.DataFrame(
         {
-            "variant": variant,
+            "metric": metric,
             "pair_id": [f"p{i:05}" for i in range(len(values))],
             "item_id": [f"i{item:04}" for item in items],
             "value": np.asarray(values, np.float64),
@@ -70,7 +69,7 @@ VALUES = st.one_of(
 def test_partial_sums_merge_in_any_order_to_the_same_bits(data, values):
     items = data.draw(st.lists(st.integers(0, 4), min_size=len(values), max_size=len(values)))
     rows = rows_of(values, items)
-    rows["variant"] = data.draw(
+    rows["metric"] = data.draw(
         st.lists(st.sampled_from(["l1", "psnr"]), min_size=len(values), max_size=len(values))
     )
     whole = partial_sums(rows)
@@ -125,7 +124,7 @@ def test_a_pair_without_item_is_refused():
 def test_a_million_items_are_no_trouble():
     sums = pd.DataFrame(
         {
-            "variant": "l1",
+            "metric": "l1",
             "item_id": np.arange(10**6),
             "n": 7,
             "missing": 0,
@@ -185,7 +184,7 @@ def summary_of(mean):
     [(0.8, "higher", True), (0.7, "higher", False), (0.7, "lower", True), (0.8, "lower", False)],
 )
 def test_threshold(mean, better, passed):
-    verdict = Threshold("ssim_dsc", better, 0.75).judge(summary_of(mean))
+    verdict = threshold("ssim_dsc", better, 0.75, summary_of(mean))
     assert verdict.passed is passed
     assert "ssim_dsc" in verdict.sentence
     assert "0.7500" in verdict.sentence
@@ -197,7 +196,7 @@ def test_threshold(mean, better, passed):
      (0.81, "lower", True), (0.83, "lower", False), (0.1, "lower", True)],
 )  # fmt: skip
 def test_no_regression(mean, better, passed):
-    verdict = NoRegression("ssim_dsc", better).judge(summary_of(mean), ACCEPTED)
+    verdict = no_regression("ssim_dsc", better, summary_of(mean), ACCEPTED)
     assert verdict.passed is passed
     if not passed:
         assert "ssim_dsc regressed" in verdict.sentence
@@ -205,10 +204,10 @@ def test_no_regression(mean, better, passed):
 
 
 def test_gates_that_cannot_be_judged():
-    absent = Threshold("lpips_alex", "lower", 0.2).judge(None)
+    absent = threshold("lpips_alex", "lower", 0.2, None)
     assert not absent.passed
     assert "lpips_alex has no value" in absent.sentence
-    gate = NoRegression("fid", "lower")
-    assert gate.judge(summary_of(9.0), None).passed  # the first run
+    assert no_regression("fid", "lower", summary_of(9.0), None).passed  # the first run
     bare = ACCEPTED._replace(low=np.nan, high=np.nan)
-    assert "give a threshold" in gate.judge(summary_of(9.0), bare).sentence
+    verdict = no_regression("fid", "lower", summary_of(9.0), bare)
+    assert "give a threshold" in verdict.sentence

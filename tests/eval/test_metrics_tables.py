@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eval.metrics.registry import Variant
+from eval.metrics.variants import MetricVariant
 from eval.statistics import Summary
 from eval.tables import (
     PAPER_VARIANTS,
@@ -19,7 +19,7 @@ from eval.tables import (
     summary_table,
 )
 
-DSC, MS = Variant("ssim_dsc"), Variant("ms_ssim")
+DSC, MS = MetricVariant("ssim_dsc"), MetricVariant("ms_ssim")
 
 
 def test_table_1():
@@ -77,14 +77,14 @@ def test_latex_has_booktabs_groups_and_bold():
 
 
 def test_columns_take_the_variants_they_are_told():
-    win51 = Variant.parse("ssim_win51.176x256")
+    win51 = MetricVariant.parse("ssim_win51.176x256")
     table = paper_table(TABLE_1, {"a": {win51: 0.7, DSC: 0.8}}, PAPER_VARIANTS | {"ssim": win51})
     assert table.frame["ssim"].iloc[-1] == 0.7
     assert "SSIM = ssim_win51.176x256" in table.notes[1]
 
 
 def test_summary_table_has_intervals_and_the_best_by_direction():
-    l1 = Variant("l1")
+    l1 = MetricVariant("l1")
     table = summary_table(
         "Runs",
         {

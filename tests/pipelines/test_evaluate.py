@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval.metrics.registry import Variant
 from eval.metrics.score import PairScorer
+from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import Weights
 from pipelines.evaluation import evaluate as command
 from tests.helpers.catalogs import rows_of
@@ -32,7 +32,9 @@ def test_folders_on_every_engine_and_store(engine: str, store_url: str) -> None:
     out = f"{store_url}/out"
     call = [f"generated={generated}", f"reference={reference}", CHEAP, f"out={out}"]
     assert evaluate(*call, "shard_rows=3", engine=engine) == 0
-    scorer = PairScorer({Variant("l1"): None, Variant("psnr"): None, Variant("ssim_dsc"): None})
+    scorer = PairScorer(
+        {MetricVariant("l1"): None, MetricVariant("psnr"): None, MetricVariant("ssim_dsc"): None}
+    )
     found, expected = metrics_of(out), {}
     for (source, target), row in zip(names(8), sorted_scores(out), strict=True):
         assert row["generated"] == f"{source}_{target}.png"

@@ -73,7 +73,7 @@ def test_seams_are_where_neighbours_point_elsewhere():
 def test_a_ratio_of_sums_is_a_mean_where_the_reference_is_one():
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({"item_id": [f"i{n % 7}" for n in range(40)], "value": rng.random(40)})
-    mean = summarise(partial_sums(rows.assign(variant="v")))
+    mean = summarise(partial_sums(rows.assign(metric="m")))
     assert summarise_ratio(rows.assign(reference=1.0)) == pytest.approx(mean, abs=1e-8)
     half = summarise_ratio(rows.assign(reference=2 * rows["value"]))
     assert half == pytest.approx((40, 0, 7, 0.5, 0.5, 0.5))

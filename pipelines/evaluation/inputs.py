@@ -1,0 +1,222 @@
+"""What an evaluation reads: one of `Renders`, `Folders`, `Strips` and `SideBySide`.
+
+Each knows its pairs, the fingerprints of what it reads, and what opens its pictures in a worker.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import PurePosixPath
+from typing import ClassVar, Protocol
+
+from configs.evaluate import EvaluateConfig
+from eval.metrics.variants import Mask
+from eval.naming import pair_folders, side_by_side, strips
+from pipelines.evaluation.pairs import (
+    ByNames,
+    Pairs,
+    by_pair,
+    image_names,
+    listed,
+    render_key,
+    score_keys,
+)
+from pipelines.evaluation.splits import Split, overlap
+from pipelines.runs.lifecycle import finished_run
+from pipelines.runs.plan import Plan, RunError, fingerprint
+from workers.albums import Album, FolderAlbum, RenderAlbum, StripAlbum
+from workers.data.catalog import Catalog
+from workers.data.names import canonical_key, item_id
+from workers.data.storage import Store
+from workers.shards.rows import ScoreKey
+
+ITSELF = "of a source with itself"
+OTHER_ITEM = "of two items (no photograph shows the one in the other's clothes)"
+TRUTH = (
+    "the photograph of each pose is taken for the ground truth of every render in that pose, "
+    "whatever it shows; give item_id in the table that extract reads, or a folder an item "
+    "(input=PHOTOS/*/*)"
+)
+
+
+class Input(Protocol):
+    """Generated images, and the photographs they are measured against."""
+
+    masks: ClassVar[frozenset[Mask]]  # that its pictures can come with
+
+    def pairs(self, split: Split | None) -> Pairs:
+        """Its pairs, of a split those that it lists; RunError where there is none to score."""
+        ...
+
+    def fingerprints(self) -> dict[str, str]:
+        """Identify what it reads, by name."""
+        ...
+
+    def opener(self, body: bool = False) -> Callable[[], Album]:
+        """Opens its pictures, in any process; with `body`, masks of the body too."""
+        ...
+
+
+def input_of(config: EvaluateConfig) -> Input:
+    """The input that a config names."""
+    if config.renders and config.catalog:
+        return Renders(config.renders, config.catalog, config.method)
+    if config.generated and config.reference:
+        return Folders(config.generated, config.reference, config.method)
+    if config.strips:
+        return Strips(config.strips, config.method)
+    assert config.side_by_side
+    return SideBySide(config.side_by_side)
+
+
+@dataclass(frozen=True)
+class Renders:
+    """A finished run of render, and the catalog of the photographs of its poses."""
+
+    renders: str
+    catalog: str
+    method: str | None = None
+    masks: ClassVar[frozenset[Mask]] = frozenset({"body"})
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The run's plan."""
+        return finished_run(self.renders, "render")
+
+    @property
+    def name(self) -> str:
+        """The method's name in the tables."""
+        return self.method or self.plan.identity["model"]["name"]
+
+    def pairs(self, split: Split | None) -> Pairs:
+        """Renders whose pose is a photograph of their source's item, or those of a split."""
+        inputs = self.plan.identity["inputs"]
+        one_catalog = inputs["catalog"].endswith(inputs["poses"])
+        items = Catalog(self.catalog).items()
+        keys, excluded, shown = [], Counter[str](), dict[str, str | None]()
+        for source, pose in self.plan.keys:
+            assert source is not None
+            assert pose is not None
+            theirs = {name: items.get(name) or item_id(name) for name in (source, pose)}
+            if split is None and one_catalog and source == pose:
+                excluded[ITSELF] += 1
+            elif split is None and all(theirs.values()) and theirs[source] != theirs[pose]:
+                excluded[OTHER_ITEM] += 1
+            else:
+                shown |= theirs
+                keys.append(render_key(source, pose, self.name, theirs[pose]))
+        if not keys:
+            why = "; ".join(f"{n} {reason}" for reason, n in excluded.items())
+            raise RunError(f"{self.renders}: no pair has a ground truth in {self.catalog} ({why})")
+        by_names: ByNames = {
+            (canonical_key(str(key.source)), canonical_key(key.reference)): key
+            for key in by_pair(keys).values()
+        }
+        found = listed(by_names, split)
+        notices = () if split else _of_items(shown)
+        return Pairs(found.keys, excluded + found.excluded, notices, overlap(self.plan, found.keys))
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of the run's table and of the catalog's photographs."""
+        return {
+            "renders": fingerprint(Store(self.renders), "renders"),
+            "catalog": fingerprint(Store(self.catalog), "images"),
+        }
+
+    def opener(self, body: bool = False) -> Callable[[], Album]:
+        """Masks are where the UV maps of the poses are defined."""
+        return partial(RenderAlbum, self.renders, self.catalog, body)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """A folder of generated images, in the field's names, and one of the photographs."""
+
+    generated: str
+    reference: str
+    method: str | None = None
+    masks: ClassVar[frozenset[Mask]] = frozenset()
+
+    def pairs(self, split: Split | None) -> Pairs:
+        """Every generated image, paired by name."""
+        generated, references = image_names(self.generated), image_names(self.reference)
+        pairs = pair_folders(generated, references, canonical_key)
+        return listed(score_keys(self.method or _name(self.generated), pairs, references), split)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of both folders."""
+        return {
+            "generated": fingerprint(Store(self.generated)),
+            "reference": fingerprint(Store(self.reference)),
+        }
+
+    def opener(self, body: bool = False) -> Callable[[], Album]:
+        """There are no masks."""
+        return partial(FolderAlbum, self.generated, self.reference)
+
+
+@dataclass(frozen=True)
+class Strips:
+    """A folder of files that each hold [condition | target | generated]."""
+
+    strips: str
+    method: str | None = None
+    masks: ClassVar[frozenset[Mask]] = frozenset()
+
+    def pairs(self, split: Split | None) -> Pairs:
+        """Every strip."""
+        pairs = strips(image_names(self.strips), canonical_key)
+        return listed(score_keys(self.method or _name(self.strips), pairs), split)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of the folder."""
+        return {"strips": fingerprint(Store(self.strips))}
+
+    def opener(self, body: bool = False) -> Callable[[], Album]:
+        """There are no masks."""
+        return partial(StripAlbum, self.strips)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """A folder of N_METHOD.png, with N_target.png: several methods."""
+
+    side_by_side: str
+    masks: ClassVar[frozenset[Mask]] = frozenset()
+
+    def pairs(self, split: Split | None) -> Pairs:
+        """Every image of a method, a pair's methods together."""
+        if split:
+            raise RunError("split= lists pairs by name; the images of side_by_side are numbered")
+        names = image_names(self.side_by_side)
+        stems = {PurePosixPath(name).stem: name for name in names}
+        keys = [
+            ScoreKey(p.pair_id, method, p.pair_id, stems.get(f"{p.pair_id}_source"),
+                     p.generated, p.reference)
+            for method, pairs in side_by_side(names).items()
+            for p in pairs
+        ]  # fmt: skip
+        return Pairs(sorted(keys, key=lambda key: key.pair_id))
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of the folder."""
+        return {"side_by_side": fingerprint(Store(self.side_by_side))}
+
+    def opener(self, body: bool = False) -> Callable[[], Album]:
+        """There are no masks."""
+        return partial(FolderAlbum, self.side_by_side, self.side_by_side)
+
+
+def _of_items(items: Mapping[str, str | None]) -> tuple[str, ...]:
+    """What a reader must know where the items of photographs are not known."""
+    unknown = sum(item is None for item in items.values())
+    if not unknown:
+        return ()
+    if unknown == len(items):
+        return (f"no items are known: {TRUTH}",)
+    return (f"of {unknown} of {len(items)} photographs the item is not known: there {TRUTH}",)
+
+
+def _name(url: str) -> str:
+    return PurePosixPath(url).name
