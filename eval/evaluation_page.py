@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from eval.gates import Verdict
 from eval.histogram import histogram, value_range
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import MetricVariant, Row
 from eval.page import inline, render_page
 from eval.statistics import Summary
 from eval.tables import ARROWS, Table, cells
@@ -18,7 +18,7 @@ from eval.tables import ARROWS, Table, cells
 
 @dataclass(frozen=True)
 class Shown:
-    """A pair on the page: what is said of it, and (title, JPEG) of its pictures."""
+    """A pair on a page: its caption and value, and (title, JPEG) of its pictures."""
 
     caption: str
     value: str
@@ -39,8 +39,8 @@ def evaluation_page(
     verdicts: Sequence[Verdict],
     notices: Sequence[str],
     tables: Sequence[Table],
-    summaries: Mapping[tuple[str, MetricVariant], Summary],
-    values: Mapping[tuple[str, MetricVariant], np.ndarray],
+    summaries: Mapping[Row, Summary],
+    values: Mapping[Row, np.ndarray],
     facts: Sequence[tuple[str, str]],
     absent: Mapping[str, str],
     galleries: Sequence[Gallery],
@@ -61,21 +61,16 @@ def evaluation_page(
         accepted=all(verdict.passed for verdict in verdicts),
         leading=_ranking(variants[0], summaries) if variants else "",
         notices=notices,
-        summary=[
-            {"name": str(v), "arrow": _arrow(v), "definition": v.definition,
-             "cells": [(method, _mean(s)) for (method, of), s in summaries.items() if of == v]}
-            for v in variants
-        ],
+        summary=[_summary_row(v, summaries) for v in variants],
         methods=list(dict.fromkeys(method for method, _ in summaries)),
         tables=[printed(table) for table in tables],
-        distributions=[_distributions(v, summaries, values) for v in variants
-                       if v.of == "pair"],
+        distributions=[_distributions(v, summaries, values) for v in variants if v.of == "pair"],
         facts=facts,
         absent=absent,
         galleries=[pictured(gallery) for gallery in galleries],
         failures=failures,
         made_by=_made_by(manifest),
-    )  # fmt: skip
+    )
 
 
 def comparison_page(
@@ -98,13 +93,30 @@ def comparison_page(
         picture = histogram(values, low, high, 0.0)
         histograms.append({"name": name, "low": low, "high": high, "picture": picture})
     return render_page(
-        "comparison_page.html", url=url, runs=runs, verdict=verdict, notices=notices, rows=rows,
+        "comparison_page.html",
+        url=url,
+        runs=runs,
+        verdict=verdict,
+        notices=notices,
+        rows=rows,
         arrows={row["metric"]: _arrow(MetricVariant.parse(row["metric"])) for row in rows},
-        histograms=histograms, gallery=pictured(gallery),
-    )  # fmt: skip
+        histograms=histograms,
+        gallery=pictured(gallery),
+    )
 
 
-def _ranking(variant: MetricVariant, summaries: Mapping[tuple[str, MetricVariant], Summary]) -> str:
+def _summary_row(variant: MetricVariant, summaries: Mapping[Row, Summary]) -> dict[str, Any]:
+    """A line of the table of means: a cell a method."""
+    mine = {method: summary for (method, of), summary in summaries.items() if of == variant}
+    return {
+        "name": str(variant),
+        "arrow": _arrow(variant),
+        "definition": variant.definition,
+        "cells": {method: _mean(summary) for method, summary in mine.items()},
+    }
+
+
+def _ranking(variant: MetricVariant, summaries: Mapping[Row, Summary]) -> str:
     """The methods by one variant, best first."""
     sign = -1 if variant.better == "higher" else 1
     means = sorted(
@@ -140,8 +152,8 @@ def printed(table: Table) -> dict[str, Any]:
 
 def _distributions(
     variant: MetricVariant,
-    summaries: Mapping[tuple[str, MetricVariant], Summary],
-    values: Mapping[tuple[str, MetricVariant], np.ndarray],
+    summaries: Mapping[Row, Summary],
+    values: Mapping[Row, np.ndarray],
 ) -> dict[str, Any]:
     """Histograms of a variant, a method each, on one axis."""
     mine = {method: v for (method, other), v in values.items() if other == variant}
@@ -156,10 +168,13 @@ def _distributions(
 def pictured(gallery: Gallery) -> dict[str, Any]:
     """A gallery as `gallery.html` takes it."""
     pairs = [
-        {"caption": s.caption, "value": s.value,
-         "pictures": [(title, inline(jpeg)) for title, jpeg in s.pictures]}
-        for s in gallery.pairs
-    ]  # fmt: skip
+        {
+            "caption": pair.caption,
+            "value": pair.value,
+            "pictures": [(title, inline(jpeg)) for title, jpeg in pair.pictures],
+        }
+        for pair in gallery.pairs
+    ]
     return {"title": gallery.title, "pairs": pairs}
 
 

@@ -22,8 +22,9 @@ def histogram(values: np.ndarray, low: float, high: float, mark: float) -> Marku
     bars = "".join(
         f'<rect x="{i * step:.2f}" y="{HEIGHT - n / top * HEIGHT:.1f}" width="{step - 1:.2f}" '
         f'height="{n / top * HEIGHT:.1f}"/>'
-        for i, n in enumerate(counts) if n
-    )  # fmt: skip
+        for i, n in enumerate(counts)
+        if n
+    )
     line = ""
     if low <= mark <= high:
         x = (mark - low) / (high - low) * WIDTH

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 PANELS = ("condition", "target", "generated")  # of a strip, left to right
-# Of the images that every command reads: what `workers.data.images.FORMATS` are called.
+# Of the image formats that every command reads, `workers.data.images.FORMATS`.
 EXTENSIONS = ("jpg", "jpeg", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff")
 _IMAGE = re.compile(rf"\.(?:{'|'.join(EXTENSIONS)})$", re.IGNORECASE)
 _FORMAT = rf"\.(?:{'|'.join(EXTENSIONS)}|npy)"  # of images, and of UV maps
 _EXTENSIONS = re.compile(rf"(?<=[^/])(?:{_FORMAT})+$", re.IGNORECASE)
 _SUFFIX = re.compile(r"_vis$")  # PATN's and GFLA's visualisations
-_INNER = re.compile(rf"{_FORMAT}_", re.IGNORECASE)  # from.jpg_to.jpg: there the source ends
+_INNER = re.compile(rf"{_FORMAT}_", re.IGNORECASE)  # in from.jpg_to.jpg, where the source ends
 _SEPARATORS = ("_(?:to|2)_", "__+", "_")  # from_2_to, from___to, from_to: the surest first
 
 
@@ -53,9 +53,9 @@ def pair_folders(
 
     A generated image has its reference's name, or source and target in one
     (`from.jpg_to.jpg.png`, `from.jpg_2_to.jpg_vis.jpg`, `from_2_to_vis.png`, `from__to.png`):
-    its reference is then the target. Where a name can be read in several ways, that counts whose
-    source is a reference's name, too. ValueError for a name that fits no reference, or several
-    pairs even so, and for two names of one pair.
+    its reference is then the target. Of several ways to read a name, those
+    count whose source is a reference's name, too. ValueError for a name that fits no reference or
+    still several pairs, and for two names of one pair.
     """
     by_key: dict[str, str] = {}
     for name in sorted(reference):
@@ -99,7 +99,7 @@ def strips(names: Sequence[str], key: Callable[[str], str] = stem) -> list[FileP
 
     def pair(name: str) -> FilePair:
         bare = _bare(name)
-        # Without extensions in the middle, nothing but references tells where the source ends.
+        # Without an extension in the middle, only references tell where the source ends.
         reading = next(_readings(bare), None) if _INNER.search(bare) else None
         source, target = reading or (None, bare)
         return FilePair(name, name, source and key(source), key(target))
@@ -148,7 +148,7 @@ def _readings(bare: str) -> Iterator[tuple[str, str]]:
     """Every way to read a name as source and target, the surest first."""
     end = _FORMAT if _INNER.search(bare) else ""
     for separator in _SEPARATORS:
-        # A lookahead, for readings overlap: s_2_1 is s to 1, or s to 2_1, or s_2 to 1.
+        # A lookahead, because readings overlap: s_2_1 is s to 1, s to 2_1 or s_2 to 1.
         found = re.finditer(rf"(?<=[^_])(?={end}({separator})[^_])", bare, re.IGNORECASE)
         yield from ((bare[: match.start()], bare[match.end(1) :]) for match in found)
 

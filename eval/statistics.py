@@ -26,7 +26,7 @@ class Summary(NamedTuple):
     """A metric's mean over pairs with its 95 % interval.
 
     `missing` pairs have no value (NaN) and are in no mean. The bounds are NaN of fewer than two
-    items, whose spread nobody knows.
+    items, whose spread is unknown.
     """
 
     n: int
@@ -166,7 +166,7 @@ def compare(
     pairs = paired(a, b)
     gain = pairs["difference"] * (1 if better == "higher" else -1)
     rows = pairs.assign(metric="difference").rename(columns={"difference": "value"})
-    rows.loc[np.isinf(rows["value"]), "value"] = np.nan  # no mean has room for it
+    rows.loc[np.isinf(rows["value"]), "value"] = np.nan  # it has no mean
     return Comparison(
         summarise(partial_sums(rows), seed, replicates),
         wins=int((gain > 0).sum()),

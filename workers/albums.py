@@ -89,7 +89,9 @@ class RenderAlbum:
     def __init__(self, renders: str, catalog: str, body: bool = False):
         self.renders = Table(Store(renders), "renders")
         self.catalog, self.body = Catalog(catalog), body
-        self.lock = Lock()  # tables are not for several threads; decoding, the most work, is
+        self.lock = (
+            Lock()
+        )  # around tables, which are not thread-safe; decoding, most of the work, is
 
     def generated(self, key: ScoreKey) -> np.ndarray:
         """A row of the run."""

@@ -34,7 +34,7 @@ class Inception:
     """Extracts features; `weights` is torch-fidelity's file."""
 
     def __init__(self, weights: Path, device: torch.device):
-        # torch-fidelity unpickles its file. One that loads without code can hold none.
+        # torch-fidelity unpickles the file, so refuse one that could run code.
         torch.load(weights, map_location="cpu", weights_only=True)
         self.device = device
         self.network = FeatureExtractorInceptionV3(

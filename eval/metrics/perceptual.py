@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from eval.metrics.images import Values, checked
 from eval.metrics.microbatch import in_microbatches
 
-# BGR means that were taken off the images on which Caffe's networks were trained.
+# BGR means that Caffe's networks expect to be subtracted.
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 
 
@@ -85,7 +85,7 @@ class Lpips:
 def _model(net: str, backbone: Path) -> Any:
     """The package's model, built without weights and filled from the files."""
     with warnings.catch_warnings(), torch.device("meta"):
-        warnings.simplefilter("ignore")  # the package calls torchvision as of old
+        warnings.simplefilter("ignore")  # the package passes torchvision deprecated arguments
         model: Any = lpips.LPIPS(net=net, pretrained=False, pnet_rand=True, verbose=False)
     if backbone.suffix == ".npz":
         with np.load(backbone) as arrays:

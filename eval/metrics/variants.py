@@ -65,3 +65,7 @@ class MetricVariant(NamedTuple):
         if self.mask:
             parts.append(MASKS[self.mask])
         return "; ".join(parts)
+
+
+Row = tuple[str, MetricVariant]
+"""Of a summary: the name of a method, and the metric."""

@@ -47,14 +47,14 @@ INCEPTION = WeightsFile(
 
 
 class MissingWeightsError(Exception):
-    """A weights file is not there, or is another; the message says what to do."""
+    """A weights file is missing or has other contents; the message says what to do."""
 
 
 def find_weights(file: WeightsFile, folder: Path | None = None) -> Weights:
     """The file in `folder`, or in torch's own ($TORCH_HOME/hub/checkpoints).
 
-    MissingWeightsError if it is not there or its SHA-256 begins otherwise than `file` says: other
-    weights would be another metric.
+    MissingWeightsError if it is not there, or its SHA-256 does not begin as `file` says: with other
+    weights the name would mean another metric.
     """
     folder = folder or Path(torch.hub.get_dir()) / "checkpoints"
     path = folder / file.name

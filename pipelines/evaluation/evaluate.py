@@ -29,7 +29,9 @@ from workers.shards.keys import Keys
 from workers.shards.rows import ScoreKey, failed_score, score_id
 from workers.shards.shard import Job
 
-PIXELS = 256 * 256  # of a row, for the length of shards: rows of numbers, however large the image
+PIXELS = (
+    256 * 256
+)  # of a row, for the length of shards: it holds numbers, whatever the image's size
 
 
 class Outcome(NamedTuple):

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from configs.evaluate import EvaluateConfig, Gate
 from eval.gates import Verdict, no_regression, threshold
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import MetricVariant, Row
 from eval.statistics import Summary
-from pipelines.evaluation.results import Results, Row
+from pipelines.evaluation.results import Results
 from pipelines.runs.plan import RunError
 
 

@@ -191,12 +191,12 @@ class SideBySide:
             raise RunError("split= lists pairs by name; the images of side_by_side are numbered")
         names = image_names(self.side_by_side)
         stems = {PurePosixPath(name).stem: name for name in names}
-        keys = [
-            ScoreKey(p.pair_id, method, p.pair_id, stems.get(f"{p.pair_id}_source"),
-                     p.generated, p.reference)
-            for method, pairs in side_by_side(names).items()
-            for p in pairs
-        ]  # fmt: skip
+        keys = []
+        for method, pairs in side_by_side(names).items():
+            for pair in pairs:
+                source = stems.get(f"{pair.pair_id}_source")
+                ids = (pair.pair_id, method, pair.pair_id)  # a pair is an item of its own
+                keys.append(ScoreKey(*ids, source, pair.generated, pair.reference))
         return Pairs(sorted(keys, key=lambda key: key.pair_id))
 
     def fingerprints(self) -> dict[str, str]:

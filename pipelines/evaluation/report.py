@@ -189,9 +189,11 @@ def _notices(plan: Plan, results: Results) -> list[str]:
 
 def _facts(plan: Plan, results: Results) -> list[tuple[str, str]]:
     identity = plan.identity
-    facts = [("resolution", results.resolution), ("split", identity["split"] or "none given")]
-    facts += [(f"{name}, fingerprint", value) for name, value in identity["inputs"].items()]
-    facts += [(f"weights of {name}, sha256", value) for name, value in identity["weights"].items()
-              if value]  # fmt: skip
-    facts += [(f"left out, {reason}", f"{n} pairs") for reason, n in identity["excluded"].items()]
-    return facts
+    weights = {name: sha256 for name, sha256 in identity["weights"].items() if sha256}
+    return [
+        ("resolution", results.resolution),
+        ("split", identity["split"] or "none given"),
+        *((f"{name}, fingerprint", value) for name, value in identity["inputs"].items()),
+        *((f"weights of {name}, sha256", value) for name, value in weights.items()),
+        *((f"left out, {reason}", f"{n} pairs") for reason, n in identity["excluded"].items()),
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from configs.evaluate import Bootstrap
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import MetricVariant, Row
 from eval.statistics import Summary, merge, partial_sums, summarise
 from pipelines.evaluation.sets import summarise_sets
 from pipelines.runs.plan import Plan
@@ -22,9 +22,6 @@ COLUMNS = {
     "scores": ["score_id", "method", "status", "width", "height"],
 }
 NO_ROWS = pd.DataFrame(columns=["metric", "item_id", "value"])
-
-Row = tuple[str, MetricVariant]
-"""Of a summary: method and variant."""
 
 
 @dataclass

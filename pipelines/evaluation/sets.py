@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eval.metrics.registry import METRICS, OfSets
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import MetricVariant, Row
 from eval.statistics import Summary
 from pipelines.runs.plan import Plan
 from pipelines.runs.shards import read_shards
@@ -16,12 +16,12 @@ from workers.data.storage import Store
 
 def summarise_sets(
     store: Store, plan: Plan, variants: Sequence[MetricVariant], methods: Sequence[str]
-) -> tuple[dict[tuple[str, MetricVariant], Summary], dict[str, str]]:
+) -> tuple[dict[Row, Summary], dict[str, str]]:
     """The values by method and variant; and, by name, why one is absent.
 
     Every pair counts once on either side.
     """
-    summaries: dict[tuple[str, MetricVariant], Summary] = {}
+    summaries: dict[Row, Summary] = {}
     absent: dict[str, str] = {}
     for variant in variants:
         compute = METRICS[variant.metric].compute

@@ -52,8 +52,10 @@ class Overlap(NamedTuple):
     def sentence(self) -> str:
         """What a reader must know of it."""
         if self.seen:
-            return (f"the model was trained on {self.seen} of the {self.images} images of these "
-                    f"pairs (training list {self.trained_on[:12]})")  # fmt: skip
+            return (
+                f"the model was trained on {self.seen} of the {self.images} images of these pairs "
+                f"(training list {self.trained_on[:12]})"
+            )
         there, here = map(short, self.examples)
         return (
             f"by name, none of the {self.images} images of these pairs is among the {self.listed} "
@@ -75,7 +77,7 @@ def read_images(url: str) -> set[str]:
 
 
 def overlap(renders: Plan, keys: Iterable[ScoreKey]) -> Overlap | None:
-    """What a run of render's model has seen of pairs; None where nobody knows."""
+    """What a run of render's model has seen of pairs; None where the model does not say."""
     trained_on = renders.identity["model"].get("trained_on")
     if trained_on is None:
         return None

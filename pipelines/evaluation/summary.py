@@ -4,9 +4,9 @@ import json
 
 import pyarrow as pa
 
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import MetricVariant, Row
 from eval.statistics import Summary
-from pipelines.evaluation.results import Results, Row
+from pipelines.evaluation.results import Results
 from pipelines.runs.plan import Plan
 from workers.data.tables import SCHEMAS
 
