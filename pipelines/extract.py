@@ -7,6 +7,7 @@ import shlex
 
 from configs.extract import ExtractConfig
 from pipelines.runs.execute import carry_out
+from pipelines.runs.ignored import tell_ignored
 from pipelines.runs.plan import Plan, make_plan
 from pipelines.runs.report import CATALOG_TITLES, catalog_samples
 from workers.data.names import utf8

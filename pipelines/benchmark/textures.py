@@ -12,7 +12,7 @@ from eval.statistics import Summary, partial_sums, summarise, summarise_ratio
 from pipelines.runs.execute import closing_lines, execute
 from pipelines.runs.lifecycle import read_manifest
 from pipelines.runs.plan import RunError, fingerprint, make_plan, read_plan
-from pipelines.runs.shards import read_shards
+from pipelines.runs.tables import read_shards
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 from workers.data.tables import SCHEMAS

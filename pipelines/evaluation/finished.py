@@ -12,7 +12,7 @@ from eval.metrics.variants import MetricVariant
 from pipelines.evaluation.inputs import input_of
 from pipelines.runs.lifecycle import finished_run
 from pipelines.runs.plan import Plan
-from pipelines.runs.shards import read_shards
+from pipelines.runs.tables import read_shards
 from workers.albums import Album
 from workers.data.storage import Store
 from workers.shards.rows import ScoreKey

@@ -13,7 +13,7 @@ from eval.metrics.variants import MetricVariant, Row
 from eval.statistics import Summary, merge, partial_sums, summarise
 from pipelines.evaluation.sets import summarise_sets
 from pipelines.runs.plan import Plan
-from pipelines.runs.shards import read_shards
+from pipelines.runs.tables import read_shards
 from workers.data.storage import Store
 
 SHOWN = 24  # pairs on the page: the worst, and a random choice

@@ -10,7 +10,7 @@ from eval.metrics.registry import METRICS, OfSets
 from eval.metrics.variants import MetricVariant, Row
 from eval.statistics import Summary
 from pipelines.runs.plan import Plan
-from pipelines.runs.shards import read_shards
+from pipelines.runs.tables import read_shards
 from workers.data.storage import Store
 
 

@@ -1,16 +1,19 @@
 """`reposer evaluate` of folders and of runs: see docs/design.md, "Tables" and "Runs"."""
 
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from configs.evaluate import EvaluateConfig
 from eval.metrics.score import PairScorer
 from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import Weights
 from pipelines.evaluation import evaluate as command
+from pipelines.evaluation.inputs import Folders, Renders, SideBySide, Strips, input_of
 from tests.helpers.catalogs import rows_of
 from tests.helpers.evaluations import (
     CHEAP,
@@ -219,6 +222,24 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
                     "--dry-run") == 0  # fmt: skip
     assert "rows      8" in capsys.readouterr().out
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "masks"),
+    [
+        ({"renders": "r", "catalog": "c"}, Renders, {"body"}),
+        ({"generated": "g", "reference": "r"}, Folders, set()),
+        ({"strips": "s"}, Strips, set()),
+        ({"side_by_side": "s"}, SideBySide, set()),
+    ],
+)
+def test_a_config_means_one_input_that_travels_to_workers(
+    keys: dict[str, str], kind: type, masks: set[str]
+) -> None:
+    images = input_of(EvaluateConfig.model_validate({**keys, "out": "o"}))
+    assert isinstance(images, kind)
+    assert images.masks == masks
+    assert b"pipelines" not in pickle.dumps(images.opener(body=bool(masks)))
 
 
 @pytest.mark.parametrize(
