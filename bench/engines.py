@@ -9,16 +9,16 @@ import tempfile
 import time
 from pathlib import Path
 
-import torch
-
 from bench.machine import machine
 from bench.standin import StandIn
 from configs.render import RenderConfig
 from configs.run import Execution
+from models.maps import Source, Target
 from pipelines import render
 from pipelines.runs.cluster import start_ray
 from pipelines.runs.execute import execute
 from workers.data.catalog import Catalog
+from workers.tensors import stacked
 
 SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
 SECONDS = 0.05
@@ -28,12 +28,11 @@ def bare_loop(pairs: int) -> float:
     """Images per second of the model alone, its inputs already decoded."""
     catalog, model = Catalog(str(SAMPLE)), StandIn(SECONDS)()
     ids = catalog.images.ids.to_pylist()
-    photograph = torch.tensor(catalog.photograph(ids[0])).permute(2, 0, 1)[None].float() / 255
-    uv = torch.tensor(catalog.uv_map(ids[0], "anny"))[None]
-    state = model.encode(photograph, uv)
+    source = stacked(Source, [catalog.view(ids[0], Source._fields, "anny")])
+    state, target = model.encode(source), Target(source.uv)
     start = time.monotonic()
     for _ in range(pairs):
-        model.render(state, [0], uv)
+        model.render(state, [0], target)
     return pairs / (time.monotonic() - start)
 
 

@@ -23,6 +23,7 @@ from models.config import ModelConfig
 from models.coordinates import body_mask, meshgrid, sample, splat
 from models.generator import Generator
 from models.inpainter import Inpainter
+from models.maps import Source, Target, Texture
 from models.reposer import CoordinateReposer
 
 REAL = Path(os.environ.get("REPOSER_REAL", "../shared/real")) / "official_samples"
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         start = _now(device)
         expected = torch.cat([naive(*networks, reposer, S, M_S, pose) for pose in M_N.split(1)])
         middle = _now(device)
-        images = reposer.render(reposer.encode(S, M_S), indices[: len(M_N)], M_N)
+        images = reposer.render(reposer.encode(Source(S, M_S)), indices[: len(M_N)], Target(M_N))
         end = _now(device)
         if at >= 0:
             naive_seconds += middle - start
@@ -86,8 +87,9 @@ def naive(
     D = inpainter(C, known)
     T = sample(S * body_mask(M_S), D, convention)
     on = body_mask(M_N)
-    W, E = sample(T, M_N, convention) * on, sample(D, M_N, convention) * on
-    return generator(generator.encode_source(S, M_S), W, E, M_N, convention)
+    warped = Texture(*(sample(x, M_N, convention) * on for x in (T, D)))
+    encoded = generator.encode_source(Source(S, M_S))
+    return generator(encoded, warped, Target(M_N), convention)
 
 
 def real_samples(sources: int, poses: int, _size: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from models.maps import Source, Target
+
 
 @dataclass(frozen=True)
 class StandIn:
@@ -19,16 +21,14 @@ class StandIn:
 class Model:
     """The model: what a GPU's host does while it waits, and nothing else."""
 
-    name, layout, sha256 = "stand-in", "anny", "0" * 64
+    name, layout, sha256, same_size = "stand-in", "anny", "0" * 64, False
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.device = seconds, torch.device("cpu")
 
-    def encode(self, photographs: torch.Tensor, source_uv: torch.Tensor) -> torch.Tensor:
-        return photographs.mean(dim=(2, 3), keepdim=True)
+    def encode(self, source: Source) -> torch.Tensor:
+        return source.photograph.mean(dim=(2, 3), keepdim=True)
 
-    def render(
-        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
-    ) -> torch.Tensor:
+    def render(self, state: torch.Tensor, source_index: list[int], target: Target) -> torch.Tensor:
         time.sleep(self.seconds * len(source_index))
-        return state[source_index].expand(-1, -1, *target_uv.shape[-2:])
+        return state[source_index].expand(-1, -1, *target.uv.shape[-2:])

@@ -87,7 +87,7 @@ def import_authors(
         raise ValueError(f"{inpainter} holds g and {refiner} holds f: swap the two files")
     _fill(f, f_names, inpainter, f_state)
     _fill(g, g_names, refiner, g_state)
-    return save(AUTHORS_CONFIG, f, g, ORIGIN, training_images)
+    return save(AUTHORS_CONFIG, {"inpainter": f, "generator": g}, ORIGIN, training_images)
 
 
 def _names(names: dict[str, list[str]]) -> set[str]:

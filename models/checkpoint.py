@@ -6,8 +6,9 @@ do. Weights are kept as trained (with spectral norm's vectors), so that training
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -15,11 +16,9 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.config import ModelConfig
-from models.generator import Generator, PlainGenerator, build_generator
-from models.inpainter import Inpainter
+from models.generator import build_generator
+from models.inpainter import build_inpainter
 from models.reposer import CoordinateReposer
-from models.texture import build_inpainter, parameters
-from models.variants import VARIANTS
 
 FORMAT = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -28,21 +27,40 @@ TRAINED_ON = "trained_on.txt"
 Read = Callable[[str], bytes]  # a file's name in the checkpoint's folder -> its content
 
 
+class Network(NamedTuple):
+    """A network that checkpoints hold."""
+
+    letter: str  # the paper's
+    build: Callable[[ModelConfig], nn.Module | None]  # None where the variant has no such network
+
+
+NETWORKS = {
+    "inpainter": Network("f", build_inpainter),
+    "generator": Network("g", build_generator),
+}
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint holds."""
+
+    config: ModelConfig
+    networks: dict[str, Any]  # trainable, under names of NETWORKS
+    sha256: str  # of the weights
+
+
 def save(
     config: ModelConfig,
-    inpainter: Inpainter | None,
-    generator: Generator | PlainGenerator | None,
+    networks: Mapping[str, nn.Module],
     origin: str,
     training_images: bytes | None = None,
 ) -> dict[str, bytes]:
-    """The files of a checkpoint: name -> content. Of a trained f alone there is no generator.
+    """The files of a checkpoint of `networks`, under names of NETWORKS: name -> content.
 
     `origin` is a Markdown paragraph for the model card: where the weights come from and
     under which licence. `training_images` are the names of the images that they were trained
     on, a line each, where that is known: nobody should measure the model on these.
     """
-    state = _prefixed("inpainter", inpainter) | _prefixed("generator", generator)
-    weights = safetensors.torch.save(state)
+    weights = safetensors.torch.save(_state(networks))
     sha256 = hashlib.sha256(weights).hexdigest()
     description = {"format": FORMAT, "model": asdict(config), "sha256": sha256}
     files = {}
@@ -52,7 +70,7 @@ def save(
     return files | {
         WEIGHTS: weights,
         CONFIG: (json.dumps(description, indent=2) + "\n").encode(),
-        CARD: _card(config, inpainter, generator, sha256, origin).encode(),
+        CARD: _card(config, networks, sha256, origin).encode(),
     }
 
 
@@ -83,37 +101,35 @@ def load(read: Read, device: torch.device) -> CoordinateReposer:
     Raises ValueError, in one line, on a folder that is no checkpoint, was written by a newer
     version, or whose weights are damaged or do not fit its configuration.
     """
-    config, inpainter, generator, weights = load_networks(read)
+    config, networks, weights = load_networks(read)
     decides = f"{weights} {json.dumps(asdict(config), sort_keys=True)}"
     sha256 = hashlib.sha256(decides.encode()).hexdigest()
-    return CoordinateReposer(config, inpainter, generator, sha256, device)
+    f, g = networks.get("inpainter"), networks["generator"]
+    return CoordinateReposer(config, f, g, sha256, device)
 
 
-def load_networks(
-    read: Read,
-) -> tuple[ModelConfig, Inpainter | None, Generator | PlainGenerator, str]:
-    """The configuration, f and g of a checkpoint, trainable, and the weights' sha256.
+def load_networks(read: Read, *names: str) -> Checkpoint:
+    """The networks of these names, or all that the checkpoint's variant has.
 
-    Raises as `load` does.
+    Raises as `load` does, also where a network of a name is not there.
     """
     config, state, sha256 = _read_weights(read)
-    inpainter = build_inpainter(VARIANTS[config.variant], config.inpainter_width)
-    generator = build_generator(VARIANTS[config.variant], config.generator_width, config.blend)
-    if not any(key.startswith("generator.") for key in state):
+    networks = {name: NETWORKS[name].build(config) for name in names or NETWORKS}
+    if names:
+        state = {key: x for key, x in state.items() if key.partition(".")[0] in names}
+    found = {name: network for name, network in networks.items() if network}
+    for name in names:
+        if name not in found:
+            letter = NETWORKS[name].letter
+            raise ValueError(f"a checkpoint of variant {config.variant} has no {letter}")
+    if "generator" in found and not any(key.startswith("generator.") for key in state):
         raise ValueError(f"{WEIGHTS} holds f alone: train g on it, with reposer train generator")
-    _fill(state, {"inpainter": inpainter, "generator": generator})
-    return config, inpainter, generator, sha256
-
-
-def load_inpainter(read: Read) -> tuple[ModelConfig, Inpainter, str]:
-    """The configuration and f of a checkpoint, of f alone or of both; else as `load_networks`."""
-    config, state, sha256 = _read_weights(read)
-    inpainter = build_inpainter(VARIANTS[config.variant], config.inpainter_width)
-    if inpainter is None:
-        raise ValueError(f"a checkpoint of variant {config.variant} has no f")
-    state = {key: tensor for key, tensor in state.items() if key.startswith("inpainter.")}
-    _fill(state, {"inpainter": inpainter})
-    return config, inpainter, sha256
+    check_state(WEIGHTS, state, {key: x.shape for key, x in _state(found).items()})
+    for name, network in found.items():
+        start = f"{name}."
+        own = {k.removeprefix(start): x for k, x in state.items() if k.startswith(start)}
+        network.load_state_dict(own)
+    return Checkpoint(config, found, sha256)
 
 
 def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:
@@ -131,16 +147,6 @@ def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:
         raise ValueError(f"{WEIGHTS} is not a safetensors file: {error}") from error
 
 
-def _fill(state: dict[str, Tensor], networks: dict[str, nn.Module | None]) -> None:
-    expected = {k: v.shape for name, n in networks.items() for k, v in _prefixed(name, n).items()}
-    check_state(WEIGHTS, state, expected)
-    for prefix, network in networks.items():
-        if network is not None:
-            start = len(prefix) + 1
-            own = {k[start:]: v for k, v in state.items() if k.startswith(f"{prefix}.")}
-            network.load_state_dict(own)
-
-
 def check_state(file: object, state: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:
     """Raise ValueError naming the file and the first key by which a state does not fit."""
     for key, shape in expected.items():
@@ -155,9 +161,12 @@ def check_state(file: object, state: dict[str, Tensor], expected: dict[str, torc
             raise ValueError(f"{file}: the key {key!r} belongs to no layer of the network")
 
 
-def _prefixed(prefix: str, network: nn.Module | None) -> dict[str, Tensor]:
-    state = network.state_dict() if network else {}
-    return {f"{prefix}.{key}": tensor.contiguous() for key, tensor in state.items()}
+def _state(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    return {
+        f"{name}.{key}": tensor.contiguous()
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
 
 
 def _read(read: Read, name: str) -> bytes:
@@ -183,24 +192,19 @@ def _read_config(read: Read) -> tuple[ModelConfig, str]:
         raise ValueError(f"{CONFIG} does not describe a model: {error}") from error
 
 
-def _card(
-    config: ModelConfig,
-    inpainter: nn.Module | None,
-    generator: nn.Module | None,
-    sha256: str,
-    origin: str,
-) -> str:
-    networks = ""
-    if inpainter:
-        networks += f"""
-| texture | {config.texture_size} x {config.texture_size} texels |
-| f, width {config.inpainter_width} | {parameters(inpainter):,} trainable parameters |"""
-    if generator:
-        networks += f"""
-| g, width {config.generator_width} | {parameters(generator):,} trainable parameters |"""
+def _card(config: ModelConfig, networks: Mapping[str, nn.Module], sha256: str, origin: str) -> str:
+    rows = []
+    if "inpainter" in networks:
+        rows.append(f"| texture | {config.texture_size} x {config.texture_size} texels |")
+    for name, network in networks.items():
+        trainable = sum(p.numel() for p in network.parameters())
+        width = getattr(config, f"{name}_width")
+        letter = NETWORKS[name].letter
+        rows.append(f"| {letter}, width {width} | {trainable:,} trainable parameters |")
     use = "Use it as `reposer render model=URL_OF_THIS_FOLDER ...`."
-    if not generator:
+    if "generator" not in networks:
         use = "It holds f alone: `reposer train generator inpainter=URL_OF_THIS_FOLDER ...`."
+    about = "".join(f"\n{row}" for row in rows)
     return f"""# A reposer model
 
 Renders the person of a photograph in another pose, after "Coordinate-based Texture Inpainting
@@ -210,9 +214,9 @@ for Pose-Guided Human Image Generation" (Grigorev, Sevastopolsky, Vakhitov, Lemp
 
 | | |
 |---|---|
-| variant | `{config.variant}`: {VARIANTS[config.variant].about} |
+| variant | `{config.variant}`: {config.form.about} |
 | UV layout of its input | `{config.layout}` |
-| coordinate convention | `{config.convention}` |{networks}
+| coordinate convention | `{config.convention}` |{about}
 | sha256 of `{WEIGHTS}` | `{sha256}` |
 
 Photographs are RGB in [0, 1]; UV maps are (u, v) in [-1, 1], undefined off the body.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from models.coordinates import CONVENTIONS
-from models.variants import VARIANTS
+from models.variants import VARIANTS, Variant
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,13 @@ class ModelConfig:
         for name in ("first_guess", "keep_seen", "extend_body", "warp_once", "blend"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, true or false wanted")
-        if self.blend and not VARIANTS[self.variant].completes:
+        if self.blend and not self.form.completes:
             raise ValueError(f"blend is true, but variant {self.variant} has no texture to blend")
+
+    @property
+    def form(self) -> Variant:
+        """What the variant's name stands for."""
+        return VARIANTS[self.variant]
 
 
 def refuse_other(url: str, found: ModelConfig, wanted: ModelConfig, *fields: str) -> None:
@@ -44,7 +49,3 @@ def refuse_other(url: str, found: ModelConfig, wanted: ModelConfig, *fields: str
         theirs, ours = getattr(found, name), getattr(wanted, name)
         if theirs != ours:
             raise ValueError(f"{url}: its {name} is {theirs}, the training's is {ours}")
-
-
-# The published widths, and a g of a sixteenth of the cost for tests, demos and small GPUs.
-PRESETS = {"full": ModelConfig(), "small": ModelConfig(generator_width=64)}

@@ -1,130 +1,108 @@
 """g, which paints the new view from the photograph and its texture, warped into the new pose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from models.config import ModelConfig
 from models.coordinates import OFF_BODY, Convention, body_mask, meshgrid, sample
 from models.layers import Block, Conv, resize
-from models.variants import Variant
-
-SOURCE_CHANNELS = 3 + 2 + 1 + 2  # S, M_S, its mask, meshgrid
-TARGET_CHANNELS = 3 + 2 + 1 + 2 + 2  # W, M_N, its mask, E, meshgrid
-
-
-class SizeMismatch(ValueError):  # noqa: N818 - as a row's error_type is called
-    """Source and target must be of one size, and are not."""
+from models.maps import CHANNELS, Source, Target, Texture, named
+from models.variants import VARIANTS, Variant
 
 
 class Generator(nn.Module):
-    """g(S, M_S | W, E, M_N): two encoders, and one decoder with deformable skips.
+    """g(S, M_S | W, E, M_N): one decoder, and the encoders of a variant (`models.variants`).
 
-    11,332,611 parameters at width 256, the same at all three resolutions. Any image size
-    from 8 pixels a side works. For the variants without deformable skips see `PlainGenerator`.
-    With `blend` (not in the paper) W shows through what is painted, where g lets it.
+    The paper's, with deformable skips, has 11,332,611 parameters at width 256, the same at all
+    three resolutions. Any image size from 8 pixels a side works; without deformable skips source
+    and target must have one size. With `blend` (not in the paper) W shows through what is painted,
+    where g lets it; this wants a variant that has a W.
     """
 
-    def __init__(self, width: int = 256, blend: bool = False):
+    def __init__(self, width: int = 256, variant: Variant = VARIANTS["full"], blend: bool = False):
         super().__init__()
         w = width
-        self.source_encoder = _encoder(SOURCE_CHANNELS, w, uv=[3, 4])
-        self.target_encoder = _encoder(TARGET_CHANNELS, w, uv=[3, 4])
+        self.source_encoder = Encoder(variant.source_maps, w) if variant.source_maps else None
+        self.target_encoder = Encoder(variant.target_maps, w)
         self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
-        self.decoder = nn.ModuleList([Block(3 * w, w) for _ in range(3)])
+        inputs = (3 if self.source_encoder else 2) * w  # with the skips
+        self.decoder = nn.ModuleList([Block(inputs, w) for _ in range(3)])
         self.out = _out(w, blend)
 
-    def encode_source(self, photograph: Tensor, source_uv: Tensor) -> list[Tensor]:
-        """S (B, 3, H, W) in [0, 1], M_S (B, 2, H, W) -> features, fine to coarse."""
-        return _encode(self.source_encoder, _with_uv([photograph], source_uv, []))
+    def encode_source(self, source: Source) -> list[Tensor]:
+        """What `forward` needs of the source: its features, fine to coarse.
+
+        Without deformable skips these are the source's maps themselves.
+        """
+        if self.source_encoder is None:
+            return list(source)
+        return self.source_encoder(named(source=source))
 
     def forward(
-        self,
-        source_features: list[Tensor],
-        warped: Tensor,
-        coordinates: Tensor,
-        target_uv: Tensor,
-        convention: Convention,
+        self, encoded: list[Tensor], warped: Texture, target: Target, convention: Convention
     ) -> Tensor:
         """Paint the new view N^ (B, 3, h, w), in [0, 1].
 
-        source_features as `encode_source` made them; W (B, 3, h, w) and E (B, 2, h, w), zero
-        off the body; M_N (B, 2, h, w).
+        `encoded` as `encode_source` made it; W and E are zero off the body.
         """
-        t1, t2, t3 = _encode(self.target_encoder, _with_uv([warped], target_uv, [coordinates]))
-        s1, s2, s3 = source_features
-        e1, e2, e3 = deformation_fields(
-            coordinates, body_mask(target_uv), [t.shape[-2:] for t in (t1, t2, t3)]
-        )
-        x = _through(self.middle, t3)
-        for block, t, s, e in zip(
-            self.decoder, (t3, t2, t1), (s3, s2, s1), (e3, e2, e1), strict=True
-        ):
+        maps = named(warped=warped, target=target)
+        if self.source_encoder is None:
+            maps |= named(source=Source(*encoded))
+        levels = self.target_encoder(maps)
+        sizes = [t.shape[-2:] for t in levels]
+        fields: list[Tensor] = []
+        if self.source_encoder is not None:
+            fields = deformation_fields(warped.coordinates, body_mask(target.uv), sizes)
+        x = _through(self.middle, levels[-1])
+        for level, block in zip((2, 1, 0), self.decoder, strict=True):
+            t = levels[level]
             x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
-            x = block(_join(x, t, sample(s, e, convention)))
-        return _image(self.out(x), warped, target_uv)
+            skips = [sample(encoded[level], fields[level], convention)] if fields else []
+            x = block(_join(x, t, *skips))
+        return _image(self.out(x), warped.colours, target.uv)
 
 
-class PlainGenerator(nn.Module):
-    """g without deformable skips: one encoder sees all maps (`models.variants`).
+class Encoder(nn.ModuleList):
+    """Three blocks. The first sees maps by name and, last, the meshgrid."""
 
-    `warped_channels` are those of W, and of E where the variant has one. Source and target have
-    one size.
-    """
+    def __init__(self, maps: Sequence[str], width: int):
+        inputs, uv = 0, []  # channels, and those that hold UV maps
+        for name in maps:
+            if _is_uv(name):
+                uv += [inputs, inputs + 1]
+                inputs += 1  # its mask follows it
+            inputs += CHANNELS[name]
+        first = Block(inputs + 2, width, kernel=5)
+        # UV maps are OFF_BODY off the body: beside that a random layer would not see the colours.
+        with torch.no_grad():
+            weight = first.conv.get_parameter("parametrizations.weight.original")
+            weight[:, uv] /= abs(OFF_BODY)
+        super().__init__([first, Block(width, width, stride=2), Block(width, width, stride=2)])
+        self.maps = tuple(maps)
 
-    def __init__(self, width: int, warped_channels: int, blend: bool = False):
-        super().__init__()
-        w = width
-        source = SOURCE_CHANNELS - 2  # one meshgrid is enough
-        maps = source + warped_channels + 2 + 1 + 2  # M_N, its mask, meshgrid
-        M_N = source + min(warped_channels, 3)  # after W
-        self.target_encoder = _encoder(maps, w, uv=[3, 4, M_N, M_N + 1])
-        self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
-        self.decoder = nn.ModuleList([Block(2 * w, w) for _ in range(3)])
-        self.out = _out(w, blend)
-
-    def encode_source(self, photograph: Tensor, source_uv: Tensor) -> list[Tensor]:
-        """S and M_S with its mask, as `forward` takes them: (B, 6, H, W)."""
-        uv = source_uv.nan_to_num(nan=OFF_BODY)
-        return [torch.cat([photograph, uv, body_mask(source_uv)], dim=1)]
-
-    def forward(
-        self,
-        source_features: list[Tensor],
-        warped: Tensor,
-        coordinates: Tensor,
-        target_uv: Tensor,
-        convention: Convention,
-    ) -> Tensor:
-        """As `Generator.forward`; W and E have the channels that the variant gives them, or 0.
-
-        SizeMismatch if the source's size is not the target's.
-        """
-        (source,) = source_features
-        if source.shape[-2:] != target_uv.shape[-2:]:
-            (h, w), (h2, w2) = source.shape[-2:], target_uv.shape[-2:]
-            raise SizeMismatch(
-                f"the photograph has {w}x{h} pixels, the target {w2}x{h2}: without deformable "
-                "skips they must be equal"
-            )
-        maps = _with_uv([source, warped], target_uv, [coordinates])
-        t1, t2, t3 = _encode(self.target_encoder, maps)
-        x = _through(self.middle, t3)
-        for block, t in zip(self.decoder, (t3, t2, t1), strict=True):
-            x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
-            x = block(_join(x, t))
-        return _image(self.out(x), warped, target_uv)
+    def forward(self, given: Mapping[str, Tensor]) -> list[Tensor]:
+        """Maps (B, c, H, W) of one size -> features, fine to coarse, each halved from the last."""
+        shown = []
+        for name in self.maps:
+            x = given[name]
+            shown += [x.nan_to_num(nan=OFF_BODY), body_mask(x)] if _is_uv(name) else [x]
+        batch, _, height, width = shown[0].shape
+        grid = meshgrid(height, width, shown[0].device).expand(batch, -1, -1, -1)
+        x = torch.cat([*shown, grid], dim=1)
+        features = []
+        for block in self:
+            x = block(x)
+            features.append(x)
+        return features
 
 
-def build_generator(
-    variant: Variant, width: int, blend: bool = False
-) -> "Generator | PlainGenerator":
-    """The g of a variant; `blend` wants one that has a W."""
-    if variant.deformable:
-        return Generator(width, blend)
-    return PlainGenerator(width, variant.warped_channels, blend)
+def build_generator(config: ModelConfig) -> Generator:
+    """The g of a model, with random weights."""
+    return Generator(config.generator_width, config.form, config.blend)
 
 
 def deformation_fields(
@@ -144,14 +122,8 @@ def deformation_fields(
     return fields
 
 
-def _encoder(inputs: int, width: int, uv: list[int]) -> nn.ModuleList:
-    """Three blocks; `uv` are the channels of its input that hold UV maps."""
-    first = Block(inputs, width, kernel=5)
-    # UV maps are OFF_BODY off the body: beside that a random layer would not see the colours.
-    with torch.no_grad():
-        weight = first.conv.get_parameter("parametrizations.weight.original")
-        weight[:, uv] /= abs(OFF_BODY)
-    return nn.ModuleList([first, Block(width, width, stride=2), Block(width, width, stride=2)])
+def _is_uv(name: str) -> bool:
+    return name.endswith(".uv")
 
 
 def _out(width: int, blend: bool) -> nn.Module:
@@ -172,14 +144,6 @@ def _image(out: Tensor, W: Tensor, M_N: Tensor) -> Tensor:
     return torch.lerp(painted, W, share * body_mask(M_N))
 
 
-def _encode(encoder: nn.ModuleList, x: Tensor) -> list[Tensor]:
-    features = []
-    for block in encoder:
-        x = block(x)
-        features.append(x)
-    return features
-
-
 def _through(middle: nn.ModuleList, t3: Tensor) -> Tensor:
     """The middle convolutions with running sums: r2 = b2(t3 + r1), r3 = b3(r1 + r2), ..."""
     before, x = t3, middle[0](t3)
@@ -193,10 +157,3 @@ def _join(x: Tensor, *others: Tensor) -> Tensor:
     channels_last = x.is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return torch.cat([x, *(o.to(x.dtype, memory_format=layout) for o in others)], dim=1)
-
-
-def _with_uv(before: list[Tensor], uv: Tensor, after: list[Tensor]) -> Tensor:
-    """The input of an encoder: `before`, the UV map and its mask, `after`, the meshgrid."""
-    batch, _, height, width = uv.shape
-    grid = meshgrid(height, width, uv.device).expand(batch, -1, -1, -1)
-    return torch.cat([*before, uv.nan_to_num(nan=OFF_BODY), body_mask(uv), *after, grid], dim=1)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from models.config import ModelConfig
 from models.coordinates import meshgrid
 from models.layers import Conv, GatedBlock, resize
 
@@ -61,3 +62,10 @@ class Inpainter(nn.Module):
         x = self.decoder[0](resize(x, ((height + 1) // 2, (width + 1) // 2)))
         x = self.decoder[1](resize(x, (height, width)))
         return self.out(self.decoder[2](x)).float().tanh()
+
+
+def build_inpainter(config: ModelConfig) -> Inpainter | None:
+    """The f of a model, with random weights; None where the variant has none."""
+    if config.form.completes is None:
+        return None
+    return Inpainter(config.inpainter_width, config.form.completed_channels)

@@ -24,7 +24,6 @@ class Layout:
     """One way to lay out the body surface."""
 
     name: str
-    description: str
     # How a texel's left/right mirror is found. flip_u: the sheet is symmetric, u -> -u.
     # charts: the sheet is not, and the DensePose lookup tells (SMPL).
     mirror: Literal["flip_u", "charts"]
@@ -33,8 +32,8 @@ class Layout:
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("smpl", "SMPL's texture sheet, which the authors' networks use", "charts"),
-        Layout("anny", "anny's charts, repacked into a sheet symmetric about u = 0", "flip_u"),
+        Layout("smpl", "charts"),  # SMPL's texture sheet, which the authors' networks use
+        Layout("anny", "flip_u"),  # anny's charts, repacked into a sheet symmetric about u = 0
     )
 }
 

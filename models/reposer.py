@@ -1,18 +1,19 @@
 """The whole method as one object: S, M_S, M_N -> N^, with the source's share done once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
-from models.generator import Generator, PlainGenerator
+from models.generator import Generator
 from models.inference import folded
 from models.inpainter import Inpainter
-from models.texture import body_colours, complete, warp_all
+from models.maps import Source, Target, Texture, each
+from models.texture import body_colours, complete, warped
 
 
 class Reposer(Protocol):
@@ -23,30 +24,29 @@ class Reposer(Protocol):
     sha256: str  # of what decides its pixels
     device: torch.device
 
-    def encode(self, photographs: Tensor, source_uv: Tensor) -> Any:
+    same_size: bool  # whether a source and its target must have one size
+
+    def encode(self, source: Source) -> Any:
         """Do all that depends on the sources alone, once for all their poses.
 
-        photographs (B, 3, H, W) RGB in [0, 1], source_uv (B, 2, H, W) in [-1, 1], NaN off
-        the body, both float32. Returns a state for `render`.
+        Returns a state for `render`.
         """
         ...
 
-    def render(self, state: Any, source_index: list[int], target_uv: Tensor) -> Tensor:
-        """Render pair k: source source_index[k] of the state in pose target_uv[k].
+    def render(self, state: Any, source_index: list[int], target: Target) -> Tensor:
+        """Render pair k: source source_index[k] of the state in pose k of the target.
 
-        target_uv (K, 2, h, w) -> images (K, 3, h, w) RGB in [0, 1], float32.
+        Returns images (K, 3, h, w) RGB in [0, 1], float32.
         """
         ...
 
 
-@dataclass(frozen=True)
-class Source:
+class Encoded(NamedTuple):
     """One source, encoded: all tensors have batch size 1."""
 
     body: Tensor  # the photograph's `body_colours` (1, 3, H, W)
-    texture: Tensor  # T (1, 3, t, t); no channels where the variant has none
-    coordinates: Tensor  # D (1, 2, t, t); likewise
-    features: list[Tensor]  # of g's source encoder, fine to coarse
+    texture: Texture  # T and D
+    of_g: list[Tensor]  # what g needs of it, as `Generator.encode_source` made it
 
 
 class CoordinateReposer:
@@ -60,7 +60,7 @@ class CoordinateReposer:
         self,
         config: ModelConfig,
         inpainter: Inpainter | None,
-        generator: Generator | PlainGenerator,
+        generator: Generator,
         sha256: str,
         device: torch.device,
     ):
@@ -69,44 +69,38 @@ class CoordinateReposer:
         self.layout = config.layout
         self.sha256 = sha256
         self.device = device
+        self.same_size = not config.form.source_maps
         self.convention = CONVENTIONS[config.convention]
         self.inpainter = folded(inpainter, device) if inpainter else None
         self.generator = folded(generator, device)
 
     @torch.inference_mode()
-    def encode(self, photographs: Tensor, source_uv: Tensor) -> list[Source]:
+    def encode(self, source: Source) -> list[Encoded]:
         """Run splat, f and g's source encoder; see `Reposer`."""
-        sources = []
-        for at in self._batches(len(photographs)):
-            S, M_S = photographs[at].to(self.device), source_uv[at].to(self.device)
-            T, D = self.complete(S, M_S)
-            maps = [body_colours(self.config, S, M_S), T, D]
-            maps += self.generator.encode_source(S, M_S)
-            rows = zip(*(x.split(1) for x in maps), strict=True)
-            sources += [Source(body, t, d, features) for body, t, d, *features in rows]
-        return sources
+        source = each(source, lambda x: x.to(self.device))
+        encoded = []
+        for at in self._batches(len(source.uv)):
+            part = each(source, itemgetter(at))
+            texture = complete(self.config, self.inpainter, part)
+            body = body_colours(part, self.config.extend_body)
+            maps = [body, *texture, *self.generator.encode_source(part)]
+            for body, T, D, *of_g in zip(*(x.split(1) for x in maps), strict=True):
+                encoded.append(Encoded(body, Texture(T, D), of_g))
+        return encoded
 
     @torch.inference_mode()
-    def render(self, state: list[Source], source_index: list[int], target_uv: Tensor) -> Tensor:
+    def render(self, state: list[Encoded], source_index: list[int], target: Target) -> Tensor:
         """Run warps, g's target encoder and its decoder; see `Reposer`."""
+        target = each(target, lambda x: x.to(self.device))
         images = []
         for at in self._batches(len(source_index)):
-            sources = [state[i] for i in source_index[at]]
-            M_N = target_uv[at].to(self.device)
-            body, T, D = (
-                _gather([getattr(s, name) for s in sources])
-                for name in ("body", "texture", "coordinates")
-            )
-            W, E = warp_all(self.config, body, T, D, M_N)
-            levels = zip(*(s.features for s in sources), strict=True)
-            features = [_gather(level) for level in levels]
-            images.append(self.generator(features, W, E, M_N, self.convention))
+            sources, part = [state[i] for i in source_index[at]], each(target, itemgetter(at))
+            body = _gather([s.body for s in sources])
+            texture = Texture(*map(_gather, zip(*(s.texture for s in sources), strict=True)))
+            of_g = [_gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
+            W_and_E = warped(self.config, body, texture, part)
+            images.append(self.generator(of_g, W_and_E, part, self.convention))
         return torch.cat(images)
-
-    @torch.inference_mode()
-    def complete(self, photographs: Tensor, source_uv: Tensor) -> tuple[Tensor, Tensor]:
-        """T (B, 3, t, t) and f's answer D (B, 2, t, t); see `models.texture.complete`."""
-        return complete(self.config, self.inpainter, photographs, source_uv)
 
     def _batches(self, count: int) -> list[slice]:
         if self.device.type == "cpu":

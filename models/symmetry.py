@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from models.coordinates import CONSISTENT, body_mask, meshgrid, sample, splat, without_rim
 from models.layouts import LAYOUTS, mirror_map
 from models.lookup import rebuild_lookup
+from models.maps import Source, Target
 
 VERSION = "symmetry-1"  # change it whenever pixels change
 TEXTURE_SIZE = 256  # texels a side
@@ -27,10 +28,10 @@ RIM = 0.01
 JUMP = 0.06
 
 
-class Source(NamedTuple):
+class Completed(NamedTuple):
     """Encoded sources."""
 
-    photographs: Tensor  # S (B, 3, H, W)
+    photograph: Tensor  # S (B, 3, H, W)
     coordinates: Tensor  # D (B, 2, TEXTURE_SIZE, TEXTURE_SIZE)
 
 
@@ -41,7 +42,7 @@ class SymmetryReposer:
     if that cannot be); `background` is the RGB, 0-255, of pixels off the body.
     """
 
-    name = "symmetry"
+    name, same_size = "symmetry", False
 
     def __init__(
         self,
@@ -65,23 +66,24 @@ class SymmetryReposer:
         self.sha256 = definition.hexdigest()
 
     @torch.inference_mode()
-    def encode(self, photographs: Tensor, source_uv: Tensor) -> Source:
+    def encode(self, source: Source) -> Completed:
         """Complete the sources' coordinate maps; see `Reposer`."""
-        C, known = _seen(source_uv.to(self.device))
+        S, M_S = (x.to(self.device) for x in source)
+        C, known = _seen(M_S)
         D = [
             self._complete(c, k) for c, k in zip(C.cpu().numpy(), known.cpu().numpy(), strict=True)
         ]
-        return Source(photographs.to(self.device), torch.from_numpy(np.stack(D)).to(self.device))
+        return Completed(S, torch.from_numpy(np.stack(D)).to(self.device))
 
     @torch.inference_mode()
-    def render(self, state: Source, source_index: list[int], target_uv: Tensor) -> Tensor:
+    def render(self, state: Completed, source_index: list[int], target: Target) -> Tensor:
         """Read the photographs at E; see `Reposer`.
 
         S is sampled at E, not T at M_N: a photograph larger than the texture keeps its detail.
         """
-        M_N = target_uv.to(self.device)
+        M_N = target.uv.to(self.device)
         E = _sample_coordinates(state.coordinates[source_index], M_N)
-        image = sample(state.photographs[source_index], E, CONSISTENT)
+        image = sample(state.photograph[source_index], E, CONSISTENT)
         return torch.where(body_mask(M_N) > 0, image, self.background)
 
     def _complete(self, C: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -107,11 +109,11 @@ class SymmetryReposer:
         return everywhere
 
 
-def _seen(source_uv: Tensor) -> tuple[Tensor, Tensor]:
+def _seen(M_S: Tensor) -> tuple[Tensor, Tensor]:
     """M_S (B, 2, H, W) -> C (B, 2, t, t) and the mask (B, t, t) of texels to be trusted."""
-    batch, _, height, width = source_uv.shape
-    core = without_rim(source_uv, round(RIM * max(height, width)))
-    xy = meshgrid(height, width, device=source_uv.device)
+    batch, _, height, width = M_S.shape
+    core = without_rim(M_S, round(RIM * max(height, width)))
+    xy = meshgrid(height, width, device=M_S.device)
     values = torch.cat([xy, xy.square().sum(dim=1, keepdim=True)], dim=1)
     mean, known = splat(
         values.expand(batch, -1, -1, -1), core, (TEXTURE_SIZE, TEXTURE_SIZE), CONSISTENT

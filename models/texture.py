@@ -16,16 +16,17 @@ from models.coordinates import (
 )
 from models.inpainter import Inpainter
 from models.layouts import symmetric
-from models.variants import VARIANTS, Variant
+from models.maps import Source, Target, Texture
 
 
-def seen(config: ModelConfig, S: Tensor, M_S: Tensor) -> tuple[Tensor, Tensor]:
+def seen(config: ModelConfig, source: Source) -> tuple[Tensor, Tensor]:
     """C (B, c, t, t) in [-1, 1] and C' (B, 1, t, t): what a photograph shows of the texture.
 
-    S (B, 3, H, W) RGB in [0, 1], M_S (B, 2, H, W). C holds the pixels' coordinates, or their
-    colours, black to white, where the variant completes colours.
+    C holds the pixels' coordinates, or their colours, black to white, where the variant completes
+    colours.
     """
-    if VARIANTS[config.variant].completes == "colours":
+    S, M_S = source
+    if config.form.completes == "colours":
         values = 2 * S - 1
     else:
         values = meshgrid(*M_S.shape[-2:], device=M_S.device).expand(len(M_S), -1, -1, -1)
@@ -73,55 +74,46 @@ def extended(image: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, image, beyond[..., :height, :width])
 
 
-def body_colours(config: ModelConfig, S: Tensor, M_S: Tensor) -> Tensor:
+def body_colours(source: Source, extend: bool) -> Tensor:
     """The photograph's body (B, 3, H, W), as D is read from it.
 
-    Off the body it is black, or with `extend_body` the body's colours go on there.
+    Off the body it is black or, with `extend`, the body's colours go on there.
     """
-    mask = body_mask(M_S)
-    return extended(S, mask) if config.extend_body else S * mask
+    mask = body_mask(source.uv)
+    return extended(source.photograph, mask) if extend else source.photograph * mask
 
 
-def read_texture(config: ModelConfig, S: Tensor, M_S: Tensor, D: Tensor) -> Tensor:
-    """T (B, 3, t, t), the photograph's body read at D (eq. 2)."""
-    return sample(body_colours(config, S, M_S), D, CONVENTIONS[config.convention])
+def complete(config: ModelConfig, inpainter: Inpainter | None, source: Source) -> Texture:
+    """T (eq. 2) and D; neither where the variant has no f, no D where f completes colours.
 
-
-def complete(
-    config: ModelConfig, inpainter: Inpainter | None, S: Tensor, M_S: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The texture T (B, 3, t, t) in [0, 1], and D (B, 2, t, t) that it was read at.
-
-    Without channels where the variant has no D, or no texture at all. In the paper f answers for
-    all texels; with `keep_seen` those that the photograph shows stay as they are seen, exact
-    whatever f has learnt. What only the body's outermost pixels show is left to f: half of such
-    a pixel is background.
+    In the paper f answers for all texels; with `keep_seen` those that the photograph shows stay as
+    they are seen, exact whatever f has learnt. What only the body's outermost pixels show is left
+    to f: half of such a pixel is background.
     """
-    nothing = S.new_zeros(len(S), 0, config.texture_size, config.texture_size)
+    nothing = source.uv.new_zeros(len(source.uv), 0, config.texture_size, config.texture_size)
     if inpainter is None:
-        return nothing, nothing
-    completed = answer(config, inpainter, *seen(config, S, M_S))
+        return Texture(nothing, nothing)
+    completed = answer(config, inpainter, *seen(config, source))
     if config.keep_seen:
-        C, known = seen(config, S, without_rim(M_S, 1))
+        C, known = seen(config, source._replace(uv=without_rim(source.uv, 1)))
         completed = torch.where(known > 0, C, completed)
-    if VARIANTS[config.variant].completes == "colours":
-        return (completed + 1) / 2, nothing
-    return read_texture(config, S, M_S, completed), completed
+    if config.form.completes == "colours":
+        return Texture((completed + 1) / 2, nothing)
+    body = body_colours(source, config.extend_body)
+    return Texture(sample(body, completed, CONVENTIONS[config.convention]), completed)
 
 
-def warp_all(
-    config: ModelConfig, body: Tensor, T: Tensor, D: Tensor, M_N: Tensor
-) -> tuple[Tensor, Tensor]:
-    """W (B, 3, h, w) and E (B, 2, h, w), without channels where there is no T or D.
+def warped(config: ModelConfig, body: Tensor, texture: Texture, target: Target) -> Texture:
+    """W and E: T and D in the target's pose (eqs. 3 and 4).
 
     `body` are the photograph's `body_colours`. With `warp_once` W is the body read at E, where
-    there is one: T, read at M_N (eq. 3), is the photograph interpolated twice.
+    there is one: T, read at M_N, is the photograph interpolated twice.
     """
-    convention = CONVENTIONS[config.convention]
-    E = warp(D, M_N, convention)
-    if config.warp_once and D.shape[1]:
-        return sample(body, E, convention) * body_mask(M_N), E
-    return warp(T, M_N, convention), E
+    convention, M_N = CONVENTIONS[config.convention], target.uv
+    E = warp(texture.coordinates, M_N, convention)
+    if config.warp_once and E.shape[1]:
+        return Texture(sample(body, E, convention) * body_mask(M_N), E)
+    return Texture(warp(texture.colours, M_N, convention), E)
 
 
 def warp(texture: Tensor, M_N: Tensor, convention: Convention) -> Tensor:
@@ -132,13 +124,3 @@ def warp(texture: Tensor, M_N: Tensor, convention: Convention) -> Tensor:
     if texture.shape[1] == 0:
         return M_N.new_zeros(len(M_N), 0, *M_N.shape[-2:])
     return sample(texture, M_N, convention) * body_mask(M_N)
-
-
-def build_inpainter(variant: Variant, width: int) -> Inpainter | None:
-    """The f of a variant; None where it has none."""
-    return Inpainter(width, variant.completed_channels) if variant.completes else None
-
-
-def parameters(*networks: torch.nn.Module | None) -> int:
-    """The number of trainable parameters."""
-    return sum(p.numel() for network in networks if network for p in network.parameters())

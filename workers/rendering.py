@@ -8,14 +8,13 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from configs.render import RenderConfig
+from models.maps import Source, Target
 from models.reposer import Reposer
-from workers.data.catalog import Catalog
+from workers.data.catalog import Catalog, View
 from workers.data.errors import SizeMismatch
 from workers.data.images import encode
-from workers.data.names import short
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt, told
@@ -23,18 +22,18 @@ from workers.shards.keys import Key, part_lengths
 from workers.shards.microbatch import in_halves
 from workers.shards.rows import failed_render, render_row
 from workers.shards.shard import Rows
+from workers.tensors import stacked
 
 ENCODERS = 2  # threads that encode beside the model call
-POSES_KEPT = 1024  # decoded target UV maps, 0.5 MB each at 256x256
+TARGETS_KEPT = 1024  # decoded targets, UV maps of 0.5 MB each at 256x256
 
 
 class Pair(NamedTuple):
     """What the model needs to render one row."""
 
     key: Key
-    photograph: np.ndarray  # (H, W, 3) uint8
-    source_uv: np.ndarray  # (2, H, W) float32
-    target_uv: np.ndarray  # (2, h, w) float32
+    source: View
+    target: View
 
 
 class RenderWorker:
@@ -46,8 +45,8 @@ class RenderWorker:
             16 if self.model.device.type != "cpu" else 1
         )
         self._sources = Catalog(config.catalog)
-        self._poses: OrderedDict[str, np.ndarray] = OrderedDict()
-        self._source: tuple[str | None, tuple[np.ndarray, np.ndarray] | None] = (None, None)
+        self._targets: OrderedDict[str, View] = OrderedDict()
+        self._source: tuple[str | None, View] = (None, {})
         self._encoded: tuple[tuple[str, ...], Any] = ((), None)
 
     @cached_property
@@ -76,41 +75,42 @@ class RenderWorker:
         return [pair if isinstance(pair, Pair) else (key, pair) for key, pair in loaded]
 
     def _load_pair(self, key: Key) -> Pair:
-        return Pair(key, *self._load_source(str(key[0])), self._load_pose(str(key[1])))
+        pair = Pair(key, self._load_source(str(key[0])), self._load_target(str(key[1])))
+        (h, w), (h2, w2) = (view["uv"].shape[1:] for view in (pair.source, pair.target))
+        if self.model.same_size and (h, w) != (h2, w2):
+            raise SizeMismatch(
+                f"the photograph has {w}x{h} pixels, the target {w2}x{h2}: without deformable "
+                "skips they must be equal"
+            )
+        return pair
 
-    def _load_source(self, source_id: str) -> tuple[np.ndarray, np.ndarray]:
-        if self._source[0] != source_id or self._source[1] is None:
-            photograph = self._sources.photograph(source_id)
-            uv = self._sources.uv_map(source_id, self.model.layout)
-            if photograph.shape[:2] != uv.shape[1:]:
-                (h, w), (h2, w2) = photograph.shape[:2], uv.shape[1:]
-                raise SizeMismatch(
-                    f"{short(source_id)}: the photograph has {w}x{h} pixels, its UV map {w2}x{h2}"
-                )
-            self._source = (source_id, (photograph, uv))
-        assert self._source[1] is not None
+    def _load_source(self, image_id: str) -> View:
+        if self._source[0] != image_id:
+            view = self._sources.view(image_id, Source._fields, self.model.layout)
+            self._source = (image_id, view)
         return self._source[1]
 
-    def _load_pose(self, pose_id: str) -> np.ndarray:
-        if pose_id not in self._poses:
-            self._poses[pose_id] = self._pose_catalog.uv_map(pose_id, self.model.layout)
-            while len(self._poses) > POSES_KEPT:
-                self._poses.popitem(last=False)
-        self._poses.move_to_end(pose_id)
-        return self._poses[pose_id]
+    def _load_target(self, image_id: str) -> View:
+        if image_id not in self._targets:
+            view = self._pose_catalog.view(image_id, Target._fields, self.model.layout)
+            self._targets[image_id] = view
+            while len(self._targets) > TARGETS_KEPT:
+                self._targets.popitem(last=False)
+        self._targets.move_to_end(image_id)
+        return self._targets[image_id]
 
     def _render_all(self, pairs: Sequence[Pair]) -> list[np.ndarray | Exception]:
         """Render pairs of any sizes, one model call for neighbours of equal sizes."""
         rendered: list[np.ndarray | Exception] = []
-        for _, same in groupby(pairs, lambda p: (p.source_uv.shape, p.target_uv.shape)):
+        for _, same in groupby(pairs, lambda p: (p.source["uv"].shape, p.target["uv"].shape)):
             rendered += in_halves(list(same), self._render, self._shrink)
         return rendered
 
     def _render(self, pairs: Sequence[Pair]) -> list[np.ndarray]:
         """Render pairs of equal sizes."""
         state, index = self._encode(pairs)
-        target_uv = torch.from_numpy(np.stack([p.target_uv for p in pairs]))
-        images = self.model.render(state, index, target_uv.to(self.model.device))
+        target = stacked(Target, [p.target for p in pairs], self.model.device)
+        images = self.model.render(state, index, target)
         return list(images.cpu().numpy())
 
     def _shrink(self, size: int) -> None:
@@ -122,11 +122,8 @@ class RenderWorker:
         ids = tuple(sources)
         if self._encoded[0] != ids:
             self._encoded = ((), None)  # frees the features before new ones are made
-            photographs = np.stack([p.photograph for p in sources.values()])
-            uv = np.stack([p.source_uv for p in sources.values()])
-            device = self.model.device
-            tensor = torch.from_numpy(photographs).to(device).permute(0, 3, 1, 2).float() / 255
-            self._encoded = (ids, self.model.encode(tensor, torch.from_numpy(uv).to(device)))
+            source = stacked(Source, [p.source for p in sources.values()], self.model.device)
+            self._encoded = (ids, self.model.encode(source))
         return self._encoded[1], [ids.index(str(p.key[0])) for p in pairs]
 
     def _row(self, key: Key, result: np.ndarray | Exception) -> dict:

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from configs.benchmark import TexturesConfig
 from configs.synthesize import SynthesizeConfig
 from eval.textures import continuous, coordinate_error, high_frequency_energy, interior
-from models.checkpoint import load_inpainter
-from models.config import ModelConfig
+from models.checkpoint import load_networks
+from models.coordinates import CONSISTENT, sample
 from models.inference import folded
+from models.maps import Source, Texture
 from models.symmetry import SymmetryReposer
-from models.texture import complete, read_texture
+from models.texture import body_colours, complete
 from workers.data.catalog import Catalog
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.data.storage import Store
@@ -28,6 +28,7 @@ from workers.shards.keys import Key
 from workers.shards.rows import failed_texture, photo_id
 from workers.shards.shard import Rows
 from workers.synthesis import SynthesizeWorker, item_and_view
+from workers.tensors import stacked
 from world import figures, scene, studio
 from world.truth import (
     MIRRORED,
@@ -43,11 +44,10 @@ from world.truth import (
 KINDS = {"visible": VISIBLE, "mirrored": MIRRORED, "never_seen": NEVER_SEEN}
 LAYOUT = "anny"
 
-# S (1, 3, H, W), M_S (1, 2, H, W) -> T (1, 3, t, t), D (1, 2 or 0, t, t)
-Completer = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Completer = Callable[[Source], Texture]
 
 
-class Texture(NamedTuple):
+class Measured(NamedTuple):
     """A photograph, its completed texture, and what is true of it."""
 
     photograph: np.ndarray  # (H, W, 3) uint8
@@ -60,16 +60,16 @@ class Texture(NamedTuple):
 def load_completer(name: str, device: torch.device) -> tuple[Completer, str]:
     """`symmetry`, or the f of a checkpoint's URL; with the sha256 of what decides its answers."""
     if name == "symmetry":
-        reposer, config = SymmetryReposer(LAYOUT, device), ModelConfig()
+        reposer = SymmetryReposer(LAYOUT, device)
 
-        def from_mirror(S: Tensor, M_S: Tensor) -> tuple[Tensor, Tensor]:
-            D = reposer.encode(S, M_S).coordinates
-            return read_texture(config, S, M_S, D), D
+        def from_mirror(source: Source) -> Texture:
+            D = reposer.encode(source).coordinates
+            return Texture(sample(body_colours(source, extend=False), D, CONSISTENT), D)  # eq. 2
 
         return from_mirror, reposer.sha256
-    model, f, sha256 = load_inpainter(Store(name).read)
-    inpainter = folded(f, device)
-    return lambda S, M_S: complete(model, inpainter, S, M_S), sha256
+    config, networks, sha256 = load_networks(Store(name).read, "inpainter")
+    inpainter = folded(networks["inpainter"], device)
+    return lambda source: complete(config, inpainter, source), sha256
 
 
 class TextureWorker:
@@ -95,20 +95,18 @@ class TextureWorker:
         return measured(self.texture(image_id))
 
     @torch.inference_mode()
-    def texture(self, image_id: str) -> Texture:
+    def texture(self, image_id: str) -> Measured:
         """A photograph's completed texture, and the truth at the same texels."""
-        photograph = self.catalog.photograph(image_id)
-        uv = self.catalog.uv_map(image_id, LAYOUT)
-        S = torch.tensor(photograph, device=self.device).permute(2, 0, 1)[None].float() / 255
-        T, D = self.completer(S, torch.tensor(uv, device=self.device)[None])
+        view = self.catalog.view(image_id, Source._fields, LAYOUT)
+        T, D = self.completer(stacked(Source, [view], self.device))
         item, number = item_and_view(image_id)
         figure, config = self.world.dressed(item), self.world.config
         stage = scene.stage(figure, studio.view(config.seed, item, number), config.size)
         size = T.shape[-1]
         if self._paint[0] is not figure:  # an item's photographs follow each other
             self._paint = (figure, painted(figure, size))
-        return Texture(
-            photograph,
+        return Measured(
+            view["photograph"],
             T[0].cpu().numpy(),
             D[0].cpu().numpy() if D.shape[1] else None,
             truth(stage, size),
@@ -116,7 +114,7 @@ class TextureWorker:
         )
 
 
-def measured(found: Texture) -> dict[str, float | int | None]:
+def measured(found: Measured) -> dict[str, float | int | None]:
     """A photograph's columns of the table `textures`."""
     row: dict[str, float | int | None] = {}
     kind, D = found.truth.kind, found.coordinates

@@ -28,7 +28,7 @@ from workers.data.catalog import MAX_PIXELS, Catalog, Table
 from workers.data.images import decode
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
-from workers.textures import Texture, TextureWorker
+from workers.textures import Measured, TextureWorker
 
 EXAMPLES, TILE = 6, 192  # pairs shown, and pixels
 WHITE = 255
@@ -208,7 +208,7 @@ def _textures(benchmark: Benchmark) -> np.ndarray:
     return contact_sheet(rows, titles, TILE, across=1)
 
 
-def _on_charts(texture: Texture, colours: np.ndarray) -> np.ndarray:
+def _on_charts(texture: Measured, colours: np.ndarray) -> np.ndarray:
     """Colours (3, t, t) as a picture, white off the charts."""
     there = ~np.isnan(texture.paint[0])
     pixels = np.rint(np.nan_to_num(colours).clip(0, 1) * 255).astype(np.uint8)

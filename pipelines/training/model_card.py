@@ -3,20 +3,18 @@
 import json
 from typing import Any
 
-from configs.train import TrainConfig, TrainGeneratorConfig
-from models.backbones import BACKBONES
+from configs.train import TrainConfig
 from workers.data.storage import Store
-from workers.training.loop import LOG, PLAN, curves
+from workers.training.loop import LOG, TRAINING, curves
+from workers.training.trainable import taken, trainable
 
 
-def origin(config: TrainConfig, command: str, identity: dict[str, Any]) -> str:
-    """The paragraphs of a model card that say how the model was made."""
-    text = _told(command, identity)
-    if isinstance(config, TrainGeneratorConfig):
-        name = config.backbone.name
-        text += (f" Its perceptual, style and nearest-neighbour losses are measured in features of "
-                 f"{name} (layers {', '.join(map(str, BACKBONES[name].taps))}): do not judge it by "
-                 f"that network.{_told_of_f(config.inpainter)}")  # fmt: skip
+def origin(config: TrainConfig, identity: dict[str, Any], note: str) -> str:
+    """The paragraphs of a model card that say how the model was made; `note` is the training's."""
+    text = " ".join(filter(None, [_told(trainable(config).command, identity), note]))
+    urls = taken(config)
+    if "inpainter" in urls:
+        text += _told_of_f(urls["inpainter"])
     return text
 
 
@@ -42,15 +40,13 @@ def _told(command: str, identity: dict[str, Any]) -> str:
             f"{config['seed']}.{began} `log.jsonl` and `sheets/` show how it went.")  # fmt: skip
 
 
-def _told_of_f(url: str | None) -> str:
+def _told_of_f(url: str) -> str:
     """The paragraphs of g's card about its f, where that was trained here."""
-    if url is None:
-        return ""
     store = Store(url)
     try:
-        plan, log = json.loads(store.read(PLAN)), store.read(LOG).decode().splitlines()
+        decided, log = json.loads(store.read(TRAINING)), store.read(LOG).decode().splitlines()
     except FileNotFoundError:
         return ""
-    config = plan["identity"]["config"]
+    config = decided["identity"]["config"]
     went = curves([json.loads(line) for line in log], config["batch"])
-    return f"\n\nIts f: {_told(plan['command'], plan['identity'])} {went}\n\nAnd g:"
+    return f"\n\nIts f: {_told(decided['command'], decided['identity'])} {went}\n\nAnd g:"

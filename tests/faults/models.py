@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from models.maps import Target
 from tests.helpers.catalogs import StandIn
 from workers.data.storage import Store
 from workers.shards.keys import Key
@@ -98,11 +99,9 @@ class _Model(StandIn):
         super().__init__()
         self.before = before
 
-    def render(
-        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
-    ) -> torch.Tensor:
+    def render(self, state: torch.Tensor, source_index: list[int], target: Target) -> torch.Tensor:
         self.before()
-        return super().render(state, source_index, target_uv)
+        return super().render(state, source_index, target)
 
 
 class Armed:

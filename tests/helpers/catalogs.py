@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import torch
 
 from configs.fields import ImageFormat
+from models.maps import Source, Target
 from models.uv_maps import quantise
 from workers.data.images import encode
 from workers.data.storage import Store
@@ -112,18 +113,16 @@ def holds(uv: torch.Tensor, value: float) -> bool:
 class StandIn:
     """A fake model: the source's mean colour on the target's body. Fast, and it can be poisoned."""
 
-    name, layout, sha256 = "stand-in", "anny", "0" * 64
+    name, layout, sha256, same_size = "stand-in", "anny", "0" * 64, False
 
     def __init__(self) -> None:
         self.device = torch.device("cpu")
 
-    def encode(self, photographs: torch.Tensor, source_uv: torch.Tensor) -> torch.Tensor:
-        return photographs.mean(dim=(2, 3), keepdim=True)
+    def encode(self, source: Source) -> torch.Tensor:
+        return source.photograph.mean(dim=(2, 3), keepdim=True)
 
-    def render(
-        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
-    ) -> torch.Tensor:
+    def render(self, state: torch.Tensor, source_index: list[int], target: Target) -> torch.Tensor:
         for value, deed in POISONS.values():
-            if holds(target_uv, value):
+            if holds(target.uv, value):
                 deed()
-        return state[source_index] * (~target_uv[:, :1].isnan()).float()
+        return state[source_index] * (~target.uv[:, :1].isnan()).float()

@@ -2,13 +2,14 @@
 
 import json
 
-import numpy as np
 import torch
 
 from models.checkpoint import load, training_images
+from models.maps import Source, Target
 from pipelines.demo import MODEL, SAMPLE
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
+from workers.tensors import stacked
 
 
 def test_the_bundled_networks_paint_whom_they_are_shown() -> None:
@@ -17,20 +18,14 @@ def test_the_bundled_networks_paint_whom_they_are_shown() -> None:
     ids = catalog.images.ids.to_pylist()
     sources, targets = ids[4:32:8], ids[5:32:8]  # two views each of four items
 
-    def photographs(names: list[str]) -> torch.Tensor:
-        pixels = np.stack([catalog.photograph(name) for name in names])
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+    def people(names: list[str]) -> Source:
+        return stacked(Source, [catalog.view(n, Source._fields, model.layout) for n in names])
 
-    def uv_maps(names: list[str]) -> torch.Tensor:
-        return torch.from_numpy(np.stack([catalog.uv_map(n, model.layout) for n in names]))
-
-    state = model.encode(photographs(sources), uv_maps(sources))
-    poses, expected = uv_maps(targets), photographs(targets)
+    state = model.encode(people(sources))
+    expected, poses = people(targets)
     everyone = range(len(sources))
-    off = torch.stack([
-        (model.render(state, len(targets) * [source], poses) - expected).abs().mean((1, 2, 3))
-        for source in everyone
-    ])  # fmt: skip
+    renders = [model.render(state, len(targets) * [n], Target(poses)) for n in everyone]
+    off = torch.stack([(images - expected).abs().mean((1, 2, 3)) for images in renders])
     assert off.diagonal().max() < 0.1
     assert off.argmin(dim=0).tolist() == list(everyone)
 

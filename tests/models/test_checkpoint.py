@@ -17,6 +17,7 @@ from models.config import ModelConfig
 from models.coordinates import meshgrid
 from models.generator import Generator
 from models.inpainter import Inpainter
+from models.maps import Source, Target
 from tests.helpers.seeded import authors_states, write_authors_files
 
 CPU = torch.device("cpu")
@@ -27,7 +28,8 @@ CONFIG = ModelConfig(inpainter_width=4, generator_width=8, texture_size=48)
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
     torch.manual_seed(0)
-    return save(CONFIG, Inpainter(4), Generator(8), "Made for a test.")
+    networks = {"inpainter": Inpainter(4), "generator": Generator(8)}
+    return save(CONFIG, networks, "Made for a test.")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def render(read: Callable[[str], bytes]) -> Tensor:
     model = load(read, CPU)
     uv = meshgrid(24, 24) * 0.8
     S = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
-    return model.render(model.encode(S, uv), [0], uv.flip(3))
+    return model.render(model.encode(Source(S, uv)), [0], Target(uv.flip(3)))
 
 
 def refusal(files: dict[str, bytes]) -> str:
@@ -61,9 +63,9 @@ def edited(files: dict[str, bytes], **changes: Any) -> dict[str, bytes]:
 
 
 def test_networks_survive_the_round_trip(files: dict[str, bytes]) -> None:
-    config, inpainter, generator, sha256 = load_networks(files.__getitem__)
+    config, networks, sha256 = load_networks(files.__getitem__)
     assert config == CONFIG
-    again = save(config, inpainter, generator, "Made for a test.")
+    again = save(config, networks, "Made for a test.")
     assert again == files
     assert sha256 == hashlib.sha256(files["model.safetensors"]).hexdigest()
     assert load(files.__getitem__, CPU).layout == "anny"
@@ -125,9 +127,9 @@ def test_a_folder_without_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_import_keeps_every_tensor(imported: dict[str, bytes]) -> None:
     f, g = authors_states()
-    config, inpainter, generator, _ = load_networks(imported.__getitem__)
+    config, networks, _ = load_networks(imported.__getitem__)
+    inpainter, generator = networks["inpainter"], networks["generator"]
     assert (config.layout, config.convention) == ("smpl", "compat")
-    assert inpainter is not None
     # Gate 14 stands at place 15 of the sequence, whose values count.
     assert torch.equal(
         inpainter.state_dict()["decoder.1.gate.weight"], f["sequence.15.conv_m.weight"]

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.authors import AUTHORS_CONFIG, generator_names, import_authors, inpainter_names
+from models.authors import generator_names, import_authors, inpainter_names
 from models.checkpoint import load
-from models.config import PRESETS, ModelConfig
+from models.config import ModelConfig
 from models.coordinates import COMPAT, CONSISTENT, body_mask, meshgrid
 from models.generator import Generator, deformation_fields
 from models.inference import folded
 from models.inpainter import Inpainter
+from models.maps import Source, Target, Texture
 from models.reposer import CoordinateReposer
 from models.winograd import transformed_weights, winograd_conv
 from tests.helpers.seeded import authors_states, golden_pair, write_authors_files
@@ -54,11 +55,6 @@ def test_parameter_counts_are_the_releases() -> None:
     assert trainable + vectors == 11_382_984
 
 
-def test_presets_differ_in_the_generators_width() -> None:
-    assert PRESETS["full"] == ModelConfig(generator_width=256)
-    assert PRESETS["small"] == ModelConfig(generator_width=64)
-
-
 def test_authors_keys_and_shapes_are_the_releases(golden: Path) -> None:
     released = json.loads((golden / "reference_state_dict_keys.json").read_text())
     for part, network, names in (
@@ -90,21 +86,23 @@ def test_compat_renders_as_the_authors_code(
     seeded: CoordinateReposer, real: Path, golden: Path, index: int
 ) -> None:
     pair = golden_pair(real, golden, index)
-    state = seeded.encode(pair.photograph, pair.source_uv)
-    image = seeded.render(state, [0], pair.target_uv)
-    torch.testing.assert_close(state[0].coordinates, pair.inpainted_xy, atol=1e-4, rtol=0)
-    torch.testing.assert_close(state[0].texture, pair.pred_textures, atol=1e-4, rtol=0)
+    state = seeded.encode(Source(pair.photograph, pair.source_uv))
+    image = seeded.render(state, [0], Target(pair.target_uv))
+    T, D = state[0].texture
+    torch.testing.assert_close(D, pair.inpainted_xy, atol=1e-4, rtol=0)
+    torch.testing.assert_close(T, pair.pred_textures, atol=1e-4, rtol=0)
     torch.testing.assert_close(image, pair.refined, atol=1e-4, rtol=0)
 
 
 def test_texture_is_the_photographs_body_read_at_the_coordinates(small: CoordinateReposer) -> None:
     # The golden textures are black: seeded coordinates fall off the bodies.
     S, M_S = torch.rand(1, 3, 40, 40), body(40, 40)
-    (source,) = small.encode(S, M_S)
-    grid = source.coordinates.permute(0, 2, 3, 1)
+    (encoded,) = small.encode(Source(S, M_S))
+    T, D = encoded.texture
+    grid = D.permute(0, 2, 3, 1)
     expected = F.grid_sample(S * body_mask(M_S), grid, align_corners=True)
     assert expected.max() > 0.1
-    assert torch.equal(source.texture, expected)
+    assert torch.equal(T, expected)
 
 
 def test_coordinates_off_the_body_name_the_pixel_itself() -> None:
@@ -125,19 +123,21 @@ def test_results_do_not_depend_on_the_batch(
     S = torch.rand(3, 3, height, width, generator=torch.Generator().manual_seed(4))
     M_S = torch.cat([body(height, width, lean) for lean in (-0.3, 0.0, 0.3)])
     M_N = torch.cat([body(37, 29, lean) for lean in (0.1, 0.2, 0.3, 0.4)])
-    together = small.render(small.encode(S, M_S), [2, 0, 2, 1], M_N)
+    together = small.render(small.encode(Source(S, M_S)), [2, 0, 2, 1], Target(M_N))
     assert together.shape == (4, 3, 37, 29)
     assert together.min() >= 0
     assert together.max() <= 1
     for k, i in enumerate([2, 0, 2, 1]):
-        state = small.encode(S[i : i + 1].clone(), M_S[i : i + 1].clone())
-        assert torch.equal(small.render(state, [0], M_N[k : k + 1].clone())[0], together[k])
+        state = small.encode(Source(S[i : i + 1].clone(), M_S[i : i + 1].clone()))
+        alone = small.render(state, [0], Target(M_N[k : k + 1].clone()))
+        assert torch.equal(alone[0], together[k])
     assert not torch.equal(together[0], together[1])
 
 
 def test_a_person_nowhere_still_renders(small: CoordinateReposer) -> None:
     nobody = torch.full((1, 2, 32, 32), torch.nan)
-    image = small.render(small.encode(torch.rand(1, 3, 32, 32), nobody), [0], nobody)
+    state = small.encode(Source(torch.rand(1, 3, 32, 32), nobody))
+    image = small.render(state, [0], Target(nobody))
     assert image.isfinite().all()
 
 
@@ -153,13 +153,14 @@ def test_folding_changes_rounding_only(convention) -> None:
     fast_f, fast_g = folded(f, CPU), folded(g, CPU)
     uv, S, W = body(40, 36), torch.rand(1, 3, 40, 36), torch.rand(1, 3, 40, 36)
     E = meshgrid(40, 36) * body_mask(uv)
+    maps = Texture(W, E), Target(uv), convention
     for _ in range(2):  # a second call must not drift
         with torch.no_grad():
             D = f(meshgrid(48, 48), torch.ones(1, 1, 48, 48))
-            image = g(g.encode_source(S, uv), W, E, uv, convention)
+            image = g(g.encode_source(Source(S, uv)), *maps)
         with torch.inference_mode():
             fast_D = fast_f(meshgrid(48, 48), torch.ones(1, 1, 48, 48))
-            fast_image = fast_g(fast_g.encode_source(S, uv), W, E, uv, convention)
+            fast_image = fast_g(fast_g.encode_source(Source(S, uv)), *maps)
         torch.testing.assert_close(fast_D, D, atol=1e-5, rtol=0)
         torch.testing.assert_close(fast_image, image, atol=1e-4, rtol=0)
 
@@ -172,7 +173,8 @@ def test_networks_train() -> None:
     u = g.state_dict()[vector].clone()
     D = f(meshgrid(64, 64).expand(2, -1, -1, -1), torch.ones(2, 1, 64, 64))
     E = D[..., ::2, ::2] * body_mask(uv)
-    loss = g(g.encode_source(S, uv), S, E, uv, CONSISTENT).square().mean()
+    image = g(g.encode_source(Source(S, uv)), Texture(S, E), Target(uv), CONSISTENT)
+    loss = image.square().mean()
     loss.backward()
     for name, parameter in [*f.named_parameters(), *g.named_parameters()]:
         assert parameter.grad is not None, name
@@ -200,8 +202,3 @@ def test_winograd_in_several_blocks_is_conv2d() -> None:
     expected = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weights)
     found = winograd_conv(x, transformed_weights(weights), bias)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
-
-
-def test_authors_configuration_is_the_full_size() -> None:
-    assert (AUTHORS_CONFIG.inpainter_width, AUTHORS_CONFIG.generator_width) == (32, 256)
-    assert (AUTHORS_CONFIG.layout, AUTHORS_CONFIG.convention) == ("smpl", "compat")

@@ -11,6 +11,7 @@ from PIL import Image
 from models import lookup as lookup_module
 from models.coordinates import meshgrid
 from models.layouts import LAYOUTS, mirror_map
+from models.maps import Source, Target
 from models.symmetry import TEXTURE_SIZE, SymmetryReposer, _sample_coordinates
 
 CPU = torch.device("cpu")
@@ -123,7 +124,7 @@ def _core(uv: torch.Tensor, margin: int = 4) -> torch.Tensor:
 
 def test_a_seen_texel_shows_the_photograph(reposer):
     photograph, uv = _photograph(), _left_only()
-    image = reposer.render(reposer.encode(photograph, uv), [0], uv)
+    image = reposer.render(reposer.encode(Source(photograph, uv)), [0], Target(uv))
     core = _core(uv)
     assert (image - photograph)[0, :, core].abs().max() < 0.01
 
@@ -131,17 +132,17 @@ def test_a_seen_texel_shows_the_photograph(reposer):
 def test_an_unseen_texel_shows_its_mirror(reposer):
     photograph, uv = _photograph(), _left_only()
     unseen = uv * torch.tensor([-1.0, 1.0]).view(1, 2, 1, 1)  # in each pixel its mirror's texel
-    image = reposer.render(reposer.encode(photograph, uv), [0], unseen)
+    image = reposer.render(reposer.encode(Source(photograph, uv)), [0], Target(unseen))
     core = _core(uv)
     assert (image - photograph)[0, :, core].abs().max() < 0.02
 
 
 def test_what_has_no_mirror_shows_the_nearest_texel(reposer):
     photograph = _photograph()
-    state = reposer.encode(photograph, _left_only())
+    state = reposer.encode(Source(photograph, _left_only()))
     beyond = torch.full((1, 2, 1, 1), 0.0)
     beyond[0, :, 0, 0] = torch.tensor([-0.5, 0.95])  # below the patch
-    colour = reposer.render(state, [0], beyond)[0, :, 0, 0]
+    colour = reposer.render(state, [0], Target(beyond))[0, :, 0, 0]
     expected = torch.tensor([0.25, 0.85, 0.55])  # straight above, on the patch's lower edge
     assert (colour - expected).abs().max() < 0.03
 
@@ -149,7 +150,7 @@ def test_what_has_no_mirror_shows_the_nearest_texel(reposer):
 def test_off_the_body_lies_the_background():
     reposer = SymmetryReposer("anny", CPU, background=(255, 0, 51))
     uv = _left_only(64)
-    image = reposer.render(reposer.encode(_photograph(64), uv), [0], uv)
+    image = reposer.render(reposer.encode(Source(_photograph(64), uv)), [0], Target(uv))
     off = uv.isnan().any(dim=1)[0]
     expected = torch.tensor([1, 0, 0.2])[:, None].expand(3, int(off.sum()))
     torch.testing.assert_close(image[0][:, off], expected)
@@ -159,19 +160,22 @@ def test_the_background_of_the_photograph_stays_out(reposer):
     """The source map is 2 pixels too large on every side, as DensePose's maps are."""
     uv = _left_only()
     photograph = (~_core(uv, 2)).float().expand(1, 3, -1, -1)  # all black before a white wall
-    image = reposer.render(reposer.encode(photograph, uv), [0], meshgrid(256, 256))
+    image = reposer.render(reposer.encode(Source(photograph, uv)), [0], Target(meshgrid(256, 256)))
     assert image.max() < 0.01
 
 
 def test_sizes_are_free(reposer):
     uv = _left_only(64)
-    state = reposer.encode(_photograph(64)[..., :48], uv[..., :48])
-    assert reposer.render(state, [0, 0], uv[..., :32].expand(2, -1, -1, -1)).shape == (2, 3, 64, 32)
+    state = reposer.encode(Source(_photograph(64)[..., :48], uv[..., :48]))
+    target = Target(uv[..., :32].expand(2, -1, -1, -1))
+    assert reposer.render(state, [0, 0], target).shape == (2, 3, 64, 32)
 
 
 def test_nobody_in_the_photograph_is_no_crash(reposer):
     nobody = torch.full((1, 2, 32, 32), NAN)
-    image = reposer.render(reposer.encode(_photograph(32), nobody), [0], meshgrid(32, 32))
+    image = reposer.render(
+        reposer.encode(Source(_photograph(32), nobody)), [0], Target(meshgrid(32, 32))
+    )
     assert torch.isfinite(image).all()
 
 
@@ -188,10 +192,10 @@ def test_a_pairs_image_does_not_depend_on_its_batch(reposer):
     uv = torch.cat([_left_only(64), _left_only(64).roll(3, -1), _left_only(64) * 0.9])
     index = [2, 0, 1, 1]
     targets = uv[[0, 1, 2, 0]]
-    together = reposer.render(reposer.encode(photographs, uv), index, targets)
+    together = reposer.render(reposer.encode(Source(photographs, uv)), index, Target(targets))
     for k, source in enumerate(index):
-        state = reposer.encode(photographs[[source]], uv[[source]])
-        assert torch.equal(reposer.render(state, [0], targets[[k]])[0], together[k])
+        state = reposer.encode(Source(photographs[[source]], uv[[source]]))
+        assert torch.equal(reposer.render(state, [0], Target(targets[[k]]))[0], together[k])
 
 
 def test_the_hash_names_what_decides_pixels(reposer):
@@ -209,7 +213,7 @@ def test_real_photographs_come_back_in_their_own_pose(lookup, real):
         photograph = torch.from_numpy(pixels).permute(2, 0, 1)[None]
         array = np.load(real / f"official_samples/source_uv/{path.stem}.npy")
         uv = torch.from_numpy(array.astype(np.float32)).permute(2, 0, 1)[None]
-        image = reposer.render(reposer.encode(photograph, uv), [0], uv)
+        image = reposer.render(reposer.encode(Source(photograph, uv)), [0], Target(uv))
         body = ~uv.isnan().any(dim=1)[0]
         error = (image - photograph)[0, :, body].abs() * 255
         assert error.median() < 6

@@ -11,23 +11,22 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checkpoint import load, load_inpainter, load_networks, save
+from models.checkpoint import load, load_networks, save
 from models.config import ModelConfig
-from models.coordinates import CONSISTENT, body_mask
-from models.generator import Generator, PlainGenerator, build_generator
-from models.inpainter import Inpainter
+from models.coordinates import CONSISTENT, body_mask, sample
+from models.generator import Generator, build_generator
+from models.inpainter import Inpainter, build_inpainter
 from models.layers import Conv, GatedBlock, InstanceNorm, reflected
+from models.maps import Source, Target, Texture
 from models.texture import (
     answer,
     body_colours,
-    build_inpainter,
     complete,
     extended,
     mirrored,
-    read_texture,
     seen,
     warp,
-    warp_all,
+    warped,
 )
 from models.variants import VARIANTS
 from pipelines.cli import main
@@ -39,29 +38,31 @@ CPU = torch.device("cpu")
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
 
-def networks(
-    variant: str, blend: bool = False
-) -> tuple[ModelConfig, Inpainter | None, Generator | PlainGenerator]:
+def networks(variant: str, blend: bool = False) -> tuple[ModelConfig, Inpainter | None, Generator]:
     torch.manual_seed(3)
     config = ModelConfig(
         variant=variant, inpainter_width=4, generator_width=8, texture_size=40,
         warp_once=blend, blend=blend,
     )  # fmt: skip
-    kind = VARIANTS[variant]
-    return config, build_inpainter(kind, 4), build_generator(kind, 8, blend)
+    return config, build_inpainter(config), build_generator(config)
+
+
+def saved(config: ModelConfig, f: Inpainter | None, g: Generator | None) -> dict[str, bytes]:
+    networks = {"inpainter": f, "generator": g}
+    return save(config, {k: v for k, v in networks.items() if v}, "Made for a test.")
 
 
 def checkpoint(variant: str, folder: Path) -> str:
-    for name, data in save(*networks(variant), "Made for a test.").items():
+    for name, data in saved(*networks(variant)).items():
         Store(str(folder)).put(name, data)
     return str(folder)
 
 
-def people(size: int = 32) -> tuple[Tensor, Tensor, Tensor]:
-    """S (1, 3, size, size), M_S and M_N."""
+def people(size: int = 32) -> tuple[Source, Target]:
+    """One of each."""
     S = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(1))
     uv = [torch.from_numpy(body_uv(seed, size)).movedim(2, 0)[None] for seed in (1, 2)]
-    return S, uv[0], uv[1]
+    return Source(S, uv[0]), Target(uv[1])
 
 
 @pytest.mark.parametrize(
@@ -69,19 +70,19 @@ def people(size: int = 32) -> tuple[Tensor, Tensor, Tensor]:
 )
 def test_what_is_trained_is_what_is_served(variant: str, blend: bool) -> None:
     config, f, g = networks(variant, blend)
-    files = save(config, f, g, "Made for a test.")
+    files = saved(config, f, g)
     again = load_networks(files.__getitem__)
-    assert save(again[0], again[1], again[2], "Made for a test.") == files
+    assert save(again.config, again.networks, "Made for a test.") == files
     assert f"`{variant}`" in files["README.md"].decode()
-    S, M_S, M_N = people()
+    source, target = people()
     served = load(files.__getitem__, CPU)
-    found = served.render(served.encode(S, M_S), [0], M_N)
+    found = served.render(served.encode(source), [0], target)
     if f:
         f.eval()
     with torch.no_grad():
-        T, D = complete(config, f, S, M_S)
-        W, E = warp_all(config, body_colours(config, S, M_S), T, D, M_N)
-        expected = Painter(g.eval(), CONSISTENT)(S, M_S, W, E, M_N)
+        body = body_colours(source, config.extend_body)
+        W_and_E = warped(config, body, complete(config, f, source), target)
+        expected = Painter(g.eval(), CONSISTENT)(source, W_and_E, target)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
@@ -93,24 +94,25 @@ def test_variants_complete_what_the_paper_says(
     variant: str, texture: int, coordinates: int
 ) -> None:
     config, f, g = networks(variant)
-    S, M_S, M_N = people()
-    T, D = complete(config, f, S, M_S)
+    source, target = people()
+    T, D = complete(config, f, source)
     assert (T.shape[1], D.shape[1]) == (texture, coordinates)
-    W, E = (warp(x, M_N, CONSISTENT).requires_grad_() for x in (T.detach(), D.detach()))
-    g(g.encode_source(S, M_S), W, E, M_N, CONSISTENT).sum().backward()
+    W, E = (warp(x, target.uv, CONSISTENT).requires_grad_() for x in (T.detach(), D.detach()))
+    g(g.encode_source(source), Texture(W, E), target, CONSISTENT).sum().backward()
     for x in (W, E):  # what there is, g looks at
         assert x.numel() == 0 or (x.grad is not None and x.grad.abs().max() > 0)
-    assert (hasattr(g, "source_encoder")) == (variant == "full")
+    assert (g.source_encoder is not None) == (variant == "full")
 
 
 @pytest.mark.parametrize("variant", ["full", "rgb-inpainting"])
 def test_seen_texels_are_kept_and_the_others_completed(variant: str) -> None:
     config, f, _ = networks(variant)
-    S, M_S, _ = people()
-    inside = ndimage.binary_erosion(body_mask(M_S)[0, 0], np.ones((3, 3)), border_value=1)
-    C, known = seen(config, S, torch.where(torch.from_numpy(inside), M_S, torch.nan))
+    source, _ = people()
+    inside = ndimage.binary_erosion(body_mask(source.uv)[0, 0], np.ones((3, 3)), border_value=1)
+    core = torch.where(torch.from_numpy(inside), source.uv, torch.nan)
+    C, known = seen(config, source._replace(uv=core))
     (T, D), (free_T, free_D) = (
-        complete(replace(config, keep_seen=keep), f, S, M_S) for keep in (True, False)
+        complete(replace(config, keep_seen=keep), f, source) for keep in (True, False)
     )
     kept, free = (D, free_D) if variant == "full" else (2 * T - 1, 2 * free_T - 1)
     where = known.bool().expand_as(kept)
@@ -122,14 +124,16 @@ def test_seen_texels_are_kept_and_the_others_completed(variant: str) -> None:
 def test_w_read_at_e_is_the_texture_warped_but_sharper() -> None:
     config, _, _ = networks("full")
     config = replace(config, texture_size=20)
-    S, M_S, _ = people()
-    C, known = seen(config, S, M_S)
+    source, _ = people()
+    S, M_S = source
+    C, known = seen(config, source)
     D = extended(C, known)  # the source's own coordinates: in its own pose W is the photograph
-    T, body = read_texture(config, S, M_S, D), body_colours(config, S, M_S)
+    body = body_colours(source, extend=False)
+    texture = Texture(sample(body, D, CONSISTENT), D)
     on = torch.from_numpy(ndimage.binary_erosion(body_mask(M_S)[0, 0], iterations=2))
     errors = {}
     for once in (True, False):
-        W, E = warp_all(replace(config, warp_once=once), body, T, D, M_S)
+        W, E = warped(replace(config, warp_once=once), body, texture, Target(M_S))
         assert torch.equal(E, warp(D, M_S, CONSISTENT))
         assert not W[:, :, body_mask(M_S)[0, 0] == 0].any()
         errors[once] = (W - S)[:, :, on].abs().mean()
@@ -146,9 +150,9 @@ class Echo(nn.Module):
 @pytest.mark.parametrize("variant", ["full", "rgb-inpainting"])
 def test_f_is_shown_a_guess_of_what_is_not_seen(variant: str) -> None:
     config, _, _ = networks(variant)
-    S, M_S, _ = people()
-    M_S[:, :, :, 16:] = torch.nan  # half a person, so that mirrors have something to tell
-    C, known = seen(config, S, M_S)
+    source, _ = people()
+    source.uv[:, :, :, 16:] = torch.nan  # half a person, so that mirrors have something to tell
+    C, known = seen(config, source)
     values, alone = mirrored(C, known)
     assert 0 < alone.sum() < known.sum()
     assert not (alone * known).any()
@@ -203,38 +207,39 @@ def test_colours_go_on_beyond_the_body_from_what_is_near(size: tuple[int, int]) 
 
 
 def test_a_texture_read_beyond_the_body_is_black_or_of_its_colour() -> None:
-    config, _, _ = networks("full")
     mask = blobs((32, 32))
     S = torch.full((1, 3, 32, 32), 0.5)
     M_S = torch.where(mask > 0, 0.0, torch.nan).expand(1, 2, 32, 32)
     D = torch.tensor([0.0, -0.9]).view(1, 2, 1, 1).expand(1, 2, 40, 40)  # above everybody
-    assert not read_texture(config, S, M_S, D).any()
-    T = read_texture(replace(config, extend_body=True), S, M_S, D)
+    black, T = (
+        sample(body_colours(Source(S, M_S), extend), D, CONSISTENT) for extend in (False, True)
+    )
+    assert not black.any()
     torch.testing.assert_close(T, torch.full_like(T, 0.5))
 
 
 def test_colours_are_completed_between_black_and_white() -> None:
     config, f, _ = networks("rgb-inpainting")
-    S, M_S, _ = people()
-    T, _ = complete(config, f, S, M_S)
+    source, _ = people()
+    T, _ = complete(config, f, source)
     assert 0 <= T.min() < T.max() <= 1
 
 
 @pytest.mark.parametrize("variant", ["full", "no-deform", "rgb-inpainting"])
 def test_a_blending_g_shows_w_on_the_body_and_paints_elsewhere(variant: str) -> None:
     config, f, g = networks(variant, blend=True)
-    S, M_S, M_N = people()
+    source, target = people()
     assert f
-    T, D = complete(config, f.eval(), S, M_S)
-    W, E = (warp(x, M_N, CONSISTENT) for x in (T, D))
+    T, D = complete(config, f.eval(), source)
+    W, E = (warp(x, target.uv, CONSISTENT) for x in (T, D))
     bias = g.out.bias
     assert isinstance(bias, Tensor)
     images = {}
     with torch.no_grad():
         for share in (-50, 2, 50):
             bias[3] = share
-            images[share] = Painter(g.eval(), CONSISTENT)(S, M_S, W, E, M_N)
-    on = body_mask(M_N).bool().expand_as(W)
+            images[share] = Painter(g.eval(), CONSISTENT)(source, Texture(W, E), target)
+    on = body_mask(target.uv).bool().expand_as(W)
     torch.testing.assert_close(images[50][on], W[on])
     assert not torch.allclose(images[-50][on], W[on], atol=0.05)
     assert ((images[2] - W)[on].abs() < (images[-50] - W)[on].abs()).float().mean() > 0.9
@@ -273,7 +278,7 @@ def test_f_alone_is_no_model_to_render_with(
 ) -> None:
     config, f, _ = networks("full")
     assert f
-    files = save(config, f, None, "Made for a test.")
+    files = saved(config, f, None)
     for name, data in files.items():
         Store(f"{tmp_path}/f").put(name, data)
     ids = write_catalog(f"{tmp_path}/catalog", 2)
@@ -284,7 +289,9 @@ def test_f_alone_is_no_model_to_render_with(
     assert "holds f alone: train g on it, with reposer train generator" in line
     assert "holds f alone" in files["README.md"].decode()
     assert torch.equal(
-        load_inpainter(files.__getitem__)[1].state_dict()["out.weight"],
+        load_networks(files.__getitem__, "inpainter")
+        .networks["inpainter"]
+        .state_dict()["out.weight"],
         f.state_dict()["out.weight"],
     )
 
@@ -347,16 +354,17 @@ def test_the_gated_block_is_the_papers(stride: int, dilation: int) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_untrained_g_sees_colours_as_well_as_poses(variant: str) -> None:
     _, _, g = networks(variant)
-    S, M_S, M_N = people()
+    source, target = people()
     kind = VARIANTS[variant]
     W = torch.zeros(1, 3 if kind.completes else 0, 32, 32)
     E = torch.zeros(1, 2 if kind.completes == "coordinates" else 0, 32, 32)
 
     @torch.no_grad()
-    def painted(S: Tensor, M_N: Tensor) -> Tensor:
-        return g(g.encode_source(S, M_S), W, E, M_N, CONSISTENT)
+    def painted(source: Source, target: Target) -> Tensor:
+        return g(g.encode_source(source), Texture(W, E), target, CONSISTENT)
 
-    before = painted(S, M_N)
-    colours = (painted(S.flip(1), M_N) - before).abs().mean()
-    pose = (painted(S, M_N.flip(3)) - before).abs().mean()
+    before = painted(source, target)
+    other = source._replace(photograph=source.photograph.flip(1))
+    colours = (painted(other, target) - before).abs().mean()
+    pose = (painted(source, Target(target.uv.flip(3))) - before).abs().mean()
     assert colours > pose / 2

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from configs.run import Execution
+from models.maps import Target
 from pipelines import render
 from pipelines.runs.engine import pool_size, resources
 from pipelines.runs.execute import execute
@@ -53,12 +54,10 @@ def test_a_model_that_fails_to_load_ends_the_run(ray_session: None, tmp_path: Pa
 class WithoutGpu(StandIn):
     """A model that meets a CUDA error, artificially, on one of the poses."""
 
-    def render(
-        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
-    ) -> torch.Tensor:
-        if holds(target_uv, POISONS["exit"][0]):
+    def render(self, state: torch.Tensor, source_index: list[int], target: Target) -> torch.Tensor:
+        if holds(target.uv, POISONS["exit"][0]):
             raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
-        return super().render(state, source_index, target_uv)
+        return super().render(state, source_index, target)
 
 
 def test_a_cuda_error_ends_the_actor_and_spares_the_neighbours(
@@ -78,13 +77,11 @@ class SmallGpu(StandIn):
 
     sizes: ClassVar[list[int]] = []
 
-    def render(
-        self, state: torch.Tensor, source_index: list[int], target_uv: torch.Tensor
-    ) -> torch.Tensor:
+    def render(self, state: torch.Tensor, source_index: list[int], target: Target) -> torch.Tensor:
         if len(source_index) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.sizes.append(len(source_index))
-        return super().render(state, source_index, target_uv)
+        return super().render(state, source_index, target)
 
 
 def test_out_of_memory_halves_the_microbatch_and_renders_every_row(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = ModelConfig(inpainter_width=4, generator_width=8, texture_size=48)
     seen = "\n".join(sorted(read_images(str(listed)))).encode()
-    files = save(config, Inpainter(4), Generator(8), "Made for a test.", seen)
+    networks = {"inpainter": Inpainter(4), "generator": Generator(8)}
+    files = save(config, networks, "Made for a test.", seen)
     for name, data in files.items():
         Store(f"{folder}/checkpoint").put(name, data)
     call = [f"catalog={folder}/catalog", f"poses={folder}/catalog", f"model={folder}/checkpoint"]

@@ -193,7 +193,7 @@ def test_a_checkpoint_of_f_is_measured(world, tmp_path, variant):
     colours = variant == "rgb-inpainting"
     model = ModelConfig(variant=variant, inpainter_width=4, texture_size=64)
     store = Store(str(tmp_path / "f"))
-    files = checkpoint.save(model, Inpainter(4, 3 if colours else 2), None, "Random.")
+    files = checkpoint.save(model, {"inpainter": Inpainter(4, 3 if colours else 2)}, "Random.")
     for name, data in files.items():
         store.put(name, data)
     row = measure(world, store.url, tmp_path / "out")[0]

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from workers.data.errors import (
     DamagedTable,
     EmptyUvMap,
     MissingRow,
+    SizeMismatch,
     WrongLayout,
 )
 from workers.data.images import decode
@@ -46,6 +47,10 @@ COLUMNS = {
     },
 }  # fmt: skip
 OPTIONAL = {"item_id", "error_message"}
+
+# Maps of one image, by name. photograph: uint8 (H, W, 3) RGB; uv: float32 (2, H, W) in [-1, 1],
+# NaN off the body.
+View = dict[str, np.ndarray]
 
 
 class CatalogError(ValueError):
@@ -222,6 +227,23 @@ class Catalog:
         given = self.images.column("item_id").to_pylist()
         both = zip(self.images.ids.to_pylist(), given, strict=True)
         return {image_id: item or item_id(image_id) for image_id, item in both}
+
+    def view(self, image_id: str, wants: Collection[str], layout: str) -> View:
+        """The maps of an image that are wanted, all of one size; UV maps are of a layout.
+
+        Raises SizeMismatch where sizes differ, and as `photograph` and `uv_map` do.
+        """
+        view: View = {}
+        if "photograph" in wants:
+            view["photograph"] = self.photograph(image_id)
+        if "uv" in wants:
+            view["uv"] = self.uv_map(image_id, layout)
+        if len(view) == 2 and view["photograph"].shape[:2] != view["uv"].shape[1:]:
+            (h, w), (h2, w2) = view["photograph"].shape[:2], view["uv"].shape[1:]
+            raise SizeMismatch(
+                f"{short(image_id)}: the photograph has {w}x{h} pixels, its UV map {w2}x{h2}"
+            )
+        return view
 
     def photograph(self, image_id: str) -> np.ndarray:
         """A photograph, uint8 (H, W, 3) RGB; MissingRow or BadImage when there is none."""

@@ -11,30 +11,36 @@ from torch import Tensor
 
 from configs.train import Augmentation, TrainConfig
 from models.layouts import symmetric
-from workers.data.catalog import Catalog
+from models.maps import Source, Target, each
+from workers.data.catalog import Catalog, View
 from workers.data.errors import SizeMismatch
 from workers.data.names import as_known, short
 from workers.data.storage import Store
 from workers.data.user_tables import read_pairs
+from workers.tensors import photographs, stacked
 
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
 AHEAD = 2  # batches a loader is ahead of the optimiser
+WANTED = ("photograph", "uv")  # of the source and of the target
 
 
 class Batch(NamedTuple):
-    """Pairs of equal sizes: a person's photograph, and another of her or him."""
+    """Pairs of photographs of one person each, all of one size."""
 
-    S: Tensor  # (B, 3, H, W) RGB in [0, 1]
-    M_S: Tensor  # (B, 2, H, W) in [-1, 1], NaN off the body
-    N: Tensor  # (B, 3, H, W)
-    M_N: Tensor  # (B, 2, H, W)
+    source: Source
+    target: Target
+    expected: Tensor  # N (B, 3, H, W), the photograph that a render in the target's pose should be
     ids: list[tuple[str, str]]
 
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
-        S, M_S, N, M_N = (x.to(device, non_blocking=True) for x in self[:4])
-        return Batch(S, M_S, N, M_N, self.ids)
+
+        def there(x: Tensor) -> Tensor:
+            return x.to(device, non_blocking=True)
+
+        source, target = each(self.source, there), each(self.target, there)
+        return Batch(source, target, there(self.expected), self.ids)
 
 
 def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
@@ -122,58 +128,63 @@ class Batches:
         return epoch, int(self._order[1][at])
 
     def _batch(self, catalog: Catalog, samples: list[tuple[int, int]]) -> Batch:
-        rows, ids = [], []
+        sources, targets, gains, ids = [], [], [], []
         for epoch, number in samples:
-            source, target = self.pairs[number]
-            maps = [*self._load(catalog, source), *self._load(catalog, target)]
+            ids.append(self.pairs[number])
+            first, second = (catalog.view(name, WANTED, self.layout) for name in ids[-1])
             rng = np.random.default_rng([self.config.seed % 2**63, epoch, number])
-            rows.append(augmented(maps, self.config.augmentation, self.layout, rng))
-            ids.append((source, target))
-            if rows[-1][0].shape != rows[0][0].shape or rows[-1][2].shape != rows[0][0].shape:
-                raise SizeMismatch(
-                    f"{short(source)}, {short(target)}: training wants photographs of one size"
-                )
-        S, M_S, N, M_N = (np.stack(maps) for maps in zip(*rows, strict=True))
-        S, N = (torch.from_numpy(x).permute(0, 3, 1, 2).contiguous() for x in (S, N))
-        return Batch(S, torch.from_numpy(M_S), N, torch.from_numpy(M_N), ids)
+            source, target, gain = augmented(
+                first, second, self.config.augmentation, self.layout, rng
+            )
+            sources.append(source)
+            targets.append(target)
+            gains.append(gain)
+            if any(view["uv"].shape != sources[0]["uv"].shape for view in (source, target)):
+                both = ", ".join(map(short, ids[-1]))
+                raise SizeMismatch(f"{both}: training wants photographs of one size")
+        brightness = torch.from_numpy(np.stack(gains))[..., None, None]
 
-    def _load(self, catalog: Catalog, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-        photograph = catalog.photograph(image_id).astype(np.float32) / 255
-        uv = catalog.uv_map(image_id, self.layout)
-        if photograph.shape[:2] != uv.shape[1:]:
-            raise SizeMismatch(f"{short(image_id)}: its photograph and UV map differ in size")
-        return photograph, uv
+        def lit(images: Tensor) -> Tensor:
+            return (images * brightness).clamp(0, 1).contiguous()
+
+        source = stacked(Source, sources)
+        source = source._replace(photograph=lit(source.photograph))
+        return Batch(source, stacked(Target, targets), lit(photographs(targets)), ids)
 
 
 def augmented(
-    maps: list[np.ndarray], config: Augmentation, layout: str, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """S (H, W, 3) in [0, 1], M_S (2, H, W), N and M_N, varied so that UV maps stay true.
+    source: View, target: View, config: Augmentation, layout: str, rng: np.random.Generator
+) -> tuple[View, View, np.ndarray]:
+    """Both views, varied so that UV maps stay true, and what to multiply their colours by (3,).
 
     Pixels move whole, so that no UV map is interpolated over a seam; a mirrored person has left
     and right of the UV map exchanged.
     """
-    S, M_S, N, M_N = maps
+    pair = [source, target]
     mirrored = rng.random() < 0.5
     if config.flip and mirrored and symmetric(layout):
-        exchange = np.array([-1, 1], np.float32)[:, None, None]
-        S, N = S[:, ::-1], N[:, ::-1]
-        M_S, M_N = M_S[:, :, ::-1] * exchange, M_N[:, :, ::-1] * exchange
+        pair = [_mirrored(view) for view in pair]
     gain = 1 + config.colour * rng.uniform(-1, 1) + config.colour / 2 * rng.uniform(-1, 1, 3)
-    S, N = ((x * gain.astype(np.float32)).clip(0, 1) for x in (S, N))
-    S, M_S = _shifted(S, M_S, config.shift, rng)
-    N, M_N = _shifted(N, M_N, config.shift, rng)
-    return [S, M_S, N, M_N]
+    source, target = (_shifted(view, config.shift, rng) for view in pair)
+    return source, target, gain.astype(np.float32)
 
 
-def _shifted(
-    photograph: np.ndarray, uv: np.ndarray, share: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Both moved by the same whole pixels; the photograph's border goes on, nobody comes in."""
-    height, width = uv.shape[1:]
+def _mirrored(view: View) -> View:
+    """On a symmetric sheet, the mirror image: right hands become left hands."""
+    exchange = np.array([-1, 1], np.float32)[:, None, None]
+    return {"photograph": view["photograph"][:, ::-1], "uv": view["uv"][:, :, ::-1] * exchange}
+
+
+def _shifted(view: View, share: float, rng: np.random.Generator) -> View:
+    """Both maps moved by the same whole pixels; the photograph's border is repeated.
+
+    No UV map is defined there: what was not in the picture stays out.
+    """
+    height, width = view["uv"].shape[1:]
     reach = round(share * max(height, width))
     dy, dx = (int(d) for d in rng.integers(-reach, reach + 1, 2))
     rows, columns = np.arange(height) - dy, np.arange(width) - dx
     inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
     at = np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))
-    return photograph[at], np.where(inside, uv[:, *at], np.float32(np.nan))
+    uv = np.where(inside, view["uv"][:, *at], np.float32(np.nan))
+    return {"photograph": view["photograph"][at], "uv": uv}

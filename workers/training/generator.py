@@ -9,11 +9,10 @@ from torch import Tensor, nn
 
 from configs.train import TrainGeneratorConfig
 from models.backbones import load_backbone
-from models.checkpoint import load_inpainter, load_networks, save
 from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, CONVENTIONS, Convention
 from models.discriminator import PatchGAN
-from models.generator import Generator, PlainGenerator, build_generator
+from models.generator import Generator, build_generator
 from models.inpainter import Inpainter
 from models.losses import (
     discriminator_hinge,
@@ -22,9 +21,9 @@ from models.losses import (
     perceptual,
     style,
 )
-from models.texture import body_colours, complete, warp_all
+from models.maps import Source, Target, Texture
+from models.texture import body_colours, complete, warped
 from models.variants import VARIANTS
-from workers.data.storage import Store
 from workers.training.data import Batch
 from workers.training.steps import (
     check_finite,
@@ -33,6 +32,7 @@ from workers.training.steps import (
     in_bf16,
     mixed,
     picture,
+    trained_network,
 )
 
 BETAS = (0.5, 0.999)  # of Adam, as in Deformable GANs
@@ -41,13 +41,13 @@ BETAS = (0.5, 0.999)  # of Adam, as in Deformable GANs
 class Painter(nn.Module):
     """g as one function of all its maps: gradients of several processes meet at `forward`."""
 
-    def __init__(self, g: Generator | PlainGenerator, convention: Convention):
+    def __init__(self, g: Generator, convention: Convention):
         super().__init__()
         self.g, self.convention = g, convention
 
-    def forward(self, S: Tensor, M_S: Tensor, W: Tensor, E: Tensor, M_N: Tensor) -> Tensor:
+    def forward(self, source: Source, warped: Texture, target: Target) -> Tensor:
         """N^ (B, 3, h, w) in [0, 1]."""
-        return self.g(self.g.encode_source(S, M_S), W, E, M_N, self.convention)
+        return self.g(self.g.encode_source(source), warped, target, self.convention)
 
 
 class GeneratorTraining:
@@ -57,12 +57,11 @@ class GeneratorTraining:
 
     def __init__(self, config: TrainGeneratorConfig, layout: str, device: torch.device):
         self.config, self.device = config, device
-        self.variant = VARIANTS[config.variant]
         self.model, self.f = _trained_f(config, layout)
         self.convention = CONVENTIONS[self.model.convention]
         torch.manual_seed(config.seed)
         last = torch.channels_last
-        self.g = build_generator(self.variant, config.width, self.model.blend)
+        self.g = build_generator(self.model)
         self.g = self.g.to(device).to(memory_format=last)
         if config.initial:
             self.g.load_state_dict(_initial_g(config.initial, self.model).state_dict())
@@ -77,6 +76,19 @@ class GeneratorTraining:
         self.optimiser = torch.optim.Adam(self.g.parameters(), lr=rate, betas=BETAS)
         self.judges_optimiser = torch.optim.Adam(self.judge.parameters(), lr=rate, betas=BETAS)
         self.bf16 = in_bf16(config.precision, device)
+        self.networks: dict[str, nn.Module] = {"inpainter": self.f} if self.f else {}
+        self.networks["generator"] = self.g
+        self.parts: dict[str, Any] = {
+            "g": self.g,
+            "judge": self.judge,
+            "optimiser": self.optimiser,
+            "judges_optimiser": self.judges_optimiser,
+        }
+        self.note = (
+            "Its perceptual, style and nearest-neighbour losses are measured in features of "
+            f"{config.backbone.name} (layers {', '.join(map(str, self.backbone.taps))}): do not "
+            "judge it by that network."
+        )
 
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
         """See `Training.step`: g first, then PatchGAN on what g has made."""
@@ -100,74 +112,54 @@ class GeneratorTraining:
     def _losses(self, paint: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The render, and the losses of g (section 3.3), weighed in `total`."""
         weights = self.config.losses
-        W, E, _ = self._warped(batch)
+        _, W_and_E = self._textures(batch)
         self.judge.requires_grad_(False)
         with mixed(self.device, self.bf16, self.g, self.judge):
-            image = paint(batch.S, batch.M_S, W, E, batch.M_N)
+            image = paint(batch.source, W_and_E, batch.target)
             features = self.backbone(image)
             with torch.no_grad():
-                expected = self.backbone(batch.N)
-            scores = self.judge(image, batch.M_N) if weights.adversarial else image.new_zeros(1)
+                expected = self.backbone(batch.expected)
+            scores = (
+                self.judge(image, batch.target.uv) if weights.adversarial else image.new_zeros(1)
+            )
         self.judge.requires_grad_(True)
         parts = {
             "perceptual": perceptual(features, expected),
             "style": style(features, expected),
             "nearest_neighbour": nearest_neighbour(features[0], expected[0]),
             "adversarial": generator_hinge(scores),
-            "pixel": (image - batch.N).abs().mean(),
+            "pixel": (image - batch.expected).abs().mean(),
         }
         total = torch.stack([getattr(weights, name) * loss for name, loss in parts.items()]).sum()
         return image, parts | {"total": total}
 
     def _judge(self, image: Tensor, batch: Batch) -> Tensor:
         with mixed(self.device, self.bf16, self.judge):
-            both = torch.cat([batch.N, image])
-            scores = self.judged(both, torch.cat([batch.M_N, batch.M_N]))
+            both, M_N = torch.cat([batch.expected, image]), batch.target.uv
+            scores = self.judged(both, torch.cat([M_N, M_N]))
         return discriminator_hinge(*scores.chunk(2))
 
     @torch.no_grad()
-    def _warped(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """W, E and T, all without gradients: f stays as it was trained."""
+    def _textures(self, batch: Batch) -> tuple[Texture, Texture]:
+        """T and D, W and E, all without gradients: f stays as it was trained."""
         with mixed(self.device, self.bf16):
-            T, D = complete(self.model, self.f, batch.S, batch.M_S)
-        body = body_colours(self.model, batch.S, batch.M_S)
-        W, E = warp_all(self.model, body, T, D, batch.M_N)
-        return W, E, T
+            texture = complete(self.model, self.f, batch.source)
+        body = body_colours(batch.source, self.model.extend_body)
+        return texture, warped(self.model, body, texture, batch.target)
 
     @torch.no_grad()
     def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
         """See `Training.sheet`."""
         self.g.eval()
         batch = batch.to(self.device)
-        W, E, T = self._warped(batch)
+        (T, _), W_and_E = self._textures(batch)
+        W = W_and_E.colours
         with mixed(self.device, self.bf16, self.g):
-            image = Painter(self.g, self.convention)(batch.S, batch.M_S, W, E, batch.M_N)
+            image = Painter(self.g, self.convention)(batch.source, W_and_E, batch.target)
         if not T.shape[1]:
-            T, W = (torch.ones_like(x) for x in (batch.S, batch.N))
-        return [
-            [picture(x) for x in row] for row in zip(batch.S, batch.N, T, W, image, strict=True)
-        ]
-
-    def state(self) -> dict[str, Any]:
-        """See `Training.state`."""
-        return {name: part.state_dict() for name, part in self._parts().items()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """See `Training.load`."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-
-    def _parts(self) -> dict[str, Any]:
-        return {
-            "g": self.g,
-            "judge": self.judge,
-            "optimiser": self.optimiser,
-            "judges_optimiser": self.judges_optimiser,
-        }
-
-    def served(self, origin: str, training_images: bytes) -> dict[str, bytes]:
-        """See `Training.served`."""
-        return save(self.model, self.f, self.g, origin, training_images)
+            T, W = (torch.ones_like(batch.expected) for _ in range(2))
+        rows = zip(batch.source.photograph, batch.expected, T, W, image, strict=True)
+        return [[picture(x) for x in row] for row in rows]
 
 
 def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, Inpainter | None]:
@@ -175,8 +167,8 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
 
     ValueError if f is missing, or completes another kind of texture, or reads another layout.
     """
-    variant = VARIANTS[config.variant]
-    if variant.completes is None:
+    wanted = VARIANTS[config.variant].completes
+    if wanted is None:
         model = ModelConfig(
             variant=config.variant,
             layout=layout,
@@ -186,14 +178,11 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
         return model, None
     if config.inpainter is None:
         raise ValueError(f"variant {config.variant} wants inpainter=, the URL of a trained f")
-    try:
-        trained, f, _ = load_inpainter(Store(config.inpainter).read)
-    except ValueError as error:
-        raise ValueError(f"inpainter={config.inpainter}: {error}") from error
-    if VARIANTS[trained.variant].completes != variant.completes:
+    trained, f = trained_network("inpainter", config.inpainter, "inpainter")
+    if trained.form.completes != wanted:
         raise ValueError(
-            f"{config.inpainter} completes {VARIANTS[trained.variant].completes}, variant "
-            f"{config.variant} wants {variant.completes}: train it with variant={config.variant}"
+            f"{config.inpainter} completes {trained.form.completes}, variant "
+            f"{config.variant} wants {wanted}: train it with variant={config.variant}"
         )
     if trained.layout != layout:
         raise ValueError(f"{config.inpainter} reads UV maps of layout {trained.layout}, the "
@@ -208,12 +197,9 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
     return model, f
 
 
-def _initial_g(url: str, wanted: ModelConfig) -> Generator | PlainGenerator:
+def _initial_g(url: str, wanted: ModelConfig) -> Generator:
     """The g of a checkpoint; ValueError, naming it, if it is another kind of g."""
-    try:
-        found, _, g, _ = load_networks(Store(url).read)
-    except ValueError as error:
-        raise ValueError(f"initial={url}: {error}") from error
+    found, g = trained_network("initial", url, "generator")
     fields = ("variant", "layout", "convention", "generator_width", "warp_once", "blend")
     refuse_other(url, found, wanted, *fields)
     return g

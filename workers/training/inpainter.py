@@ -7,15 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from configs.train import TrainInpainterConfig
-from models.checkpoint import load_inpainter, save
 from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, body_mask, sample, splat
-from models.inpainter import Inpainter
+from models.inpainter import Inpainter, build_inpainter
 from models.layouts import symmetric
 from models.losses import blurred, body_distance, masked_l1
-from models.texture import answer, build_inpainter, complete, mirrored, seen, warp
-from models.variants import VARIANTS
-from workers.data.storage import Store
+from models.texture import answer, complete, mirrored, seen, warp
 from workers.training.data import Batch
 from workers.training.steps import (
     check_finite,
@@ -24,6 +21,7 @@ from workers.training.steps import (
     in_bf16,
     mixed,
     picture,
+    trained_network,
 )
 
 BODY_REACH = 4  # the distance from the body counts up to this part of the photograph's side
@@ -35,8 +33,7 @@ class InpainterTraining:
     columns: tuple[str, ...] = ("source", "target", "texture seen", "T", "W")
 
     def __init__(self, config: TrainInpainterConfig, layout: str, device: torch.device):
-        self.config, self.device = config, device
-        self.variant = VARIANTS[config.variant]
+        self.config, self.device, self.note = config, device, ""
         self.model = ModelConfig(
             variant=config.variant,
             layout=layout,
@@ -48,7 +45,7 @@ class InpainterTraining:
             extend_body=config.extend_body,
         )
         torch.manual_seed(config.seed)
-        network = build_inpainter(self.variant, config.width)
+        network = build_inpainter(self.model)
         if network is None:
             raise ValueError(f"variant {config.variant} has no f: train its generator at once")
         if config.initial:
@@ -56,6 +53,8 @@ class InpainterTraining:
         self.f = network.to(device).to(memory_format=torch.channels_last)
         self.parallel = distributed(self.f, device)
         self.optimiser = torch.optim.Adam(self.f.parameters(), lr=config.learning_rate)
+        self.networks: dict[str, nn.Module] = {"inpainter": self.f}
+        self.parts: dict[str, Any] = {"f": self.f, "optimiser": self.optimiser}
         self.bf16 = in_bf16(config.precision, device)
 
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
@@ -74,15 +73,15 @@ class InpainterTraining:
     def _losses(self, f: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The paper's two losses of f (section 3.2) and ours, weighed in `total`."""
         size = (self.model.texture_size, self.model.texture_size)
-        C, known = seen(self.model, batch.S, batch.M_S)
+        C, known = seen(self.model, batch.source)
         with mixed(self.device, self.bf16):
             completed = answer(self.model, f, C, known)
-        N = splat(batch.N, batch.M_N, size, CONSISTENT)
+        N = splat(batch.expected, batch.target.uv, size, CONSISTENT)
         parts = {"coordinates": masked_l1(completed, C, known)}
         if symmetric(self.model.layout):
             parts["mirror"] = masked_l1(completed, *mirrored(C, known))
         # As printed the second compares D with an RGB texture; S read at D is what can be meant.
-        if self.variant.completes == "colours":
+        if self.model.form.completes == "colours":
             parts["texture"] = masked_l1((completed + 1) / 2, *N)
         else:
             parts |= self._where_read(batch, completed, *N)
@@ -94,10 +93,10 @@ class InpainterTraining:
         self, batch: Batch, D: Tensor, N: Tensor, seen_in_target: Tensor
     ) -> dict[str, Tensor]:
         """What is wrong with reading the source at D."""
-        mask = body_mask(batch.M_S)
+        S, mask = batch.source.photograph, body_mask(batch.source.uv)
         side = max(mask.shape[-2:])
         textures = [
-            masked_l1(sample(blurred(batch.S, mask, blur * side), D, CONSISTENT), N, seen_in_target)
+            masked_l1(sample(blurred(S, mask, blur * side), D, CONSISTENT), N, seen_in_target)
             for blur in self.config.losses.blurs
         ]
         # In the units of D. Off the body the texture loss leads nowhere: all is black there.
@@ -110,34 +109,18 @@ class InpainterTraining:
         batch = batch.to(self.device)
         size = (self.model.texture_size, self.model.texture_size)
         with mixed(self.device, self.bf16):
-            T, _ = complete(self.model, self.f.eval(), batch.S, batch.M_S)
-        shown, _ = splat(batch.S, batch.M_S, size, CONSISTENT)
-        W = warp(T, batch.M_N, CONSISTENT) + 1 - body_mask(batch.M_N)
-        return [
-            [picture(x) for x in row] for row in zip(batch.S, batch.N, shown, T, W, strict=True)
-        ]
-
-    def state(self) -> dict[str, Any]:
-        """See `Training.state`."""
-        return {"f": self.f.state_dict(), "optimiser": self.optimiser.state_dict()}
-
-    def load(self, state: dict[str, Any]) -> None:
-        """See `Training.load`."""
-        self.f.load_state_dict(state["f"])
-        self.optimiser.load_state_dict(state["optimiser"])
-
-    def served(self, origin: str, training_images: bytes) -> dict[str, bytes]:
-        """See `Training.served`."""
-        return save(self.model, self.f, None, origin, training_images)
+            T, _ = complete(self.model, self.f.eval(), batch.source)
+        S, M_N = batch.source.photograph, batch.target.uv
+        shown, _ = splat(S, batch.source.uv, size, CONSISTENT)
+        W = warp(T, M_N, CONSISTENT) + 1 - body_mask(M_N)
+        rows = zip(S, batch.expected, shown, T, W, strict=True)
+        return [[picture(x) for x in row] for row in rows]
 
 
 def _initial_f(url: str, wanted: ModelConfig) -> Inpainter:
     """The f of a checkpoint; ValueError, naming it, if it is another kind of f."""
-    try:
-        found, f, _ = load_inpainter(Store(url).read)
-    except ValueError as error:
-        raise ValueError(f"initial={url}: {error}") from error
-    if VARIANTS[found.variant].completes != VARIANTS[wanted.variant].completes:
+    found, f = trained_network("initial", url, "inpainter")
+    if found.form.completes != wanted.form.completes:
         refuse_other(url, found, wanted, "variant")
     refuse_other(url, found, wanted, "layout", "convention", "inpainter_width")
     return f

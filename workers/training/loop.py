@@ -16,17 +16,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from configs.train import Augmentation, TrainConfig, TrainInpainterConfig
+from configs.train import Augmentation, TrainConfig
 from eval.pictures import contact_sheet
+from models.checkpoint import save
 from workers.data.storage import Store
 from workers.training.data import Batch, Batches, training_pairs
-from workers.training.generator import GeneratorTraining
-from workers.training.inpainter import InpainterTraining
 from workers.training.steps import NotFiniteError, Training, rate_at
 from workers.training.tensorboard import EVENTS, events
+from workers.training.trainable import trainable
 
 CHECKPOINTS, SHEETS, LOG = "checkpoints", "sheets", "log.jsonl"
-PLAN = "training.json"  # what decides the training
+TRAINING = "training.json"  # what decides the training
 KEPT = 2  # checkpoints: the last, and one before it
 LINES = 12  # of the losses in a model card
 SHOWN = 8  # pairs of a picture sheet, whose mean losses the log calls held out
@@ -53,16 +53,15 @@ class Facts:
     training_images: bytes  # a name a line
 
 
-def start(config: TrainConfig, layout: str, place: Place) -> Training:
-    """f or g, as the config says, untrained."""
-    kind = InpainterTraining if isinstance(config, TrainInpainterConfig) else GeneratorTraining
-    return kind(config, layout, place.device)  # pyright: ignore[reportArgumentType]
+def stopped_message(url: str) -> str:
+    """What a person is told whose training was stopped."""
+    return f"training stopped; the same command goes on from the last checkpoint in {url}"
 
 
 def train(config: TrainConfig, facts: Facts, place: Place, tell: Tell) -> None:
     """Train from the last checkpoint, or from the beginning, to the last step."""
     store = Store(config.out)
-    training = start(config, facts.layout, place)
+    training = trainable(config).training(config, facts.layout, place.device)
     step, records = resume(store, training, place.device)
     pairs, _ = training_pairs(config)
     batches = Batches(config, pairs, facts.layout, place.rank, place.processes)
@@ -104,7 +103,8 @@ def resume(
         return 0, []
     data = io.BytesIO(store.read(files[-1].name))
     state = torch.load(data, map_location=device, weights_only=True)
-    training.load(state["training"])
+    for name, part in training.parts.items():
+        part.load_state_dict(state["training"][name])
     return state["step"], state["log"]
 
 
@@ -116,17 +116,19 @@ def _save(
     records: list[dict[str, float]],
     batch: int,
 ) -> None:
-    """Put what others read, then the checkpoint; forget the checkpoints before.
+    """Put log and model, then the checkpoint; remove all but the last KEPT checkpoints.
 
-    The checkpoint last: once it is there, this step is not done again.
+    The checkpoint comes last: once it is there, this step is not done again.
     """
     store.put(LOG, "".join(json.dumps(record) + "\n" for record in records).encode())
     store.put(EVENTS, events(records))
     origin = f"{facts.origin}\n\n{curves(records, batch)}"
-    for name, data in training.served(origin, facts.training_images).items():
+    files = save(training.model, training.networks, origin, facts.training_images)
+    for name, data in files.items():
         store.put(name, data)
+    state = {name: part.state_dict() for name, part in training.parts.items()}
     out = io.BytesIO()
-    torch.save({"step": step, "log": records, "training": training.state()}, out)
+    torch.save({"step": step, "log": records, "training": state}, out)
     store.put(f"{CHECKPOINTS}/{step:08d}.pt", out.getvalue())
     for old in store.list(CHECKPOINTS)[:-KEPT]:
         store.remove(old.name)

@@ -11,14 +11,21 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrize
 
 from configs.train import TrainConfig
+from models.checkpoint import load_networks
+from models.config import ModelConfig
+from workers.data.storage import Store
 from workers.training.data import Batch
 
 
 class Training(Protocol):
-    """A network in training: what a loop needs of f or of g."""
+    """Networks in training: what the loop needs of f or of g."""
 
     config: Any  # with a learning_rate
     columns: tuple[str, ...]  # names of the pictures of a sheet
+    model: ModelConfig
+    networks: dict[str, nn.Module]  # what is served, under the names of `models.checkpoint`
+    parts: dict[str, Any]  # all that has a state to go on from: networks in training, optimisers
+    note: str  # a sentence for the model card, or nothing
 
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
         """One optimiser step at a learning rate; the losses, `total` among them.
@@ -35,21 +42,21 @@ class Training(Protocol):
         """For every pair its pictures, named by `columns`: (H, W, 3) uint8 each."""
         ...
 
-    def state(self) -> dict[str, Any]:
-        """All that another process needs to go on, as plain containers of tensors."""
-        ...
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        ...
-
-    def served(self, origin: str, training_images: bytes) -> dict[str, bytes]:
-        """The files of a checkpoint that others can use (`models.checkpoint.save`)."""
-        ...
-
 
 class NotFiniteError(ValueError):
     """A loss or a gradient is NaN or infinite; the message names it and the batch."""
+
+
+def trained_network(key: str, url: str, name: str) -> tuple[ModelConfig, Any]:
+    """A checkpoint's configuration and its network of a name; `key` is what the config calls it.
+
+    Raises ValueError naming key and checkpoint, where that cannot be.
+    """
+    try:
+        checkpoint = load_networks(Store(url).read, name)
+    except ValueError as error:
+        raise ValueError(f"{key}={url}: {error}") from error
+    return checkpoint.config, checkpoint.networks[name]
 
 
 def check_finite(losses: dict[str, Tensor], batch: Batch) -> None:
@@ -67,7 +74,8 @@ def check_finite(losses: dict[str, Tensor], batch: Batch) -> None:
 def descend(optimiser: torch.optim.Optimizer, loss: Tensor, rate: float, batch: Batch) -> None:
     """A step down a finite loss; NotFiniteError, and no step, if its gradient is not finite.
 
-    A checkpoint after it can so be gone on from: a loss may be finite where its gradient is not.
+    A loss may be finite where its gradient is not: a step there would spoil every checkpoint to
+    come.
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
@@ -107,7 +115,8 @@ def in_bf16(precision: str, device: torch.device) -> bool:
         return precision == "mixed"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    known = torch.cpu.get_capabilities()
+    return known.get("avx512_bf16", False) or known.get("amx_bf16", False)
 
 
 @contextmanager

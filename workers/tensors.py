@@ -1,0 +1,27 @@
+"""Views of a catalog as the tensors that models take."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.maps import Maps
+from workers.data.catalog import View
+
+CPU = torch.device("cpu")
+
+
+def stacked(kind: type[Maps], views: Sequence[View], device: torch.device = CPU) -> Maps:
+    """Views of one size as a batch: the maps that a `Source` or `Target` names, float32."""
+    return kind(*(_tensor(name, [view[name] for view in views], device) for name in kind._fields))
+
+
+def photographs(views: Sequence[View], device: torch.device = CPU) -> Tensor:
+    """The photographs of views of one size, (B, 3, H, W) RGB in [0, 1]."""
+    return _tensor("photograph", [view["photograph"] for view in views], device)
+
+
+def _tensor(name: str, arrays: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    x = torch.from_numpy(np.stack(arrays)).to(device)  # as bytes, where they are bytes
+    return x.permute(0, 3, 1, 2).float() / 255 if name == "photograph" else x
