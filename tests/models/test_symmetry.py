@@ -173,9 +173,8 @@ def test_sizes_are_free(reposer):
 
 def test_nobody_in_the_photograph_is_no_crash(reposer):
     nobody = torch.full((1, 2, 32, 32), NAN)
-    image = reposer.render(
-        reposer.encode(Source(_photograph(32), nobody)), [0], Target(meshgrid(32, 32))
-    )
+    state = reposer.encode(Source(_photograph(32), nobody))
+    image = reposer.render(state, [0], Target(meshgrid(32, 32)))
     assert torch.isfinite(image).all()
 
 

@@ -288,12 +288,8 @@ def test_f_alone_is_no_model_to_render_with(
     (line,) = capsys.readouterr().err.splitlines()
     assert "holds f alone: train g on it, with reposer train generator" in line
     assert "holds f alone" in files["README.md"].decode()
-    assert torch.equal(
-        load_networks(files.__getitem__, "inpainter")
-        .networks["inpainter"]
-        .state_dict()["out.weight"],
-        f.state_dict()["out.weight"],
-    )
+    again = load_networks(files.__getitem__, "inpainter").networks["inpainter"]
+    assert torch.equal(again.state_dict()["out.weight"], f.state_dict()["out.weight"])
 
 
 def gradients(output: Tensor, *of: Tensor) -> list[Tensor]:

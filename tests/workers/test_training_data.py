@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from bench.engines import SAMPLE
 from configs.train import Augmentation, TrainConfig, TrainExecution
 from models.coordinates import CONSISTENT, splat
+from models.maps import Source
 from tests.helpers.catalogs import write_catalog, write_pairs
-from workers.data.catalog import Catalog
+from workers.data.catalog import Catalog, View
 from workers.data.errors import SizeMismatch
+from workers.tensors import stacked
 from workers.training.data import (
     BLOCK,
     WINDOW,
@@ -70,9 +72,17 @@ def batches(config: TrainConfig, start: int, rank: int = 0, processes: int = 1) 
     return found
 
 
-def same(a: Batch, b: Batch) -> bool:
-    maps = zip(a[:4], b[:4], strict=True)
-    return a.ids == b.ids and all(torch.equal(x.nan_to_num(9), y.nan_to_num(9)) for x, y in maps)
+def tensors(batch: Batch) -> list[torch.Tensor]:
+    return [*batch.source, *batch.target, batch.expected]
+
+
+def same(whole: Batch, *parts: Batch) -> bool:
+    """Whether a batch is its parts, one after the other."""
+    joined = (torch.cat(maps) for maps in zip(*map(tensors, parts), strict=True))
+    maps = zip(tensors(whole), joined, strict=True)
+    return whole.ids == [pair for part in parts for pair in part.ids] and all(
+        torch.equal(x.nan_to_num(9), y.nan_to_num(9)) for x, y in maps
+    )
 
 
 def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
@@ -82,8 +92,7 @@ def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
     assert all(map(same, whole, batches(three, 0)))
     halves = [batches(config, 0, rank, 2) for rank in (0, 1)]
     for batch, first, second in zip(whole, *halves, strict=True):
-        S, M_S, N, M_N = (torch.cat(both) for both in zip(first[:4], second[:4], strict=True))
-        assert same(batch, Batch(S, M_S, N, M_N, first.ids + second.ids))
+        assert same(batch, first, second)
     other = batches(config.model_copy(update={"seed": 1}), 0)
     assert not any(map(same, whole, other))
     # Twenty pairs, six a step: the fourth step ends one epoch and begins the next.
@@ -91,15 +100,12 @@ def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
     assert sorted(seen[:20]) == sorted(training_pairs(config)[0])
 
 
-def person(image_id: str) -> tuple[np.ndarray, np.ndarray]:
-    catalog = Catalog(str(SAMPLE))
-    return catalog.photograph(image_id).astype(np.float32) / 255, catalog.uv_map(image_id, "anny")
+def person(image_id: str) -> View:
+    return Catalog(str(SAMPLE)).view(image_id, Source._fields, "anny")
 
 
-def texture(photograph: np.ndarray, uv: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    S = torch.from_numpy(np.ascontiguousarray(photograph)).permute(2, 0, 1)[None]
-    M_S = torch.from_numpy(np.ascontiguousarray(uv))[None]
-    return splat(S, M_S, (128, 128), CONSISTENT)
+def texture(view: View) -> tuple[torch.Tensor, torch.Tensor]:
+    return splat(*stacked(Source, [view]), (128, 128), CONSISTENT)
 
 
 def agreement(a: tuple[torch.Tensor, torch.Tensor], b: tuple[torch.Tensor, torch.Tensor]) -> float:
@@ -111,15 +117,15 @@ def agreement(a: tuple[torch.Tensor, torch.Tensor], b: tuple[torch.Tensor, torch
 
 def test_augmented_people_wear_their_own_textures() -> None:
     ids = Catalog(str(SAMPLE)).images.ids.to_pylist()
-    maps = [*person(ids[0]), *person(ids[1])]
-    plain = [texture(*maps[:2]), texture(*maps[2:])]
+    source, target = person(ids[0]), person(ids[1])
+    plain = [texture(source), texture(target)]
     # The sheet is symmetric: a mirrored person's texture is the mirrored texture.
     mirrored = [(colours.flip(3), known.flip(3)) for colours, known in plain]
     turned = 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        varied = augmented(maps, Augmentation(colour=0, shift=0.1), "anny", rng)
-        found = [texture(*varied[:2]), texture(*varied[2:])]
+        *varied, _ = augmented(source, target, Augmentation(colour=0, shift=0.1), "anny", rng)
+        found = [texture(view) for view in varied]
         as_it_was = [agreement(a, b) for a, b in zip(found, plain, strict=True)]
         as_mirror = [agreement(a, b) for a, b in zip(found, mirrored, strict=True)]
         flipped = as_mirror[0] > as_it_was[0]
@@ -127,25 +133,35 @@ def test_augmented_people_wear_their_own_textures() -> None:
         # Both are mirrored or none is; where the border cuts a person, texels at the cut differ.
         assert min(as_mirror if flipped else as_it_was) > 0.98
         assert max(as_it_was if flipped else as_mirror) < 0.7
-        assert not np.array_equal(varied[1], maps[1], equal_nan=True)
+        assert not np.array_equal(varied[0]["uv"], source["uv"], equal_nan=True)
     assert 0 < turned < 8
 
 
-def test_colours_change_alike_in_source_and_target() -> None:
-    S, M = np.full((8, 8, 3), 0.4, np.float32), np.zeros((2, 8, 8), np.float32)
+def test_colours_change_alike_in_source_and_target(config: TrainConfig) -> None:
     for seed in range(5):
-        rng = np.random.default_rng(seed)
-        found = augmented([S, M, S.copy(), M], Augmentation(colour=0.1, shift=0), "anny", rng)
-        assert np.array_equal(found[0], found[2])
-        assert 0 < np.abs(found[0] / 0.4 - 1).max() <= 0.15 + 1e-6
+        kinds = [Augmentation(colour=colour, shift=0, flip=False) for colour in (0, 0.1)]
+        configs = [config.model_copy(update={"seed": seed, "augmentation": a}) for a in kinds]
+        plain, varied = (batches(c, 7)[0] for c in configs)
+        gains = []
+        for pair in range(len(plain.ids)):
+            before = torch.stack([plain.source.photograph[pair], plain.expected[pair]])
+            after = torch.stack([varied.source.photograph[pair], varied.expected[pair]])
+            inside = (before > 0.2) & (after < 1)
+            for channel in range(3):
+                ratio = (after / before)[:, channel][inside[:, channel]]
+                assert ratio.max() - ratio.min() < 1e-5
+                gains.append(abs(float(ratio[0]) - 1))
+        assert 0 < max(gains) <= 0.15 + 1e-6
 
 
 def test_sheets_that_are_not_symmetric_are_not_mirrored() -> None:
-    maps = [*person("item-000000_view-00")] * 2
+    view = person("item-000000_view-00")
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        varied = augmented(maps, Augmentation(shift=0, colour=0), "smpl", rng)
-        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(varied, maps, strict=True))
+        *varied, gain = augmented(view, view, Augmentation(shift=0, colour=0), "smpl", rng)
+        assert (gain == 1).all()
+        for found in varied:
+            assert all(np.array_equal(found[name], view[name], equal_nan=True) for name in view)
 
 
 def test_pairs_that_cannot_be_used_are_left_out_and_counted(tmp_path: Path) -> None:
