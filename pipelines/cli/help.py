@@ -2,7 +2,6 @@
 
 import re
 import textwrap
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -36,15 +35,8 @@ def overview() -> str:
 
 def command_help(command: Command) -> str:
     """A command's example and keys: required ones first, those of all runs last."""
-    keys = list(_shown(keys_of(command.config)))
-    required = {key.name for key in keys if key.required and "[]" not in key.name}
-    sections: dict[str, list[Key]] = {"required": [], "optional": [], "output and execution": []}
-    for key in keys:
-        top = re.split(r"[.\[]", key.name)[0]
-        shared = top in Run.model_fields
-        own = "required" if top in required else "optional"
-        sections["output and execution" if shared else own].append(key)
-    width = max(len(_name(key)) for key in keys)
+    sections = _sections(keys_of(command.config))
+    width = max(len(_name(key)) for keys in sections.values() for key in keys)
     dry_run = " [--dry-run]" if command.dry_run else ""
     lines = [
         command.about,
@@ -54,16 +46,24 @@ def command_help(command: Command) -> str:
         "example:",
         f"  {command.example}",
     ]
-    for title, members in sections.items():
-        if members:
-            lines += ["", f"{title}:", *(line for key in members for line in _lines(key, width))]
+    for title, keys in sections.items():
+        if keys:
+            lines += ["", f"{title}:", *(line for key in keys for line in _lines(key, width))]
     return "\n".join(lines)
 
 
-def _shown(keys: list[Key]) -> Iterator[Key]:
-    """The keys without those that another command's help lists."""
+def _sections(keys: list[Key]) -> dict[str, list[Key]]:
+    """The keys by title, nested ones where the outermost is, without those of another command."""
+    sections: dict[str, list[Key]] = {"required": [], "optional": [], "output and execution": []}
+    required = {key.name for key in keys if key.required}
     elsewhere = tuple(f"{key.name}." for key in keys if key.command)
-    return (key for key in keys if not key.name.startswith(elsewhere or ("\0",)))
+    for key in keys:
+        outermost = re.split(r"[.\[]", key.name)[0]
+        if outermost in Run.model_fields:
+            sections["output and execution"].append(key)
+        elif not key.name.startswith(elsewhere):
+            sections["required" if outermost in required else "optional"].append(key)
+    return sections
 
 
 def _lines(key: Key, width: int) -> list[str]:
