@@ -13,7 +13,9 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from models.lookup import rebuild_lookup
+from tests.helpers.environment import environment
 from tests.helpers.s3_server import seaweedfs
+from workers.data.retrying import retry_policy
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,6 +36,13 @@ def _research_folder(variable: str, default: str) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for a storage because a run before it in this process did."""
+    monkeypatch.setattr(retry_policy, "wait_seconds", 0.0)
+    monkeypatch.setattr(retry_policy, "on_wait", lambda message: None)
+
+
 @pytest.fixture(scope="session")
 def real() -> Path:
     """Real photographs and DensePose maps, for research only."""
@@ -52,11 +61,17 @@ def ray_session(s3_url: str) -> Iterator[None]:
 
     Started after the S3 server, whose address and credentials its workers inherit.
     """
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    ray.init("local", num_cpus=6, num_gpus=2, include_dashboard=False,
-             object_store_memory=200 * 2**20, logging_level=logging.ERROR)  # fmt: skip
-    yield
-    ray.shutdown()
+    with environment(RAY_AUTH_MODE="disabled"):
+        ray.init(
+            "local",
+            num_cpus=6,
+            num_gpus=2,
+            include_dashboard=False,
+            object_store_memory=200 * 2**20,
+            logging_level=logging.ERROR,
+        )
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture(scope="session")

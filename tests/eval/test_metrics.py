@@ -15,21 +15,11 @@ from eval.metrics.registry import METRICS, OfPairs
 from eval.metrics.score import PairScorer
 from eval.metrics.ssim import GAUSSIAN, _box_means, _gaussian_means, ms_ssim, ssim, ssim_win51
 from eval.metrics.variants import MASKS, MetricVariant
+from tests.helpers.pictures import pictures
 
 FORMULAS = [name for name, metric in METRICS.items() if metric.weights is None]
 OVER_BODY = [name for name, metric in METRICS.items()
              if isinstance(metric.compute, OfPairs) and metric.compute.over_body]  # fmt: skip
-
-
-def pictures(seed: int, count: int, height: int, width: int, contrast: float = 1) -> np.ndarray:
-    """Blobs with noise, of which some are flat, saturated or of low contrast."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width] / max(height, width)
-    centre, scale = rng.random((2, count, 1, 1, 3)), rng.uniform(20, 300, (count, 1, 1, 3))
-    blobs = np.exp(-scale * ((x[..., None] - centre[0]) ** 2 + (y[..., None] - centre[1]) ** 2))
-    noise = rng.normal(0, 0.1, (count, height, width, 3)) * (rng.random((count, 1, 1, 1)) < 0.7)
-    level = rng.uniform(-0.2, 1.2, (count, 1, 1, 3))
-    return (np.clip(level + contrast * (blobs + noise), 0, 1) * 255).astype(np.uint8)
 
 
 def a_pair(seed, height, width, contrast=1.0):

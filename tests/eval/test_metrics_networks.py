@@ -22,7 +22,8 @@ from eval.metrics.registry import METRICS, OfSets
 from eval.metrics.score import CPU, FeatureExtractor, PairScorer, available
 from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import MissingWeightsError, Weights, WeightsFile, find_weights
-from tests.eval.test_metrics import FORMULAS, pictures
+from tests.eval.test_metrics import FORMULAS
+from tests.helpers.pictures import pictures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -1,6 +1,5 @@
 """SIGKILL and SIGTERM of workers, drivers and nodes; two drivers at once; rows that end workers."""
 
-import os
 import signal
 import tempfile
 import time
@@ -13,6 +12,7 @@ from ray.cluster_utils import Cluster
 
 from configs.render import RenderConfig
 from tests.faults.harness import Driver, Proof, proof, shards, until, world
+from tests.helpers.environment import environment
 
 DRIVER_POINTS = ["after plan", "in the model call", "before put", "after put"]
 WORKER_POINTS = ["before reading", "in the model call", "before put", "after put"]
@@ -28,14 +28,13 @@ HEAD = {"num_cpus": 3, "num_gpus": 1, "object_store_memory": 200 * 2**20}
 @contextmanager
 def cluster(**head: int) -> Iterator[Cluster]:
     """A Ray cluster of processes on this machine; drivers started within find it."""
-    os.environ["RAY_AUTH_MODE"] = "disabled"
-    made = Cluster(initialize_head=True, connect=False, head_node_args=HEAD | head)
-    os.environ["RAY_ADDRESS"] = str(made.address)
-    try:
-        yield made
-    finally:
-        del os.environ["RAY_ADDRESS"]
-        made.shutdown()
+    with environment(RAY_AUTH_MODE="disabled"):
+        made = Cluster(initialize_head=True, connect=False, head_node_args=HEAD | head)
+        try:
+            with environment(RAY_ADDRESS=str(made.address)):
+                yield made
+        finally:
+            made.shutdown()
 
 
 def worker_killed(url: str, point: str) -> Proof:

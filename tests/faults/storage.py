@@ -17,6 +17,7 @@ from s3fs import S3FileSystem
 from configs.render import RenderConfig
 from tests.faults.harness import Driver, Proof, proof, shards, until, world
 from tests.faults.proxy import KINDS, proxy
+from tests.helpers.environment import environment
 from tests.helpers.s3_server import SeaweedFS
 from workers.data.storage import Store
 
@@ -216,18 +217,13 @@ def server_of_its_own() -> Iterator[SeaweedFS]:
 
 
 @contextmanager
-def endpoint(**environment: str) -> Iterator[None]:
+def endpoint(**variables: str) -> Iterator[None]:
     """Another S3 for this process."""
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ |= environment
-    S3FileSystem.clear_instance_cache()
     try:
-        yield
+        with environment(**variables):
+            S3FileSystem.clear_instance_cache()
+            yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
         S3FileSystem.clear_instance_cache()
 
 

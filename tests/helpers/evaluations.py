@@ -10,8 +10,8 @@ from configs.fields import ImageFormat
 from configs.render import RenderConfig
 from pipelines import render
 from pipelines.cli import main
-from tests.eval.test_metrics import pictures
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog
+from tests.helpers.pictures import pictures
 from workers.data.images import encode
 from workers.data.storage import Store
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.helpers.environment import environment
+
 SERVICES = ("master", "volume", "filer", "s3", "admin")
 BUCKET = "reposer-test"
 
@@ -23,8 +25,10 @@ class SeaweedFS:
         ports = dict(
             zip((s + g for s in SERVICES for g in ("", ".grpc")), _free_ports(10), strict=True)
         )
-        self.flags = [f"-{name.replace('.grpc', '')}.port{'.grpc' * ('.grpc' in name)}={port}"
-                      for name, port in ports.items()]  # fmt: skip
+        self.flags = [
+            f"-{name.replace('.grpc', '')}.port{'.grpc' * ('.grpc' in name)}={port}"
+            for name, port in ports.items()
+        ]
         self.environment = {
             "AWS_ACCESS_KEY_ID": "reposer",
             "AWS_SECRET_ACCESS_KEY": "reposer-secret",
@@ -49,9 +53,12 @@ class SeaweedFS:
         limits = {"GOMEMLIMIT": "300MiB", "GOGC": "50"}
         with (self.folder / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ | self.environment | limits,
+                command,
+                stdout=log,
+                stderr=log,
+                env=os.environ | self.environment | limits,
                 cwd=self.folder,
-            )  # fmt: skip
+            )
         _wait(self.endpoint, self.process)
 
     def kill(self) -> None:
@@ -69,12 +76,12 @@ class SeaweedFS:
 def seaweedfs(folder: Path) -> Iterator[str]:
     """Run a server; sets AWS_* for this process and its children. Yields the bucket's URL."""
     server = SeaweedFS(folder)
-    os.environ |= server.environment
-    server.start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
+    with environment(**server.environment):
+        server.start()
+        try:
+            yield server.url
+        finally:
+            server.stop()
 
 
 def _wait(url: str, server: subprocess.Popen) -> None:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from configs.fields import ImageFormat
 from pipelines.cli import main
-from tests.eval.test_metrics import pictures
+from tests.helpers.pictures import pictures
 from workers.data.images import encode
 from workers.data.storage import Store
 

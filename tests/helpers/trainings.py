@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from safetensors.torch import load as read_weights
 
 from pipelines.cli import main
 from tests.helpers.catalogs import write_catalog, write_pairs
@@ -54,3 +55,13 @@ def checkpoint(url: object) -> dict:
 def sheet(url: object, step: int) -> Image.Image:
     """A picture sheet."""
     return Image.open(io.BytesIO(Store(str(url)).read(f"sheets/step-{step:08d}.png")))
+
+
+def weights(url: object) -> dict[str, torch.Tensor]:
+    """The tensors of the trained checkpoint."""
+    return read_weights(Store(str(url)).read("model.safetensors"))
+
+
+def finite(url: object) -> bool:
+    """Whether all of them are finite."""
+    return all(bool(tensor.isfinite().all()) for tensor in weights(url).values())

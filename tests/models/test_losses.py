@@ -24,7 +24,7 @@ from models.losses import (
     perceptual,
     style,
 )
-from tests.models.test_networks import body
+from tests.helpers.ellipses import body
 
 
 def features(seed: int, channels: int = 6, size: int = 12) -> Tensor:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 from torch.nn import functional as F
 
 from models.authors import generator_names, import_authors, inpainter_names
@@ -21,16 +20,10 @@ from models.inpainter import Inpainter
 from models.maps import Source, Target, Texture
 from models.reposer import CoordinateReposer
 from models.winograd import transformed_weights, winograd_conv
+from tests.helpers.ellipses import body
 from tests.helpers.seeded import authors_states, golden_pair, write_authors_files
 
 CPU = torch.device("cpu")
-
-
-def body(height: int, width: int, lean: float = 0.0) -> Tensor:
-    """A UV map (1, 2, height, width) of an ellipse, NaN around it."""
-    x, y = meshgrid(height, width)[0]
-    uv = torch.stack([(x - lean * y) / 0.5, y / 0.9])
-    return uv.where(uv.norm(dim=0) < 1, torch.nan)[None]
 
 
 @pytest.fixture(scope="module")

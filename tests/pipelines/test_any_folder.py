@@ -1,9 +1,5 @@
 """The installed command, where packages of other people's have the names of ours."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +9,14 @@ import ray
 from configs.fields import ImageFormat
 from tests.conftest import ROOT
 from tests.helpers.catalogs import body_uv, write_catalog
+from tests.helpers.commands import RENDER, reposer
 from tests.helpers.trainings import inpainter, world
 from workers.data.images import encode
 from workers.shards.rows import failed_render, render_id
 from workers.shards.shard import Job, Worker
 from workers.shards.supervise import Limits, Supervisor
 
-REPOSER = Path(sys.executable).with_name("reposer")
 OURS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
-RENDER = ["render", "catalog=catalog", "poses=catalog", "out=renders", "execution.workers=1"]
 LOCAL = "execution.engine=local"
 # A folder of research code often holds copies of these, too, and they are not meant.
 VENDORED = ["PIL", "lpips", "utils", "statistics"]
@@ -35,19 +30,6 @@ def folder(tmp_path: Path) -> Path:
         decoy.parent.mkdir(parents=True)
         decoy.write_text("raise RuntimeError(f'the wrong {__name__} was imported')")
     return tmp_path / "research"
-
-
-def reposer(
-    folder: Path, *arguments: str, code: int = 0, wrapper: Sequence[str] = (), **environment: str
-) -> str:
-    """Run the command in a folder, with its `path/` on PYTHONPATH; returns what it told."""
-    alone = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    done = subprocess.run(
-        [*wrapper, REPOSER, *arguments], cwd=folder, text=True, capture_output=True, timeout=280,
-        env=alone | {"PYTHONPATH": str(folder / "path")} | environment,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done.stderr
 
 
 def inputs(folder: Path) -> None:

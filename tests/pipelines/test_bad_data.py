@@ -20,7 +20,7 @@ from models.uv_maps import quantise
 from pipelines import render
 from pipelines.cli import main
 from tests.helpers.catalogs import SIZE, StandIn, body_uv, rows_of, write_catalog, write_pairs
-from tests.pipelines.test_cli import wrong
+from tests.helpers.commands import wrong
 from workers.data.storage import Store
 from workers.data.tables import SCHEMAS, parquet_bytes
 

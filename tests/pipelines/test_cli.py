@@ -16,15 +16,8 @@ from pipelines.cli.commands import COMMANDS, TASKS, Command
 from pipelines.cli.keys import RENAMED, keys_of
 from tests.conftest import ROOT
 from tests.helpers.catalogs import rows_of, write_catalog, write_pairs
+from tests.helpers.commands import wrong
 from workers.data.tables import SCHEMAS
-
-
-def wrong(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line that a wrong call prints; checks its exit code."""
-    assert main(list(arguments)) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    return lines[0]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

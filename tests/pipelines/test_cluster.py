@@ -11,8 +11,8 @@ import pytest
 from pipelines.runs import cluster
 from pipelines.runs.cluster import ClusterAwayError, answering, named_cluster
 from tests.helpers.catalogs import write_catalog
-from tests.pipelines.test_any_folder import RENDER, reposer
-from tests.pipelines.test_storage_faults import root
+from tests.helpers.commands import RENDER, reposer
+from tests.helpers.marks import needs_root
 
 SMALL_SHM = ["unshare", "-m", "sh", "-c",
              'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"', "sh"]  # fmt: skip
@@ -125,7 +125,7 @@ def test_a_folder_too_deep_for_sockets_ends_a_run_in_one_line(folder: Path) -> N
     assert len(said.splitlines()) == 1
 
 
-@root
+@needs_root
 @pytest.mark.slow
 @pytest.mark.ray
 def test_ray_starts_here_with_little_shared_memory(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pipelines import render
 from pipelines.runs.engine import pool_size, resources
 from pipelines.runs.execute import execute
 from tests.helpers.catalogs import POISONS, StandIn, holds, rows_of, write_catalog, write_pairs
-from tests.pipelines.test_runs import config, run
+from tests.helpers.runs import config, run
 
 pytestmark = pytest.mark.ray
 

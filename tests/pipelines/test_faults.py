@@ -21,7 +21,7 @@ from tests.faults import processes
 from tests.faults.harness import Proof
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
 from tests.helpers.load import stretch
-from tests.pipelines.test_runs import config, run
+from tests.helpers.runs import config, run
 from workers.data.storage import Store
 
 STEPS = ("list", "create", "put", "exists", "read", "open")

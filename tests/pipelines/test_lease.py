@@ -2,16 +2,16 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipelines.runs import lease
 from pipelines.runs.lease import Lease, LeaseLost, LeaseTaken, Term, held
-from tests.helpers.leases import contenders
+from tests.helpers.leases import Contender, contenders
 from tests.helpers.load import stretch
 from workers.data.storage import Store
 
@@ -110,11 +110,18 @@ def test_a_live_owner_keeps_the_lease_beyond_its_length(store_url: str) -> None:
     assert len(terms(store)) == 1
 
 
-def test_a_killed_owner_is_succeeded_once_its_lease_expires(store_url: str) -> None:
-    store = Store(store_url)
-    with contenders(1, [store_url], seconds=1, skew=0.3) as (owner,):
+@contextmanager
+def owner_of(url: str) -> Iterator[Contender]:
+    """A process that holds the lease of a URL, for a second at a time."""
+    with contenders(1, [url], seconds=1, skew=0.3) as (owner,):
         owner.go_on()
         assert owner.tries() == ["held"]
+        yield owner
+
+
+def test_a_killed_owner_is_succeeded_once_its_lease_expires(store_url: str) -> None:
+    store = Store(store_url)
+    with owner_of(store_url) as owner:
         owner.send(signal.SIGKILL)
         killed = time.monotonic()
         while True:
@@ -129,9 +136,7 @@ def test_a_killed_owner_is_succeeded_once_its_lease_expires(store_url: str) -> N
 
 def test_a_suspended_owner_learns_that_it_lost(store_url: str) -> None:
     store = Store(store_url)
-    with contenders(1, [store_url], seconds=1, skew=0.3) as (owner,):
-        owner.go_on()
-        assert owner.tries() == ["held"]
+    with owner_of(store_url) as owner:
         owner.send(signal.SIGSTOP)
         time.sleep(1.4)
         with held(store, "heir", 60, skew=0.3) as heir:

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.render import RenderConfig
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
 from pipelines.cli import main
@@ -20,24 +19,9 @@ from pipelines.runs.execute import execute
 from pipelines.runs.plan import RunError
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
+from tests.helpers.runs import config, run
 from workers.data.storage import Store
 from workers.shards.keys import part_lengths
-
-
-def config(folder: Path | str, **values: object) -> RenderConfig:
-    """A render config with its catalog in `folder`."""
-    defaults = {
-        "catalog": f"{folder}/catalog",
-        "poses": f"{folder}/catalog",
-        "out": f"{folder}/out",
-    }
-    return RenderConfig.model_validate(defaults | {"shard_rows": 5, **values})
-
-
-def run(config: RenderConfig) -> dict:
-    """Run with the stand-in; returns the manifest."""
-    plan, job = render.prepare(config, StandIn)
-    return execute(job, plan, config)
 
 
 @given(
@@ -204,7 +188,7 @@ from pipelines.runs.execute import execute
 from pipelines import render
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn
-from tests.pipelines.test_runs import config
+from tests.helpers.runs import config
 
 class Slow(StandIn):
     def render(self, *arguments):

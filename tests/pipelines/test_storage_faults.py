@@ -19,6 +19,7 @@ from tests.faults import storage
 from tests.faults.harness import Proof
 from tests.faults.proxy import KINDS, Proxy, proxy
 from tests.helpers.load import stretch
+from tests.helpers.marks import needs_root
 from workers.data.retrying import CredentialsError, StorageUnavailable, retry_policy, retrying
 from workers.data.storage import Store, list_files
 from workers.shards.keys import Key
@@ -29,7 +30,6 @@ from workers.shards.supervise import Limits, Supervisor
 pytestmark = pytest.mark.s3
 slow = pytest.mark.slow
 ENGINES = ["local", "ray"]
-root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
 
 @pytest.fixture
@@ -256,14 +256,14 @@ def test_a_server_that_never_answers_is_told(url: str) -> None:
     assert seconds < 90, proof
 
 
-@root
+@needs_root
 @slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_full_disk_ends_a_run_that_can_be_resumed(tmp_path, engine: str) -> None:
     whole(storage.full_disk(str(tmp_path), engine))
 
 
-@root
+@needs_root
 @slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_read_only_output_is_told(tmp_path, engine: str) -> None:

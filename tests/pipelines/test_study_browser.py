@@ -8,7 +8,7 @@ import shutil
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,6 +66,20 @@ def opened(browser: Browser) -> Iterator[Opened]:
     for context in contexts:
         context.close()
     assert troubles == []
+
+
+def started(opened: Opened, server: Server, code: str) -> Page:
+    """A participant's page, behind the consent."""
+    page = opened(f"{server.url}/#{code}")
+    page.get_by_role("button", name="I agree").click()
+    return page
+
+
+def answer(page: Page, numbers: Iterable[int], key: str) -> None:
+    """Answer questions by a key."""
+    for number in numbers:
+        asked(page, number)
+        page.keyboard.press(key)
 
 
 def asked(page: Page, number: int) -> None:
@@ -131,16 +145,11 @@ def test_a_session_by_touch_on_a_phone(server: Server, built: Path, opened: Open
 
 def test_a_reload_goes_on_where_it_was(server: Server, built: Path, opened: Opened) -> None:
     code = codes(built)[2]
-    page = opened(f"{server.url}/#{code}")
-    page.get_by_role("button", name="I agree").click()
-    for number in (1, 2, 3):
-        asked(page, number)
-        page.keyboard.press("1")
+    page = started(opened, server, code)
+    answer(page, (1, 2, 3), "1")
     asked(page, 4)
     page.reload()
-    for number in (4, 5, 6, 7):
-        asked(page, number)
-        page.keyboard.press("2")
+    answer(page, (4, 5, 6, 7), "2")
     thanked(page)
     assert choices(server, code) == [0, 0, 0, 1, 1, 1, 1]
     page.reload()
@@ -164,11 +173,8 @@ def test_a_double_click_is_one_answer(server: Server, built: Path, opened: Opene
 
 def test_a_killed_server_loses_nothing(server: Server, built: Path, opened: Opened) -> None:
     code = codes(built)[0]
-    page = opened(f"{server.url}/#{code}")
-    page.get_by_role("button", name="I agree").click()
-    for number in (1, 2, 3):
-        asked(page, number)
-        page.keyboard.press("1")
+    page = started(opened, server, code)
+    answer(page, (1, 2, 3), "1")
     asked(page, 4)
     server.stop(signal.SIGKILL)
     page.keyboard.press("2")
@@ -244,9 +250,15 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def file_host(built: Path) -> Iterator[str]:
+def hosted(built: Path, tmp_path: Path) -> Path:
+    """A copy of the study that a test may change."""
+    return shutil.copytree(built, tmp_path / "hosted")
+
+
+@pytest.fixture
+def file_host(hosted: Path) -> Iterator[str]:
     """A plain file host: no API, and another origin than any study's server."""
-    host = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(built)))
+    host = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(hosted)))
     thread = threading.Thread(target=host.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{host.server_port}"
@@ -281,7 +293,9 @@ def test_the_static_pack_on_a_plain_file_host(
     expect(unknown.get_by_role("alert")).to_contain_text("This code is not known")
 
 
-def test_the_template_for_mechanical_turk(file_host: str, built: Path, opened: Opened) -> None:
+def test_the_template_for_mechanical_turk(
+    file_host: str, hosted: Path, built: Path, opened: Opened
+) -> None:
     template = (built / "mturk" / "template.html").read_text()
     row = next(csv.DictReader((built / "mturk" / "input.csv").read_text().splitlines()))
     row["base"] = f"{file_host}/pack/images/"
@@ -290,7 +304,7 @@ def test_the_template_for_mechanical_turk(file_host: str, built: Path, opened: O
     filled = filled.replace(
         "https://assets.crowd.aws/crowd-html-elements.js", "data:text/javascript,"
     )
-    (built / "hit.html").write_text(filled)
+    (hosted / "hit.html").write_text(filled)
     preview = opened(f"{file_host}/hit.html?assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE")
     preview.get_by_role("button", name="I agree").click()
     expect(preview.get_by_role("status")).to_have_text("Please accept the HIT first.")

@@ -14,8 +14,9 @@ from PIL import Image, PngImagePlugin
 
 from eval.study.pictures import damage, equalise
 from pipelines.cli import main
-from tests.eval.test_metrics import pictures
+from tests.helpers.commands import wrong
 from tests.helpers.evaluations import write_folders, write_renders
+from tests.helpers.pictures import pictures
 from tests.helpers.studies import (
     PNG,
     build,
@@ -26,7 +27,6 @@ from tests.helpers.studies import (
     table,
     write_methods,
 )
-from tests.pipelines.test_cli import wrong
 from workers.data.images import decode, encode
 from workers.data.storage import Store
 

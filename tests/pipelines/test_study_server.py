@@ -15,8 +15,8 @@ import pytest
 from pipelines.cli import main
 from pipelines.study.answer_store import Answer, Answers
 from pipelines.study.server import Limiter
+from tests.helpers.commands import wrong
 from tests.helpers.studies import Server, codes, list_files, serving, session, small_study
-from tests.pipelines.test_cli import wrong
 
 
 @pytest.fixture(scope="module")

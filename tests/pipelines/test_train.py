@@ -13,15 +13,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load as read_weights
 from tensorboardX.proto import event_pb2
 
 from configs.train import PerceptualBackbone
 from pipelines.cli import main
 from tests.conftest import ROOT
 from tests.helpers.catalogs import rows_of, write_catalog, write_pairs
-from tests.helpers.trainings import checkpoint, generator, inpainter, log, sheet, trained, world
-from tests.pipelines.test_cli import wrong
+from tests.helpers.commands import wrong
+from tests.helpers.trainings import (
+    checkpoint,
+    finite,
+    generator,
+    inpainter,
+    log,
+    sheet,
+    trained,
+    weights,
+    world,
+)
 from workers.data.storage import Store
 
 
@@ -42,14 +51,6 @@ def scalars(events: bytes) -> dict[tuple[str, int], float]:
 
 def files(url: object) -> set[str]:
     return {file.name for file in Store(str(url)).list()}
-
-
-def weights(url: object) -> dict[str, torch.Tensor]:
-    return read_weights(Store(str(url)).read("model.safetensors"))
-
-
-def finite(url: object) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in weights(url).values())
 
 
 def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

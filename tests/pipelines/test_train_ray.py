@@ -13,9 +13,17 @@ import pytest
 import torch
 
 from tests.conftest import ROOT
-from tests.helpers.trainings import checkpoint, generator, inpainter, log, trained, world
-from tests.pipelines.test_cli import wrong
-from tests.pipelines.test_train import finite, weights
+from tests.helpers.commands import wrong
+from tests.helpers.trainings import (
+    checkpoint,
+    finite,
+    generator,
+    inpainter,
+    log,
+    trained,
+    weights,
+    world,
+)
 
 pytestmark = [
     pytest.mark.ray,

@@ -16,7 +16,7 @@ from configs.extract import ExtractConfig
 from configs.render import RenderConfig
 from pipelines import render
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog
-from tests.pipelines.test_cli import wrong
+from tests.helpers.commands import wrong
 from workers.data import catalog as catalogs
 from workers.data.catalog import Catalog
 from workers.data.errors import BadImage
