@@ -31,14 +31,22 @@ def main(repetitions: int = 1000) -> None:
     for setting in SETTINGS:
         people, items, views, truth, *sd = setting
         rates, width = coverage(*setting, repetitions=repetitions)
-        print(f"{people:6} {items:5} {views:5} {truth:5} {sd[0]}/{sd[1]}  {rates[0]:7.1%} "
-              f"{rates[1]:15.1%} {rates[2]:8.1%} {rates[3]:8.1%} ({100 * width:.1f})")  # fmt: skip
+        print(
+            f"{people:6} {items:5} {views:5} {truth:5} {sd[0]}/{sd[1]}  {rates[0]:7.1%} "
+            f"{rates[1]:15.1%} {rates[2]:8.1%} {rates[3]:8.1%} ({100 * width:.1f})"
+        )
 
 
 def coverage(
-    participants: int, items: int, views: int, preference: float, participant_sd: float,
-    item_sd: float, repetitions: int = 1000, seed: int = 0,
-) -> tuple[np.ndarray, float]:  # fmt: skip
+    participants: int,
+    items: int,
+    views: int,
+    preference: float,
+    participant_sd: float,
+    item_sd: float,
+    repetitions: int = 1000,
+    seed: int = 0,
+) -> tuple[np.ndarray, float]:
     """The share of studies (4,) whose interval holds the truth, by KINDS; two_way's mean width."""
     rng = np.random.default_rng(seed)
     who, what = crossed(participants, items, views)

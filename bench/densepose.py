@@ -50,13 +50,17 @@ def main(
                 first, _ = _measured(name, root, 1, side)
                 seconds, _ = _measured(name, root, photographs, side)
                 rate = (photographs - 1) / (seconds - first)
-                print(f"  {name:24} {first:6.1f} s for one photograph, start-up included; "
-                      f"{rate:.3f} images/s over {photographs}")  # fmt: skip
+                print(
+                    f"  {name:24} {first:6.1f} s for one photograph, start-up included; "
+                    f"{rate:.3f} images/s over {photographs}"
+                )
             if many:
                 few = max(many // 10, 1)
                 peaks = [_measured(name, root, count, small_side)[1] for count in (few, many)]
-                print(f"  {name:24} at most {peaks[0] / 1e9:.2f} GB over {few} photographs, "
-                      f"{peaks[1] / 1e9:.2f} GB over {many} (side {small_side})")  # fmt: skip
+                print(
+                    f"  {name:24} at most {peaks[0] / 1e9:.2f} GB over {few} photographs, "
+                    f"{peaks[1] / 1e9:.2f} GB over {many} (side {small_side})"
+                )
 
 
 def _real() -> Path | None:
@@ -91,17 +95,34 @@ def _command(name: str, root: Path, count: int, side: int) -> list[str]:
     if name == "apply_net dump":
         project = Path(os.environ["REPOSER_DETECTRON2"]) / "projects/DensePose"
         yaml = project / f"configs/densepose_rcnn_{MODEL}.yaml"
-        call = [f"{project}/apply_net.py", "dump", f"{yaml}", weights, photos, "--output",
-                f"{root}/results.pkl", "--opts", "INPUT.MIN_SIZE_TEST", f"{side}",
-                "INPUT.MAX_SIZE_TEST", f"{long_side}"]  # fmt: skip
+        call = [
+            f"{project}/apply_net.py",
+            "dump",
+            f"{yaml}",
+            weights,
+            photos,
+            "--output",
+            f"{root}/results.pkl",
+            "--opts",
+            "INPUT.MIN_SIZE_TEST",
+            f"{side}",
+            "INPUT.MAX_SIZE_TEST",
+            f"{long_side}",
+        ]
         return [sys.executable, *call, *([] if torch.cuda.is_available() else CPU)]
     backend, engine = name.split()
     keys = {
-        "input": photos, "out": f"{root}/out-{backend}-{engine}-{count}-{side}",
-        "extractor": "densepose", "densepose.weights": weights, "densepose.backend": backend,
-        "densepose.min_score": MIN_SCORE, "densepose.short_side": side,
-        "densepose.long_side": long_side, "execution.engine": engine, "max_failed_fraction": 1,
-    }  # fmt: skip
+        "input": photos,
+        "out": f"{root}/out-{backend}-{engine}-{count}-{side}",
+        "extractor": "densepose",
+        "densepose.weights": weights,
+        "densepose.backend": backend,
+        "densepose.min_score": MIN_SCORE,
+        "densepose.short_side": side,
+        "densepose.long_side": long_side,
+        "execution.engine": engine,
+        "max_failed_fraction": 1,
+    }
     return [sys.executable, "-c", RUN, "extract", *(f"{k}={v}" for k, v in keys.items())]
 
 
@@ -113,9 +134,11 @@ def _measured(name: str, root: Path, count: int, side: int) -> tuple[float, floa
     """Seconds, and the bytes that the largest process of a command held at most."""
     start, peak = time.monotonic(), 0.0
     with subprocess.Popen(
-        _command(name, root, count, side), cwd=ROOT, stdout=subprocess.DEVNULL,
+        _command(name, root, count, side),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
+    ) as process:
         while process.poll() is None:
             peak = max([peak, *_resident(process.pid)])
             time.sleep(LOOK_SECONDS)

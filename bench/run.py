@@ -13,9 +13,7 @@ from bench import (
     training,
 )
 
-PARTS = (
-    coverage, rates, metrics, synthesize, scale, study, engines, forward, training, densepose
-)  # fmt: skip
+PARTS = (coverage, rates, metrics, synthesize, scale, study, engines, forward, training, densepose)
 
 if __name__ == "__main__":
     for part in PARTS:

@@ -52,9 +52,14 @@ def dry_run(folder: str, planned: int) -> None:
         ("every source in every pose", planned, []),
     ):
         command = [
-            str(Path(sys.executable).parent / "reposer"), "render", f"catalog={folder}/many",
-            f"poses={folder}/poses", f"out={folder}/unused", *arguments, "--dry-run",
-        ]  # fmt: skip
+            str(Path(sys.executable).parent / "reposer"),
+            "render",
+            f"catalog={folder}/many",
+            f"poses={folder}/poses",
+            f"out={folder}/unused",
+            *arguments,
+            "--dry-run",
+        ]
         start = time.monotonic()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             peak = _peak(process.pid, lambda: process.poll() is None)
@@ -91,8 +96,13 @@ def through_ray(folder: str, pairs: int) -> None:
     for rows in (2500, 25):
         small = config.model_copy(update={"out": f"{folder}/out{rows}", "shard_rows": rows})
         plan, job = render.prepare(small, StandIn())
-        plan = type(plan)(plan.command, plan.identity, plan.tables, Keys(plan.keys.table[:10_000]),
-                          (rows,) * (10_000 // rows))  # fmt: skip
+        plan = type(plan)(
+            plan.command,
+            plan.identity,
+            plan.tables,
+            Keys(plan.keys.table[:10_000]),
+            (rows,) * (10_000 // rows),
+        )
         timed(f"  10,000 rows in shards of {rows}", lambda p=plan, j=job, c=small: execute(j, p, c))
 
 

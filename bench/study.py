@@ -62,8 +62,9 @@ def _build(folder: Path) -> Path:
 def _take_part(study: Path, thinking: float) -> None:
     answers = study.parent / f"answers-{thinking}.db"
     command = ["study", "serve", f"pack={study}", f"answers={answers}", "port=0", "rate=10000"]
-    server = subprocess.Popen([sys.executable, "-c", SERVE, *command], stdout=subprocess.PIPE,
-                              text=True)  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVE, *command], stdout=subprocess.PIPE, text=True
+    )
     assert server.stdout
     said: dict[str, str] = {}
     while not (line := server.stdout.readline()).startswith("Ctrl-C"):
@@ -92,13 +93,17 @@ async def _crowd(url: str, token: str, study: Path, thinking: float) -> None:
     kept = {row["trial_id"]: row["choice"] for row in rows}
     doubled = sum(count - 1 for count in Counter(row["trial_id"] for row in rows).values())
     lost = sum(kept.get(trial) != choice for trial, choice in acknowledged.items())
-    print(f"  thinking {thinking:g} s: {len(rows)} answers in {seconds:.1f} s "
-          f"({len(rows) / seconds:.0f}/s); {lost} lost, {doubled} doubled")  # fmt: skip
+    print(
+        f"  thinking {thinking:g} s: {len(rows)} answers in {seconds:.1f} s "
+        f"({len(rows) / seconds:.0f}/s); {lost} lost, {doubled} doubled"
+    )
     assert (lost, doubled, len(rows)) == (0, 0, len(acknowledged))
     for what, values in waits.items():
         cuts = statistics.quantiles(values, n=100)
-        print(f"    {what:16} median {cuts[49] * 1e3:7.1f} ms   95 % {cuts[94] * 1e3:7.1f} ms   "
-              f"99 % {cuts[98] * 1e3:7.1f} ms   most {max(values) * 1e3:7.1f} ms")  # fmt: skip
+        print(
+            f"    {what:16} median {cuts[49] * 1e3:7.1f} ms   95 % {cuts[94] * 1e3:7.1f} ms   "
+            f"99 % {cuts[98] * 1e3:7.1f} ms   most {max(values) * 1e3:7.1f} ms"
+        )
 
 
 async def _participant(

@@ -38,8 +38,10 @@ def main(items: int = 8, views: int = 4, size: int = 256) -> None:
     start, cpu = time.perf_counter(), time.process_time()
     list(worker([(key,) for key in keys]))
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"{len(keys)} images of {size}x{size}, encoded: {len(keys) / wall:.1f} images/s, "
-          f"{len(keys) / cpu:.1f} a CPU second")  # fmt: skip
+    print(
+        f"{len(keys)} images of {size}x{size}, encoded: {len(keys) / wall:.1f} images/s, "
+        f"{len(keys) / cpu:.1f} a CPU second"
+    )
 
 
 def _best(stage: Callable[[], object], rounds: int = 5) -> float:

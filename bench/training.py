@@ -44,8 +44,10 @@ def main(steps: int = 10, batch: int = 4, width: int = 64) -> None:
         for processes in (1, 2):
             out = [f"out={folder}/g{processes}", f"execution.workers={processes}"]
             rates.append(_measured(f"g, Ray, {processes} processes", "generator", [*g, *out]))
-        print(f"  two processes make {rates[1] / rates[0]:.2f} times the images of one, "
-              f"on {os.cpu_count()} cores")  # fmt: skip
+        print(
+            f"  two processes make {rates[1] / rates[0]:.2f} times the images of one, "
+            f"on {os.cpu_count()} cores"
+        )
 
 
 def _measured(name: str, what: str, arguments: list[str]) -> float:
@@ -62,9 +64,11 @@ def _measured(name: str, what: str, arguments: list[str]) -> float:
     kept, steps = log[SKIPPED:], sum(taken[SKIPPED:])
     waited = sum(r["waiting"] * t for r, t in zip(kept, taken[SKIPPED:], strict=True))
     rate = batch * len(kept) / steps
-    print(f"  {name:20} {len(kept) / steps:6.2f} steps/s {rate:7.2f} images/s, waiting for data "
-          f"{waited / steps:6.2%}, {max(r['memory_gb'] for r in log):5.2f} GB a process, start and "
-          f"end {seconds - sum(taken):5.1f} s")  # fmt: skip
+    print(
+        f"  {name:20} {len(kept) / steps:6.2f} steps/s {rate:7.2f} images/s, waiting for data "
+        f"{waited / steps:6.2%}, {max(r['memory_gb'] for r in log):5.2f} GB a process, start and "
+        f"end {seconds - sum(taken):5.1f} s"
+    )
     return rate
 
 

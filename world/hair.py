@@ -160,8 +160,9 @@ def _curtain(style: Style) -> tuple[np.ndarray, np.ndarray]:
     start = np.radians(style.open_at)
     azimuth = np.linspace(start, 2 * np.pi - start, columns)[None, :]
     behind = (1 - np.cos(azimuth - 0.0)) / 2  # 0 at the face, 1 at the back
-    ragged = 0.018 * (noise(np.stack([azimuth[0] * 9, 0 * azimuth[0], 0 * azimuth[0]], 1),
-                            style.seed) - 0.5)  # fmt: skip
+    ragged = 0.018 * (
+        noise(np.stack([azimuth[0] * 9, 0 * azimuth[0], 0 * azimuth[0]], 1), style.seed) - 0.5
+    )
     back = smoothstep(0.62, 0.86, behind)
     end = max(style.end, 0.715) * (1 - back) + style.end * back + ragged[None, :]
     from_edge = np.minimum(azimuth - start, 2 * np.pi - start - azimuth)

@@ -114,10 +114,14 @@ def mirrored(pose: Pose) -> Pose:
 
     return replace(
         pose,
-        left_arm=pose.right_arm, right_arm=pose.left_arm,
-        left_leg=pose.right_leg, right_leg=pose.left_leg,
-        spine=turn(pose.spine), pelvis=turn(pose.pelvis), head=turn(pose.head),
-    )  # fmt: skip
+        left_arm=pose.right_arm,
+        right_arm=pose.left_arm,
+        left_leg=pose.right_leg,
+        right_leg=pose.left_leg,
+        spine=turn(pose.spine),
+        pelvis=turn(pose.pelvis),
+        head=turn(pose.head),
+    )
 
 
 def rotations(pose: Pose, joints: np.ndarray) -> dict[str, np.ndarray]:
@@ -134,8 +138,10 @@ def rotations(pose: Pose, joints: np.ndarray) -> dict[str, np.ndarray]:
         chest = chest @ own[bone]
     for bone, share in (("neck01", 0.2), ("neck02", 0.2), ("neck03", 0.2), ("head", 0.4)):
         own[bone] = _turn(pose.head, share)
-    for side, arm, leg in (("L", pose.left_arm, pose.left_leg), ("R", pose.right_arm,
-                                                               pose.right_leg)):  # fmt: skip
+    for side, arm, leg in (
+        ("L", pose.left_arm, pose.left_leg),
+        ("R", pose.right_arm, pose.right_leg),
+    ):
         sign = np.array([1.0 if side == "L" else -1.0, 1.0, 1.0])
         _aim_arm(own, at, side, sign, arm, chest)
         _aim_leg(own, at, side, sign, leg, own["root"])

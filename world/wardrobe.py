@@ -54,7 +54,8 @@ STOCKS: dict[str, tuple[tuple[Palette, ...], tuple[str, ...]]] = {
 }
 SMALL_PATTERNS = ("plain", "plain", "stripes", "gingham", "dots", "floral", "chevron", "spots",
                   "tie_dye", "gradient")  # fmt: skip
-
+TEE_PATTERNS = ("plain", "lettering", "lettering", "stripes", "bands", "tie_dye", "dots",
+                "gradient", "chevron")  # fmt: skip
 
 # Bold patterns with their repeats in metres: some pixels, even in a small photograph.
 BOLD = {"stripes": (0.05, 0.10), "gingham": (0.06, 0.10), "tartan": (0.09, 0.14),
@@ -94,10 +95,8 @@ def _emboldened(
             main = fabric.colours[0]
             second, third = rng.permutation([c for c in palette if c != main])[:2].tolist()
             pattern = _pick(rng, tuple(BOLD))
-            bold[fabric] = Fabric(
-                pattern, (main, tuple(second), tuple(third)), float(rng.uniform(*BOLD[pattern])),
-                int(rng.integers(1 << 16)),
-            )  # fmt: skip
+            scale, number = float(rng.uniform(*BOLD[pattern])), int(rng.integers(1 << 16))
+            bold[fabric] = Fabric(pattern, (main, tuple(second), tuple(third)), scale, number)
     layers = tuple(replace(layer, fabric=bold[layer.fabric]) for layer in layers)
     return layers, skirt and replace(skirt, fabric=bold[skirt.fabric])
 
@@ -137,9 +136,7 @@ def _pick(rng: np.random.Generator, options: tuple) -> str:
 
 
 def _tee(rng: np.random.Generator, palette: Palette, female: bool, hem: float) -> Garment:
-    patterns = ("plain", "lettering", "lettering", "stripes", "bands", "tie_dye", "dots",
-                "gradient", "chevron")  # fmt: skip
-    fabric = _fabric(rng, palette, patterns)
+    fabric = _fabric(rng, palette, TEE_PATTERNS)
     return Garment(
         "top", labels.TOP, fabric, hem=hem,
         sleeve=float(rng.choice((0.14, 0.19, 0.23)) if not female else rng.uniform(0.08, 0.24)),
@@ -275,8 +272,8 @@ def _skirt(rng: np.random.Generator, fabric: Fabric, label: int) -> Skirt:
 def _shoes(
     rng: np.random.Generator, palette: Palette, female: bool, long_legs: bool
 ) -> tuple[Shoe, tuple[Garment, ...]]:
-    style = _pick(rng, ("sneaker", "ballerina", "loafer", "boot") if female else
-                  ("sneaker", "sneaker", "loafer", "boot"))  # fmt: skip
+    styles = ("sneaker", "ballerina" if female else "sneaker", "loafer", "boot")
+    style = _pick(rng, styles)
     colour = LEATHERS[rng.integers(5)]
     sole = scaled(colour, 0.55)
     match style:
@@ -287,8 +284,10 @@ def _shoes(
             colour = (palette[2], palette[1], colour)[rng.integers(3)]
     shoe = Shoe(style, _dye(colour), sole, thickness=0.024 if style == "sneaker" else 0.014)
     if style == "boot":
-        shaft = Garment("sock", labels.SHOES, _dye(colour), top=float(rng.uniform(-0.64, -0.50)),
-                        thickness=0.009, smooth=16, folds=0.6)  # fmt: skip
+        top = float(rng.uniform(-0.64, -0.50))
+        shaft = Garment(
+            "sock", labels.SHOES, _dye(colour), top=top, thickness=0.009, smooth=16, folds=0.6
+        )
         return shoe, (shaft,)
     if style == "ballerina":
         return shoe, ()

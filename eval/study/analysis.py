@@ -38,25 +38,40 @@ class Analysis:
     def score_rows(self) -> list[dict[str, Any]]:
         """Rows of the table `bradley_terry`."""
         return [
-            {"exclusion": self.exclusion, "method": s.method, "n": s.n, "score": s.score,
-             "low": s.interval.low, "high": s.interval.high} for s in self.scores
-        ]  # fmt: skip
+            {
+                "exclusion": self.exclusion,
+                "method": s.method,
+                "n": s.n,
+                "score": s.score,
+                "low": s.interval.low,
+                "high": s.interval.high,
+            }
+            for s in self.scores
+        ]
 
     def side_rows(self) -> list[dict[str, Any]]:
         """How often each place was chosen."""
         return [
-            {"places": s.places, "place": s.place, "n": s.share.n,
-             "chosen": round(s.share.n * s.share.share), "share": s.share.share,
-             "low": s.share.two_way.low, "high": s.share.two_way.high} for s in self.sides
-        ]  # fmt: skip
+            {
+                "places": s.places,
+                "place": s.place,
+                "n": s.share.n,
+                "chosen": round(s.share.n * s.share.share),
+                "share": s.share.share,
+                "low": s.share.two_way.low,
+                "high": s.share.two_way.high,
+            }
+            for s in self.sides
+        ]
 
 
 def analyse(answers: pd.DataFrame, order: Sequence[str], exclusion: str) -> Analysis:
     """Figures of answers of every role (see `eval.study.preference`), at least one of them main."""
     main, repeats = answers[answers["role"] == MAIN], answers[answers["role"] == REPEAT]
     ranked, why = _scores(main)
-    return Analysis(exclusion, preferences(main, order), ranked, why, sides(main),
-                    consistency(main, repeats))  # fmt: skip
+    return Analysis(
+        exclusion, preferences(main, order), ranked, why, sides(main), consistency(main, repeats)
+    )
 
 
 def _scores(main: pd.DataFrame) -> tuple[list[Score], str]:

@@ -48,10 +48,14 @@ def scores(
     theta, spread = _fit(sets, picked, participant, item)
     half = spread.quantile * np.sqrt(spread.variance)
     found = [
-        Score(method, int(sets[:, k].sum()), float(theta[k]),
-              Interval(float(theta[k] - half[k]), float(theta[k] + half[k])))
+        Score(
+            method,
+            int(sets[:, k].sum()),
+            float(theta[k]),
+            Interval(float(theta[k] - half[k]), float(theta[k] + half[k])),
+        )
         for k, method in enumerate(methods)
-    ]  # fmt: skip
+    ]
     return sorted(found, key=lambda s: -s.score)
 
 
@@ -72,8 +76,9 @@ def _fit(sets: np.ndarray, picked: np.ndarray, participant: np.ndarray, item: np
         return np.diag(p.sum(axis=0)) - p.T @ p
 
     start = np.zeros(sets.shape[1])
-    theta = minimize(loss, start, jac=gradient, hess=hessian, method="Newton-CG",
-                     options={"xtol": 1e-10}).x  # fmt: skip
+    theta = minimize(
+        loss, start, jac=gradient, hess=hessian, method="Newton-CG", options={"xtol": 1e-10}
+    ).x
     theta -= theta.mean()
     # The likelihood says nothing of the scores' sum, so its Hessian has no inverse; with 1 added
     # everywhere it has, and residuals, whose rows sum to 0, do not notice.

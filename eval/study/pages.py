@@ -27,10 +27,16 @@ def study_texts(
         keys = "Keys: ← or 1 for real, → or 2 for fake."
     else:
         more = "more" if places == 2 else "most"
-        default = f"Which picture looks {more} like the photograph?" if TARGET in above else (
-            f"Which picture looks {more} real?")  # fmt: skip
-        keys = "Keys: ← or 1 for the left picture, → or 2 for the right one." if places == 2 else (
-            f"Keys: 1 to {places} for the pictures, from left to right.")  # fmt: skip
+        default = (
+            f"Which picture looks {more} like the photograph?"
+            if TARGET in above
+            else (f"Which picture looks {more} real?")
+        )
+        keys = (
+            "Keys: ← or 1 for the left picture, → or 2 for the right one."
+            if places == 2
+            else (f"Keys: 1 to {places} for the pictures, from left to right.")
+        )
     return {
         "prompt": prompt or default,
         "about": "You will see one question after the other. There is no time limit: look as long "

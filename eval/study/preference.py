@@ -44,10 +44,12 @@ class Preference(NamedTuple):
         """What can be said, with the two-way interval."""
         s = self.share
         what = (
-            f"{self.method_a} was taken for real" if self.question == REAL_OR_FAKE
-            else f"{self.method_a} was preferred over {self.method_b}" if self.method_b
+            f"{self.method_a} was taken for real"
+            if self.question == REAL_OR_FAKE
+            else f"{self.method_a} was preferred over {self.method_b}"
+            if self.method_b
             else f"{self.method_a} was picked as the best of {len(self.options)}"
-        )  # fmt: skip
+        )
         of = f"({s.n} answers, {s.participants} participants, {s.items} items)"
         if np.isnan(s.two_way.low):
             return f"{what} in {percent(s.share)} of answers, of too few to have an interval {of}"
@@ -117,11 +119,21 @@ def preferences(answers: pd.DataFrame, order: Sequence[str]) -> list[Preference]
             share = share_of(chosen, group["participant"].to_numpy(), group["item_id"].to_numpy())
             p = binomtest(int(chosen.sum()), len(chosen), question.chance).pvalue
             ahead = lead(table, question.label(method))
-            found.append(Preference(
-                kind, method, options[1] if two else None, options, question.chance, share,
-                float(p),
-                int((ahead > 0).sum()), int((ahead < 0).sum()), int((ahead == 0).sum()), alpha,
-            ))  # fmt: skip
+            found.append(
+                Preference(
+                    kind,
+                    method,
+                    options[1] if two else None,
+                    options,
+                    question.chance,
+                    share,
+                    float(p),
+                    int((ahead > 0).sum()),
+                    int((ahead < 0).sum()),
+                    int((ahead == 0).sum()),
+                    alpha,
+                )
+            )
     return found
 
 

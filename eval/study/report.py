@@ -1,4 +1,4 @@
-"""What `study analyze` leaves for people: one report as data, as Markdown, and as a page."""
+"""The report of `study analyze`: as data, as Markdown, and as a page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +12,7 @@ from eval.histogram import histogram
 from eval.page import render_page
 from eval.study.analysis import Analysis
 from eval.study.design import REAL_OR_FAKE
+from eval.study.intervals import Share
 from eval.study.preference import percent
 
 ROW = 24  # of an interval's picture, in CSS pixels
@@ -40,20 +41,24 @@ def report_of(
 ) -> dict[str, Any]:
     """The report as plain data.
 
-    `notes` say what qualifies the figures: what could not be read, which rule not be applied.
-    `told` is the analysis that counts, `other` the one without exclusions, None where the rule
-    excludes nobody; `first` is the method whose preference is told.
+    `notes` qualify the figures: what could not be read, which part of the rule was not applied.
+    `told` is the analysis that counts, `other` the one without exclusions (None if the rule
+    excludes nobody); `first` is the method that the headlines are about.
     """
     mine = [
         p for p in told.preferences if p.method_a == first or p.question == REAL_OR_FAKE
     ] or told.preferences
-    without = {(p.question, p.options, p.method_a): p for p in other.preferences} if other else {}
+    without = {
+        (p.question, p.options, p.method_a): p.sentence
+        for p in (other.preferences if other else [])
+    }
     headlines = [
-        {"sentence": p.sentence,
-         "without_exclusions": other_p.sentence if (
-             other_p := without.get((p.question, p.options, p.method_a))) else None}
+        {
+            "sentence": p.sentence,
+            "without_exclusions": without.get((p.question, p.options, p.method_a)),
+        }
         for p in mine
-    ]  # fmt: skip
+    ]
     excluded = screened[screened["excluded"] != ""]
     analyses = [told, other] if other else [told]
     return {
@@ -71,20 +76,25 @@ def report_of(
 
 
 def _figures(analysis: Analysis) -> dict[str, Any]:
-    c = analysis.consistency
     return {
         "exclusion": analysis.exclusion,
         "preferences": [_plain(row) for row in analysis.rows()],
         "bradley_terry": [_plain(row) for row in analysis.score_rows()],
         "no_bradley_terry": analysis.no_scores,
         "sides": [_plain(row) for row in analysis.side_rows()],
-        "consistency": None if c is None else _plain(
-            {"n": c.n, "share": c.share, "low": c.participant.low, "high": c.participant.high}),
-    }  # fmt: skip
+        "consistency": _consistency(analysis.consistency),
+    }
+
+
+def _consistency(share: Share | None) -> dict[str, Any] | None:
+    if share is None:
+        return None
+    low, high = share.participant
+    return _plain({"n": share.n, "share": share.share, "low": low, "high": high})
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """NaN as None, which is all that JSON knows."""
+    """NaN as None, because JSON has no NaN."""
     return {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
 
 
@@ -103,8 +113,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         lines += ["", f"## {TITLES[analysis['exclusion']]}", ""]
         lines += _table(PREFERENCE_HEADS, [preference_cells(r) for r in analysis["preferences"]])
         if analysis["bradley_terry"]:
-            lines += ["", *_table(["Bradley-Terry", "score", "95 % interval", "answers"],
-                                  [score_cells(r) for r in analysis["bradley_terry"]])]  # fmt: skip
+            scores = [score_cells(row) for row in analysis["bradley_terry"]]
+            lines += ["", *_table(["Bradley-Terry", "score", "95 % interval", "answers"], scores)]
         lines += ["", *_notes(analysis)]
     lines += ["", "## Answers", ""]
     lines += _table(["what", "number"], [[k, str(n)] for k, n in report["counts"].items()])
@@ -123,9 +133,18 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 TITLES = {"filtered": "With the rule's exclusions", "all": "All participants"}
 PREFERENCE_HEADS = [
-    "A", "B", "A preferred", "95 % interval", "answers alone", "by participant", "by item",
-    "exact p", "answers", "won, lost, tied", "alpha",
-]  # fmt: skip
+    "A",
+    "B",
+    "A preferred",
+    "95 % interval",
+    "answers alone",
+    "by participant",
+    "by item",
+    "exact p",
+    "answers",
+    "won, lost, tied",
+    "alpha",
+]
 
 
 def preference_cells(row: Mapping[str, Any]) -> list[str]:
@@ -135,14 +154,18 @@ def preference_cells(row: Mapping[str, Any]) -> list[str]:
         "taken for real" if row["question"] == REAL_OR_FAKE else f"best of {len(row['options'])}"
     )
     return [
-        row["method_a"], other, percent(row["preferred"]), bounds(row["low"], row["high"]),
+        row["method_a"],
+        other,
+        percent(row["preferred"]),
+        bounds(row["low"], row["high"]),
         bounds(row["wilson_low"], row["wilson_high"]),
         bounds(row["participant_low"], row["participant_high"]),
         bounds(row["item_low"], row["item_high"]),
-        f"{p:.2g}" if p >= 1e-4 else "< 0.0001", f"{row['n_chosen']} of {row['n_answers']}",
+        f"{p:.2g}" if p >= 1e-4 else "< 0.0001",
+        f"{row['n_chosen']} of {row['n_answers']}",
         f"{row['pairs_won']}, {row['pairs_lost']}, {row['pairs_tied']}",
         "–" if row["alpha"] is None else f"{row['alpha']:.2f}",
-    ]  # fmt: skip
+    ]
 
 
 def score_cells(row: Mapping[str, Any]) -> list[str]:
@@ -162,8 +185,9 @@ def _notes(analysis: Mapping[str, Any]) -> list[str]:
         f"Place {s['place'] + 1} of {s['places']} was chosen in {s['chosen']} of {s['n']} answers: "
         f"{percent(s['share'])}, 95 % interval {bounds(s['low'], s['high'])}; without side bias "
         f"{percent(1 / s['places'])} where places are balanced."
-        for s in analysis["sides"] if s["place"] < s["places"] - 1
-    ]  # fmt: skip
+        for s in analysis["sides"]
+        if s["place"] < s["places"] - 1
+    ]
     if c := analysis["consistency"]:
         lines.append(
             f"Asked again, participants said the same in {percent(c['share'])} of {c['n']} trials, "
@@ -178,9 +202,11 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def page(
-    url: str, report: Mapping[str, Any], shares: Mapping[str, tuple[np.ndarray, float]],
+    url: str,
+    report: Mapping[str, Any],
+    shares: Mapping[str, tuple[np.ndarray, float]],
     galleries: Sequence[Gallery],
-) -> str:  # fmt: skip
+) -> str:
     """The report as one self-contained HTML page.
 
     `shares` are, by title, the pairs' shares of answers (N,) for the method, and the share of who
@@ -222,10 +248,12 @@ def _score_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ends = [v for row in rows for v in (row["score"], row["low"], row["high"]) if v is not None]
     axis = (min([*ends, 0.0]) - 0.1, max([*ends, 0.0]) + 0.1)
     return [
-        {"cells": score_cells(row),
-         "picture": interval_picture(row["score"], (row["low"], row["high"]), 0.0, axis)}
+        {
+            "cells": score_cells(row),
+            "picture": interval_picture(row["score"], (row["low"], row["high"]), 0.0, axis),
+        }
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def interval_picture(

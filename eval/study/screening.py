@@ -42,15 +42,25 @@ def unapplied(screened: pd.DataFrame, rule: Rule) -> list[str]:
     few = (screened["answers"] < FEW) | screened["one_side"].isna()
     lacking = [
         ("on sentinel trials", rule.sentinels > 0, screened["sentinels"] == 0, "answered none"),
-        ("against hasty participants", rule.seconds > 0, screened["seconds"].isna(),
-         "have no known answer times"),
-        ("against answers at one place", rule.one_side < 1, few,
-         f"chose a place fewer than {FEW} times"),
-    ]  # fmt: skip
+        (
+            "against hasty participants",
+            rule.seconds > 0,
+            screened["seconds"].isna(),
+            "have no known answer times",
+        ),
+        (
+            "against answers at one place",
+            rule.one_side < 1,
+            few,
+            f"chose a place fewer than {FEW} times",
+        ),
+    ]
     return [
         f"the rule {which} was not applied to {lacks.sum()} of {len(screened)} participants, who "
-        f"{why}" for which, asked, lacks, why in lacking if asked and lacks.any()
-    ]  # fmt: skip
+        f"{why}"
+        for which, asked, lacks, why in lacking
+        if asked and lacks.any()
+    ]
 
 
 class _Screened(NamedTuple):
@@ -77,5 +87,6 @@ def _judge(participant: str, mine: pd.DataFrame, rule: Rule) -> _Screened:
         reasons.append(f"median {median:.2f} s an answer")
     if len(picks) >= FEW and one_side > rule.one_side:
         reasons.append(f"{100 * one_side:.0f} % of {len(picks)} answers at one place")
-    return _Screened(participant, len(main), len(sentinels), right, median, one_side,
-                     "; ".join(reasons))  # fmt: skip
+    return _Screened(
+        participant, len(main), len(sentinels), right, median, one_side, "; ".join(reasons)
+    )

@@ -45,8 +45,17 @@ def run(config: StudyAnalyzeConfig) -> int:
             raise RunError(f"the rule excludes every participant with {rule}; set exclude.*")
         told, other = analyse(kept, order, FILTERED), whole
     notes = [*answers.notes, *unapplied(screened, rule)]
-    report = report_of(_sources(config), _counts(answers, screened), answers.dropped, notes,
-                       str(rule), _numbered(screened), told, other, order[0])  # fmt: skip
+    report = report_of(
+        _sources(config),
+        _counts(answers, screened),
+        answers.dropped,
+        notes,
+        str(rule),
+        _numbered(screened),
+        told,
+        other,
+        order[0],
+    )
     _write_tables(store, told, whole)
     store.put(JSON, json.dumps(report, indent=1).encode())
     store.put(MARKDOWN, markdown(report).encode())
@@ -100,7 +109,7 @@ def _counts(answers: Answers, screened: pd.DataFrame) -> dict[str, int]:
         "answers": int(main.sum()),
         "answers of those excluded": int((main & excluded).sum()),
         **{f"{role} answers, not counted": n for role, n in sorted(roles.items()) if role != MAIN},
-    }  # fmt: skip
+    }
 
 
 def _write_tables(store: Store, told: Analysis, whole: Analysis) -> None:

@@ -53,11 +53,13 @@ class Answers:
             self.db.execute("PRAGMA synchronous=FULL")
             self.db.executescript(_TABLES)
             if study is not None:
-                self.db.execute("INSERT INTO study SELECT ? WHERE NOT EXISTS "
-                                "(SELECT * FROM study)", [study])  # fmt: skip
+                self.db.execute(
+                    "INSERT INTO study SELECT ? WHERE NOT EXISTS (SELECT * FROM study)", [study]
+                )
                 if self.db.execute("SELECT id FROM study").fetchone()[0] != study:
-                    raise ValueError(f"{path} holds the answers to another study: use another "
-                                     "answers=")  # fmt: skip
+                    raise ValueError(
+                        f"{path} holds the answers to another study: use another answers="
+                    )
         except (sqlite3.DatabaseError, ValueError) as error:
             self.db.close()
             if isinstance(error, ValueError):
@@ -73,8 +75,9 @@ class Answers:
         keep = "browser = excluded.browser" if take_over else "browser = browser"
         row = self.db.execute(
             f"INSERT INTO participants VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET {keep} "
-            "RETURNING browser", [code, browser, _now()],
-        ).fetchone()  # fmt: skip
+            "RETURNING browser",
+            [code, browser, _now()],
+        ).fetchone()
         return row[0] == browser
 
     def browser(self, code: str) -> str | None:

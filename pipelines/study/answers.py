@@ -20,8 +20,19 @@ from pipelines.study.mturk import chosen, question_numbers, read_assignments
 from pipelines.study.responses import read_responses
 from workers.data.user_tables import read_csv
 
-COLUMNS = ["participant", "trial_id", "role", "question", "pair_id", "item_id", "options", "choice",
-           "answer", "seconds", "repeat_of"]  # fmt: skip
+COLUMNS = [
+    "participant",
+    "trial_id",
+    "role",
+    "question",
+    "pair_id",
+    "item_id",
+    "options",
+    "choice",
+    "answer",
+    "seconds",
+    "repeat_of",
+]
 WORK_SECONDS = "WorkTimeInSeconds"  # of Mechanical Turk: a whole assignment's
 
 
@@ -52,13 +63,17 @@ def read_answers(config: StudyAnalyzeConfig, trials: pd.DataFrame | None) -> Ans
 def _of_pack(url: str, trials: pd.DataFrame) -> Answers:
     responses, dropped, notes = read_responses(url)
     known = responses.merge(trials, on="trial_id", how="left", indicator=True)
-    frame, wrong = without(known, {
-        "answers without a participant": lambda rows: rows["participant"].isna(),
-        "answers to unknown trials": lambda rows: rows["_merge"] != "both",
-        "answers at a place that was not shown": lambda rows: ~rows["choice"].between(
-            0, _places(rows) - 1),
-        "second answers to a trial": _twice,
-    })  # fmt: skip
+    frame, wrong = without(
+        known,
+        {
+            "answers without a participant": lambda rows: rows["participant"].isna(),
+            "answers to unknown trials": lambda rows: rows["_merge"] != "both",
+            "answers at a place that was not shown": lambda rows: (
+                ~rows["choice"].between(0, _places(rows) - 1)
+            ),
+            "second answers to a trial": _twice,
+        },
+    )
     return Answers(frame[COLUMNS], dropped + wrong, notes)
 
 
@@ -80,22 +95,32 @@ def _of_table(url: str, columns: Columns, key_url: str | None) -> Answers:
     if not _is_wide(columns):  # who was asked the same again may answer again
         frame["trial_id"] = [f"row {n + 1}" for n in range(len(frame))]
     place = {text: place for place, text in enumerate(columns.places)}
-    frame, wrong = without(frame.reset_index(drop=True), {
-        "questions without an answer": lambda rows: rows["text"].isna(),
-        f"answers that are none of {', '.join(columns.places)}": lambda rows: ~rows["text"].isin(
-            columns.places),
-        "answers without a participant": lambda rows: rows["participant"].isna(),
-        "answers to questions without an item": lambda rows: rows["item_id"].isna(),
-        "answers to questions that do not say what was shown": lambda rows: _by_options(
-            rows, lambda options: None in options),
-        "answers to questions that show one method twice": lambda rows: _by_options(
-            rows, lambda options: len(set(options)) < len(options)),
-        "second answers to a question": _twice,
-    })  # fmt: skip
+    frame, wrong = without(
+        frame.reset_index(drop=True),
+        {
+            "questions without an answer": lambda rows: rows["text"].isna(),
+            f"answers that are none of {', '.join(columns.places)}": lambda rows: (
+                ~rows["text"].isin(columns.places)
+            ),
+            "answers without a participant": lambda rows: rows["participant"].isna(),
+            "answers to questions without an item": lambda rows: rows["item_id"].isna(),
+            "answers to questions that do not say what was shown": lambda rows: _by_options(
+                rows, lambda options: None in options
+            ),
+            "answers to questions that show one method twice": lambda rows: _by_options(
+                rows, lambda options: len(set(options)) < len(options)
+            ),
+            "second answers to a question": _twice,
+        },
+    )
     whole = frame.assign(
-        role=MAIN, question=PICK, pair_id=frame["item_id"], choice=frame["text"].map(place),
-        answer=np.nan, repeat_of=None,
-    )  # fmt: skip
+        role=MAIN,
+        question=PICK,
+        pair_id=frame["item_id"],
+        choice=frame["text"].map(place),
+        answer=np.nan,
+        repeat_of=None,
+    )
     return Answers(whole[COLUMNS], dropped + wrong, notes)
 
 

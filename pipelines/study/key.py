@@ -39,8 +39,10 @@ def open_key(url: str) -> Key:
     try:
         design = json.loads(store.read(DESIGN))
     except FileNotFoundError:
-        raise RunError(f"{url}: no study there (no {DESIGN}); pack= wants the folder that study "
-                       "build made, which holds pack/ and the key") from None  # fmt: skip
+        raise RunError(
+            f"{url}: no study there (no {DESIGN}); pack= wants the folder that study "
+            "build made, which holds pack/ and the key"
+        ) from None
     trials = _table(store, TRIALS)
     trials["options"] = trials["options"].map(tuple)
     methods = [method for comparison in design["comparisons"] for method in comparison]

@@ -97,7 +97,7 @@ def _columns_of(table: pd.DataFrame, name: str) -> list[str]:
     if name in table:
         return [name]
     return [
-        text for text in table.columns
-        if text.startswith(f"{name}.")
-        and table[text].dropna().str.lower().isin(BOOLEANS).all()
-    ]  # fmt: skip
+        text
+        for text in table.columns
+        if text.startswith(f"{name}.") and table[text].dropna().str.lower().isin(BOOLEANS).all()
+    ]

@@ -91,8 +91,10 @@ class Study:
         """The participants' codes, by slot."""
         slots = range(self.config.participants)
         numbers = [int(self.hidden("code", slot, length=64), 16) for slot in slots]
-        return ["".join(LETTERS[n // len(LETTERS) ** i % len(LETTERS)] for i in range(CODE_LENGTH))
-                for n in numbers]  # fmt: skip
+        return [
+            "".join(LETTERS[n // len(LETTERS) ** i % len(LETTERS)] for i in range(CODE_LENGTH))
+            for n in numbers
+        ]
 
     @cached_property
     def sessions(self) -> list[list[Trial]]:
@@ -151,8 +153,13 @@ def write_pack(study: Study, pictures: Pictures, scratch: Store, store: Store) -
     store.put(TRIALS, _table("trials", _trial_rows(study)))
     store.put(PICTURES, _table("pictures", _picture_rows(study, pictures)))
     store.put(PARTICIPANTS, _csv([["slot", "code"], *enumerate(study.codes)]))
-    return {"pictures": len(names), "participants": len(study.codes), "questions": questions,
-            "pairs": len(study.pairs), "hit_bytes": filled}  # fmt: skip
+    return {
+        "pictures": len(names),
+        "participants": len(study.codes),
+        "questions": questions,
+        "pairs": len(study.pairs),
+        "hit_bytes": filled,
+    }
 
 
 def _question(study: Study, pictures: Pictures, trial: Trial) -> dict[str, Any]:
@@ -191,11 +198,12 @@ def _trial_rows(study: Study) -> list[dict[str, Any]]:
             "item_id": study.pairs[trial.pair].item_id,
             "options": study.options(trial),
             "answer": trial.answer,
-            "repeat_of": None if trial.repeat_of is None
+            "repeat_of": None
+            if trial.repeat_of is None
             else study.trial_id(trial.slot, trial.repeat_of),
         }
         for trial in study.trials
-    ]  # fmt: skip
+    ]
 
 
 def _picture_rows(study: Study, pictures: Pictures) -> list[dict[str, Any]]:

@@ -50,8 +50,10 @@ def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str], list[str]]:
         given = frame["answered_at"]
         when = pd.to_datetime(given, utc=True, errors="coerce", format="ISO8601")
         if (lost := given.notna() & when.isna()).any():
-            notes.append(f"{lost.sum()} of {given.notna().sum()} answered_at cannot be read, such "
-                         f"as {given[lost].iloc[0]!r}; they count as the last")  # fmt: skip
+            notes.append(
+                f"{lost.sum()} of {given.notna().sum()} answered_at cannot be read, such "
+                f"as {given[lost].iloc[0]!r}; they count as the last"
+            )
         frame = frame.assign(answered_at=when).sort_values("answered_at", kind="stable")
     return frame[[*NEEDED, "seconds"]].reset_index(drop=True), dropped, notes
 
@@ -101,13 +103,16 @@ def _of_csv(url: str) -> tuple[pd.DataFrame, Counter[str]]:
     if "trial_id" in table:
         return _checked(table, url), dropped
     parts = [
-        pd.DataFrame({
-            "trial_id": column(table, numbered(TRIAL, n), url),
-            "participant": column(table, "WorkerId", url),
-            "choice": table.get(numbered(CHOICE, n)),  # None: nobody answered it
-            "seconds": table.get(numbered(SECONDS, n)),
-        }) for n in question_numbers(table, TRIAL, url)
-    ]  # fmt: skip
+        pd.DataFrame(
+            {
+                "trial_id": column(table, numbered(TRIAL, n), url),
+                "participant": column(table, "WorkerId", url),
+                "choice": table.get(numbered(CHOICE, n)),  # None: nobody answered it
+                "seconds": table.get(numbered(SECONDS, n)),
+            }
+        )
+        for n in question_numbers(table, TRIAL, url)
+    ]
     whole = pd.concat(parts, ignore_index=True)
     skipped = whole["choice"].isna()
     dropped["questions without an answer"] += int(skipped.sum())
