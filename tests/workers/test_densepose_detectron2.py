@@ -1,7 +1,7 @@
 """Our extraction against the DensePose project itself: detectron2, on seeded weights.
 
 Skips where detectron2 is absent. The comparison with the project's own command needs its source,
-too: REPOSER_DETECTRON2 names the checkout (see README, "Development").
+too: REPOSER_DETECTRON2 names the checkout (see docs/design.md, "Development").
 """
 
 import importlib.util

@@ -1,0 +1,122 @@
+"""Small files under the names that the examples of README and docs/ use."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image
+
+from configs.render import RenderConfig
+from pipelines import render
+from tests.conftest import ROOT
+from tests.eval.test_metrics import pictures
+from tests.helpers.answered import as_database, as_json, as_mturk, respond, trials_of
+from tests.helpers.catalogs import StandIn, write_catalog, write_pairs
+from tests.helpers.evaluations import names, write_folders
+from tests.helpers.seeded import write_authors_files
+from tests.helpers.studies import write_methods
+
+SIDE = 176  # pixels: `ms_ssim` wants more than 160
+SMALL = 64
+
+
+def photographs(folder: Path, lookup: np.ndarray) -> None:
+    """PHOTOS with IUV images, the same maps in IUV_PNGS, photos.csv, and a lookup."""
+    rows = []
+    for name in ("front", "back"):
+        iuv = np.zeros((SMALL, SMALL, 3), np.uint8)
+        iuv[8:-8, 8:-8] = (2, 100, 200)
+        pixels = np.random.default_rng(len(name)).integers(0, 256, iuv.shape, np.uint8)
+        for path, content in ((f"PHOTOS/{name}.jpg", pixels), (f"PHOTOS/{name}_IUV.png", iuv),
+                              (f"IUV_PNGS/{name}.png", iuv)):  # fmt: skip
+            (folder / path).parent.mkdir(exist_ok=True)
+            Image.fromarray(content).save(folder / path)
+        rows.append((name, f"PHOTOS/{name}.jpg", f"PHOTOS/{name}_IUV.png"))
+    pd.DataFrame(rows, columns=["image_id", "image", "iuv"]).to_csv(
+        folder / "photos.csv", index=False
+    )
+    np.save(folder / "smpltexmap.npy", lookup)
+
+
+def catalogs(folder: Path) -> None:
+    """A catalog and poses; pairs.csv; a checkpoint."""
+    ids = write_catalog(f"{folder}/catalog", 4, size=SMALL)
+    write_catalog(f"{folder}/poses", 2, prefix="pose", size=SMALL)
+    write_pairs(folder / "pairs.csv", [(ids[0], ids[1]), (ids[1], ids[2])])
+    (folder / "checkpoint").symlink_to(ROOT / "assets" / "small")
+
+
+def remote_catalogs(bucket: str) -> None:
+    """A catalog and poses in a bucket."""
+    write_catalog(f"{bucket}/catalog", 4, size=SMALL)
+    write_catalog(f"{bucket}/poses", 2, prefix="pose", size=SMALL)
+
+
+def runs(folder: Path, named: Sequence[str]) -> None:
+    """Runs of render over a catalog, by two models in turn."""
+    for number, name in enumerate(named):
+        config = RenderConfig.model_validate({
+            "catalog": f"{folder}/catalog", "poses": f"{folder}/catalog",
+            "out": f"{folder}/{name}", "execution": {"engine": "local"},
+        })  # fmt: skip
+        assert render.run(config, load_model=StandIn if number % 2 else None) == 0
+
+
+def schedule(folder: Path) -> None:
+    """The config evaluate.yaml, and a run to score."""
+    catalogs(folder)
+    runs(folder, ["scored"])
+    config = {"renders": "scored", "catalog": "catalog", "metrics": ["l1"], "out": "evaluations"}
+    (folder / "evaluate.yaml").write_text(yaml.safe_dump(config))
+
+
+def images(folder: Path, sides: Sequence[str], count: int = 12) -> None:
+    """PHOTOGRAPHS, and folders of images generated of them."""
+    for noise, side in enumerate(sides, start=1):
+        write_folders(str(folder), count, noise=10 * noise, size=SIDE, side=side)
+    (folder / "reference").rename(folder / "PHOTOGRAPHS")
+
+
+def methods(folder: Path) -> None:
+    """FOLDER of N_METHOD.png of three methods, and STRIPS."""
+    write_methods(folder / "FOLDER", 12, SIDE, ("OURS", "DSC", "DPT"))
+    (folder / "STRIPS").mkdir()
+    truth = pictures(3, 2, SIDE, SIDE)
+    for (source, target), pixels in zip(names(2), truth, strict=True):
+        strip = np.concatenate([pixels, pixels, 255 - pixels], axis=1)
+        Image.fromarray(strip).save(folder / "STRIPS" / f"{source}_{target}.png")
+
+
+def listed_pairs(folder: Path) -> None:
+    """pairs.csv of a synthesized world."""
+    write_pairs(folder / "pairs.csv", [("item-000000_view-00", "item-000000_view-01")])
+
+
+def authors(folder: Path) -> None:
+    """The authors' two files, seeded, and a list of training images."""
+    f, g = write_authors_files(folder)
+    assert (f.name, g.name) == ("inpainter.pth", "refiner.pth")
+    (folder / "train.lst").write_text("fashionWOMENDressesid0000010603_1front.jpg\n")
+
+
+def survey(folder: Path) -> None:
+    """Survey.csv and questions.csv of a study that was not built here."""
+    rng = np.random.default_rng(0)
+    votes = {"WorkerId": [f"w{n}" for n in range(12)]}
+    votes |= {f"Answer.q{n}": rng.choice(["A", "B"], 12).tolist() for n in (1, 2, 3)}
+    pd.DataFrame(votes).to_csv(folder / "Survey.csv", index=False)
+    shown = [(f"{n}_method_ours.png", f"{n}_method_theirs.png") for n in range(3)]
+    pd.DataFrame(shown, columns=["image_A_url", "image_B_url"]).to_csv(
+        folder / "questions.csv", index=False
+    )
+
+
+def take_part(study: Path) -> None:
+    """What the participants of a study leave: on the server, as files, and on Mechanical Turk."""
+    trials = trials_of(study)
+    responses = respond(trials, trials["options"].iloc[0][0])
+    as_database(responses, study / "answers.db")
+    as_json(responses, study.parent / "ANSWERS")
+    as_mturk(study, responses, study.parent / "results.csv")
