@@ -110,6 +110,7 @@ def test_examples_run(page: str, run_page: Callable[..., None]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.s3
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("page", ["README.md", "docs/evaluate.md", "docs/train.md"])
