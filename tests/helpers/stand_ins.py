@@ -11,10 +11,10 @@ from PIL import Image
 from configs.render import RenderConfig
 from pipelines import render
 from tests.conftest import ROOT
-from tests.eval.test_metrics import pictures
 from tests.helpers.answered import as_database, as_json, as_mturk, respond, trials_of
 from tests.helpers.catalogs import StandIn, write_catalog, write_pairs
 from tests.helpers.evaluations import names, write_folders
+from tests.helpers.pictures import pictures
 from tests.helpers.seeded import write_authors_files
 from tests.helpers.studies import write_methods
 
