@@ -114,22 +114,24 @@ def load_networks(read: Read, *names: str) -> Checkpoint:
     Raises as `load` does, also where a network of a name is not there.
     """
     config, state, sha256 = _read_weights(read)
-    networks = {name: NETWORKS[name].build(config) for name in names or NETWORKS}
+    networks: dict[str, nn.Module] = {}
+    for name in names or NETWORKS:
+        letter, build = NETWORKS[name]
+        network = build(config)
+        if network is not None:
+            networks[name] = network
+        elif names:
+            raise ValueError(f"a checkpoint of variant {config.variant} has no {letter}")
     if names:
         state = {key: x for key, x in state.items() if key.partition(".")[0] in names}
-    found = {name: network for name, network in networks.items() if network}
-    for name in names:
-        if name not in found:
-            letter = NETWORKS[name].letter
-            raise ValueError(f"a checkpoint of variant {config.variant} has no {letter}")
-    if "generator" in found and not any(key.startswith("generator.") for key in state):
+    if "generator" in networks and not any(key.startswith("generator.") for key in state):
         raise ValueError(f"{WEIGHTS} holds f alone: train g on it, with reposer train generator")
-    check_state(WEIGHTS, state, {key: x.shape for key, x in _state(found).items()})
-    for name, network in found.items():
+    check_state(WEIGHTS, state, {key: x.shape for key, x in _state(networks).items()})
+    for name, network in networks.items():
         start = f"{name}."
         own = {k.removeprefix(start): x for k, x in state.items() if k.startswith(start)}
         network.load_state_dict(own)
-    return Checkpoint(config, found, sha256)
+    return Checkpoint(config, networks, sha256)
 
 
 def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:

@@ -137,8 +137,8 @@ def _open(store: Store, command: str, identity: dict[str, Any]) -> None:
     if names and TRAINING not in names:
         raise RunError(f"{store.url} is not empty ({names[0]}) and holds no training; "
                        "use another out=")  # fmt: skip
-    plan = {"command": command, "identity": identity, "versions": versions()}
-    if store.create(TRAINING, json.dumps(plan, indent=2).encode()):
+    decided = {"command": command, "identity": identity, "versions": versions()}
+    if store.create(TRAINING, json.dumps(decided, indent=2).encode()):
         return
     written = json.loads(store.read(TRAINING))
     if written["command"] != command:
