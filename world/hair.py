@@ -1,7 +1,7 @@
 """Hair: a cap lifted off the scalp, and curtains, buns and tails hung on the skull.
 
-Hair is no body surface: it is drawn in the photograph, and the UV map shows the head under it.
-All of it is built around the canonical head and carried to a person's head axis by axis.
+Hair is not part of the body: photographs show it, UV maps show the head under it. It is built
+around the canonical head and scaled to a person's head along each axis.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from world import bodies
 from world.fabrics import Colour
 from world.noise import layered, noise
 from world.places import Places, smoothstep
+from world.sheet import CHARTS
 from world.skin import HEAD_CENTRE
 
 # Degrees: elevation of the hairline above the head's centre, front (0) to nape (180).
@@ -107,7 +108,7 @@ def paint(style: Style, points: np.ndarray) -> np.ndarray:
 def _head_frame(body: bodies.Body) -> tuple[np.ndarray, np.ndarray]:
     """Per axis, the scale and shift that carry the canonical head to this one."""
     t = bodies.template()
-    on_head = np.unique(t.sheet.faces[t.sheet.chart == 1])
+    on_head = np.unique(t.sheet.faces[t.sheet.chart == CHARTS["head"]])
     there, here = body.vertices[on_head].astype(np.float64), t.canonical[on_head]
     scale = there.std(0) / here.std(0)
     return scale, there.mean(0) - scale * here.mean(0)
@@ -116,9 +117,8 @@ def _head_frame(body: bodies.Body) -> tuple[np.ndarray, np.ndarray]:
 def _cap(style: Style) -> tuple[np.ndarray, np.ndarray]:
     t = bodies.template()
     places = Places.of_vertices()
-    faces = t.sheet.faces[t.sheet.chart == 1]
+    faces = t.sheet.faces[t.sheet.chart == CHARTS["head"]]
     points = places.points.copy()
-    near = np.unique(faces)
     if style.end is not None or style.crown > 0.03:  # the ears go under the hair
         smooth = points
         for _ in range(60):
@@ -142,11 +142,11 @@ def _cap(style: Style) -> tuple[np.ndarray, np.ndarray]:
             points = points + smoothstep(0.01, 0.03, sd)[:, None] * (t.smoother @ points - points)
     kept = faces[(sd[faces] > -0.006).any(1)]
     ids, renumbered = np.unique(kept, return_inverse=True)
-    assert np.isin(ids, near).all()
     return points[ids], renumbered.reshape(-1, 3)
 
 
-def _grid(rows: int, columns: int) -> np.ndarray:
+def grid(rows: int, columns: int) -> np.ndarray:
+    """The triangles (F, 3) of a grid of vertices, row by row."""
     i, j = np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij")
     a = (i * columns + j).ravel()
     b, c, d = a + 1, a + columns, a + columns + 1
@@ -159,7 +159,7 @@ def _curtain(style: Style) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = 40, 72
     start = np.radians(style.open_at)
     azimuth = np.linspace(start, 2 * np.pi - start, columns)[None, :]
-    behind = (1 - np.cos(azimuth - 0.0)) / 2  # 0 at the face, 1 at the back
+    behind = (1 - np.cos(azimuth)) / 2  # 0 at the face, 1 at the back
     ragged = 0.018 * (
         noise(np.stack([azimuth[0] * 9, 0 * azimuth[0], 0 * azimuth[0]], 1), style.seed) - 0.5
     )
@@ -187,7 +187,7 @@ def _curtain(style: Style) -> tuple[np.ndarray, np.ndarray]:
     y = y + 0.062 * smoothstep(0.79, 0.64, z) * smoothstep(0.30, 0.75, behind)
     y = y - 0.010 * smoothstep(0.80, 0.70, z) * smoothstep(0.5, 0.2, behind)
     points = np.stack([np.broadcast_to(v, z.shape) for v in (x, y, z)], axis=-1).reshape(-1, 3)
-    return points, _grid(rows, columns)
+    return points, grid(rows, columns)
 
 
 def _ball(style: Style, centre: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +199,7 @@ def _ball(style: Style, centre: np.ndarray, radius: float) -> tuple[np.ndarray, 
         axis=-1,
     ).reshape(-1, 3)
     swirl = 1 + 0.06 * np.sin(7 * np.arctan2(unit[:, 0], unit[:, 1]) + 5 * unit[:, 2])
-    return centre + unit * radius * swirl[:, None], _grid(rows, columns)
+    return centre + unit * radius * swirl[:, None], grid(rows, columns)
 
 
 def _tail(style: Style) -> tuple[np.ndarray, np.ndarray]:
@@ -214,4 +214,4 @@ def _tail(style: Style) -> tuple[np.ndarray, np.ndarray]:
     points = np.stack(
         [radius * np.sin(angle), y + radius * np.cos(angle), z + 0 * angle], axis=-1
     ).reshape(-1, 3)
-    return points, _grid(rows, columns)
+    return points, grid(rows, columns)

@@ -6,6 +6,7 @@ import numpy as np
 
 from world import anny_data, bodies
 from world.camera import Camera
+from world.sheet import CHARTS
 
 NAMES = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder",
@@ -65,6 +66,6 @@ def _positions(joints: np.ndarray, vertices: np.ndarray) -> np.ndarray:
 def _nearest(place: tuple[float, float, float], sign: float) -> int:
     """The vertex of the head that lies nearest to a canonical place."""
     t = bodies.template()
-    on_head = np.unique(t.sheet.faces[t.sheet.chart == 1])
+    on_head = np.unique(t.sheet.faces[t.sheet.chart == CHARTS["head"]])
     distance = np.square(t.canonical[on_head] - np.array(place) * [sign, 1, 1]).sum(1)
     return int(on_head[distance.argmin()])

@@ -1,4 +1,4 @@
-"""The codes of the segmentation maps (8-bit PNG), and which of them go with the head and hands."""
+"""The codes of the segmentation maps (8-bit PNG)."""
 
 BACKGROUND = 0
 FACE = 1

@@ -1,6 +1,6 @@
 """Studio light: key, fill, sky and rim; a shadow map; a soft shadow on the floor; backdrops.
 
-Light adds up in linear values; paint is given in sRGB. A square stands in for sRGB's curve.
+Light adds up in linear values; paint is given in sRGB, whose curve is approximated by a square.
 """
 
 from dataclasses import dataclass

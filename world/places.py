@@ -11,7 +11,7 @@ import numpy as np
 
 from world import bodies
 
-KNEE, CROTCH, WAIST, ARMPIT, NECK = -0.30, 0.07, 0.33, 0.60, 0.735
+CROTCH, WAIST, NECK = 0.07, 0.33, 0.735
 
 
 def smoothstep(low: float | np.ndarray, high: float | np.ndarray, x: np.ndarray) -> np.ndarray:

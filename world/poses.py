@@ -1,8 +1,8 @@
-"""Poses of a catalog: limbs are aimed in directions, which reads better than joint angles.
+"""Poses of a catalog: limbs point in directions, which reads better than joint angles.
 
 Directions are those of the left limb, in the torso's frame: x to the person's left, y back, z
 up; a right limb mirrors x. Sampled poses stay within a few degrees of their archetype, so that
-no arm goes through a body and no joint bends backwards.
+no arm passes through a body and no joint bends backwards.
 """
 
 from dataclasses import dataclass, replace

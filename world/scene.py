@@ -1,4 +1,4 @@
-"""One photograph: a dressed person in a pose before a camera, with all that is known about it."""
+"""One photograph: a dressed person in a pose before a camera, and what is true about it."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from world.keypoints import keypoints
 from world.noise import layered
 from world.places import Places, smoothstep
 from world.poses import Pose, rotations
+from world.sheet import CHARTS
 
 SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
 BODY, HAIR, SHOES, SKIRT = 0, 1, 2, 3
-EYE_CHART = 4
 HAIRLINE = 0.004  # metres over which skin turns into hair
 
 
@@ -53,7 +53,7 @@ class _Meshes:
 
 @dataclass(frozen=True)
 class Stage:
-    """A figure in its pose before the camera: what is true before anything is painted."""
+    """A figure in its pose before the camera, before anything is painted."""
 
     meshes: _Meshes
     joints: np.ndarray  # (B, 3)
@@ -187,7 +187,9 @@ def _develop(
     canonical, cut, normal, points = (values[:, k : k + 3] for k in (0, 3, 6, 9))
     places = Places(canonical, cut, *values[:, 12:16].T)
     piece = meshes.piece[face[hit]]
-    eyeball = (bodies.template().sheet.chart == EYE_CHART)[np.where(piece == BODY, face[hit], 0)]
+    eyeball = (bodies.template().sheet.chart == CHARTS["eye"])[
+        np.where(piece == BODY, face[hit], 0)
+    ]
     colour = np.zeros((len(values), 3))
     code = np.zeros(len(values), np.uint8)
     gloss = np.zeros(len(values))

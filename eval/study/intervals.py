@@ -1,7 +1,7 @@
 """Intervals of shares and scores when answers of one person, and of one item, are alike.
 
 A study asks the same people about the same items, so its answers are not independent, and an
-interval that takes them for such is too narrow. The variance by participant and by item both is
+interval that assumes so is too narrow. The variance by participant and by item both is
 that of Cameron, Gelbach and Miller, "Robust Inference with Multiway Clustering" (Journal of
 Business and Economic Statistics 29, 2011): by participant, plus by item, minus by their
 crossing; with G / (G - 1) for G clusters, and Student's t with the smaller of the two numbers of

@@ -1,4 +1,4 @@
-"""The pictures of a question, made alike in all that could give a method away but its pixels."""
+"""The pictures of a question, made alike in everything but their pixels."""
 
 from collections.abc import Mapping
 

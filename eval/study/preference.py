@@ -1,4 +1,4 @@
-"""What the answers of a study say of its methods.
+"""What the answers of a study say about its methods.
 
 Answers are a frame, a row an answer to a main trial: participant, question (pick, real_or_fake),
 pair_id, item_id, options (a tuple: the method shown at each place) and choice (the place chosen;
@@ -31,7 +31,7 @@ class Preference(NamedTuple):
     method_a: str
     method_b: str | None
     options: tuple[str, ...]  # all that a trial shows
-    chance: float  # the share of who cannot tell
+    chance: float  # the share expected of guesses
     share: Share
     p_binomial: float  # exact, two-sided, of independent answers at `chance`
     pairs_won: int  # the method has the most votes
@@ -85,7 +85,7 @@ class Question(NamedTuple):
 
     @property
     def chance(self) -> float:
-        """The share of who cannot tell."""
+        """The share expected of guesses."""
         return 1 / max(2, len(self.options))
 
     def label(self, method: str) -> str:
@@ -177,7 +177,7 @@ def sides(answers: pd.DataFrame) -> list[Side]:
 
 
 def consistency(answers: pd.DataFrame, repeats: pd.DataFrame) -> Share | None:
-    """How often who was asked again said the same; None where nobody was.
+    """How often participants who were asked again said the same; None if nobody was.
 
     `repeats` are answers, too, with repeat_of: the trial_id of the first time.
     """

@@ -1,4 +1,4 @@
-"""Whose answers count: a rule stated beforehand, and what it says of each participant."""
+"""Whose answers count: a rule that is fixed beforehand, applied to each participant."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from eval.study.design import MAIN, PICK, SENTINEL
 
-FEW = 10  # answers below which nobody is called one-sided
+FEW = 10  # with fewer answers, nobody counts as one-sided
 
 
 class Rule(NamedTuple):

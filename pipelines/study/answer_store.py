@@ -1,4 +1,4 @@
-"""The answers to a study: one SQLite file, in which an answer that was taken stays.
+"""The answers to a study: one SQLite file, in which an accepted answer stays.
 
 Each answer is synced to the disk before it is acknowledged, so a killed process loses none; the
 question's id is the key, so no question has two.

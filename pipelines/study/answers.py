@@ -1,4 +1,4 @@
-"""The answers of a study, from whatever holds them, as one frame; and what was left aside.
+"""The answers of a study as one frame, from any of their sources; and what was dropped.
 
 A row of the frame is an answer: participant, trial_id, role, question, pair_id, item_id, options (a
 tuple: the method at each place), choice (the place chosen, from 0), answer (the right place; NaN
@@ -38,17 +38,17 @@ WORK_SECONDS = "WorkTimeInSeconds"  # of Mechanical Turk: a whole assignment's
 
 @dataclass(frozen=True)
 class Answers:
-    """What there is to analyse, and the numbers of what there was besides."""
+    """The answers to analyse, and how many others were dropped."""
 
     frame: pd.DataFrame
     dropped: Counter[str]  # by reason
-    notes: list[str]  # what of the rest cannot be read
+    notes: list[str]  # what cannot be read in those
 
 
 def read_answers(config: StudyAnalyzeConfig, trials: pd.DataFrame | None) -> Answers:
     """The answers of a config; ValueError, one line, where they cannot be read.
 
-    `trials` is the key of the config's pack; None of another study's answers.
+    `trials` is the key of the config's pack; None for the answers of another study.
     """
     if trials is None:
         answers = _of_table(config.answers, config.columns, config.key)
@@ -78,7 +78,7 @@ def _of_pack(url: str, trials: pd.DataFrame) -> Answers:
 
 
 def _places(rows: pd.DataFrame) -> pd.Series:
-    """How many answers a trial has; real and fake make two."""
+    """How many choices a trial has; for real_or_fake there are two."""
     return rows["options"].map(len).where(rows["question"] != REAL_OR_FAKE, 2)
 
 
@@ -92,7 +92,7 @@ def _of_table(url: str, columns: Columns, key_url: str | None) -> Answers:
     frame = pd.concat([_question(table, columns, key, n, url, str(key_url)) for n in numbers])
     times, notes = _times(table, frame, columns)
     frame["seconds"] = times
-    if not _is_wide(columns):  # who was asked the same again may answer again
+    if not _is_wide(columns):  # a question that was repeated may be answered again
         frame["trial_id"] = [f"row {n + 1}" for n in range(len(frame))]
     place = {text: place for place, text in enumerate(columns.places)}
     frame, wrong = without(
@@ -132,7 +132,7 @@ def _is_wide(columns: Columns) -> bool:
 def _times(
     table: pd.DataFrame, frame: pd.DataFrame, columns: Columns
 ) -> tuple[pd.Series, list[str]]:
-    """Seconds of each answer in `frame`, and notes: the column's, or its part of an assignment."""
+    """The seconds of each answer in `frame`, its own or its share of an assignment; and notes."""
     if columns.seconds is None and _is_wide(columns) and WORK_SECONDS in table:
         whole, notes = seconds(table[WORK_SECONDS])
         given = frame["text"].groupby(level=0).count()
@@ -147,7 +147,7 @@ def _by_options(rows: pd.DataFrame, test: Callable[[tuple[str | None, ...]], boo
 def _question(
     table: pd.DataFrame, columns: Columns, key: pd.DataFrame | None, n: int, url: str, key_url: str
 ) -> pd.DataFrame:
-    """All answers to question n: text (of the choice) and what is known of each."""
+    """All answers to question n: the text of the choice, and what is known about it."""
 
     def of(name: str) -> pd.Series:
         return column(table, numbered(name, n), url)

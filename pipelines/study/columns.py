@@ -1,4 +1,4 @@
-"""Columns and rows of tables that people hand in, with errors that name file and column."""
+"""Columns and rows of tables of answers, with errors that name file and column."""
 
 import difflib
 from collections import Counter
@@ -11,7 +11,7 @@ THOUSANDS = r"[1-9]\d{0,2}(,\d{3})+"
 
 
 def numbered(name: str, n: int) -> str:
-    """A column's name of question n."""
+    """The name of a column for question n."""
     return name.replace("{n}", str(n))
 
 
@@ -27,7 +27,7 @@ def column(table: pd.DataFrame, name: str, url: str) -> pd.Series:
 def number(values: pd.Series) -> pd.Series:
     """Text as numbers, NaN where it is none.
 
-    Commas are decimal where no number has a point and some comma cannot part thousands.
+    Commas are decimal if no number has a point and some comma cannot separate thousands.
     """
     text = values.astype(object).where(values.notna(), "").astype(str)
     commas = text[text.str.contains(",")]
@@ -40,8 +40,8 @@ def number(values: pd.Series) -> pd.Series:
 def seconds(values: pd.Series) -> tuple[pd.Series, list[str]]:
     """All times of a table as seconds, NaN where unknown; and a note of what cannot be read.
 
-    Where some text with digits is no number, no time is known: the spreadsheet that makes a date
-    of 3.5 makes 3512 of 3.512.
+    If some text with digits is no number, no time is used: a spreadsheet that turns 3.5 into a date
+    turns 3.512 into 3512.
     """
     read = number(values)
     lost = values[values.notna() & read.isna()].astype(str)
@@ -60,7 +60,7 @@ def seconds(values: pd.Series) -> tuple[pd.Series, list[str]]:
 def without(
     rows: pd.DataFrame, reasons: Mapping[str, Callable[[pd.DataFrame], pd.Series]]
 ) -> tuple[pd.DataFrame, Counter[str]]:
-    """The rows to which no reason applies, one after the other; and how many fell to each."""
+    """The rows to which no reason applies, tried in order; and how many each reason dropped."""
     dropped: Counter[str] = Counter()
     for reason, applies in reasons.items():
         falls = applies(rows).astype(bool)

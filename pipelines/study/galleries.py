@@ -1,4 +1,4 @@
-"""The pairs that a method won and lost most clearly, with their pictures."""
+"""Galleries of the pairs that a method won and lost most clearly."""
 
 from collections.abc import Sequence
 

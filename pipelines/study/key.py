@@ -1,4 +1,4 @@
-"""The key of a study that `study build` made: what its trials showed, and the pictures of it."""
+"""The key of a study: what its trials showed, and where the pictures are."""
 
 import io
 import json
@@ -25,7 +25,7 @@ class Key:
     methods: list[str]  # in the order of the study's comparisons
 
     def picture(self, pair_id: str, method: str) -> np.ndarray | None:
-        """What participants saw, (H, W, 3) uint8; None where they saw none of the method."""
+        """The picture that participants saw, (H, W, 3) uint8; None if there was none."""
         mine = self.pictures["pair_id"].eq(pair_id) & self.pictures["method"].eq(method)
         if not mine.any():
             return None

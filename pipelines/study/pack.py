@@ -1,7 +1,7 @@
-"""What a study consists of: pictures under blinded names, pages, and the key to them.
+"""The files of a study: pictures under blinded names, pages, and the key to them.
 
-Names, ids and codes are hashes over the study's identity, which holds the fingerprints of its
-inputs: the same study has the same ones, and who lacks the inputs cannot guess them.
+Names, ids and codes are hashes of the study's identity, which holds the fingerprints of its inputs:
+the same study always has the same ones, and nobody without the inputs can guess them.
 """
 
 import csv
@@ -28,7 +28,7 @@ from workers.data.images import encode
 from workers.data.storage import READERS, Store
 from workers.data.tables import SCHEMAS, parquet_bytes
 
-LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # of codes: none that are taken for another
+LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # of codes: none looks like another
 CODE_LENGTH = 12  # 59 bits
 
 
@@ -73,7 +73,7 @@ class Study:
     identity: str
 
     def hidden(self, *names: object, length: int = 16) -> str:
-        """A name that tells nothing, always the same for the same study and names."""
+        """A name that reveals nothing, always the same for the same study and names."""
         text = json.dumps([self.identity, *map(str, names)])
         return hashlib.sha256(text.encode()).hexdigest()[:length]
 

@@ -25,7 +25,7 @@ def read_responses(url: str) -> tuple[pd.DataFrame, Counter[str], list[str]]:
     """trial_id, participant, choice and seconds (NaN where unknown), in the order answered.
 
     Also what was dropped, by reason, and notes of what cannot be read. ValueError, one line, for
-    what is none of `responses`.
+    a file that holds no `responses`.
     """
     lower = url.lower()
     if lower.endswith((".db", ".sqlite")):
@@ -120,7 +120,7 @@ def _of_csv(url: str) -> tuple[pd.DataFrame, Counter[str]]:
 
 
 def _checked(frame: pd.DataFrame, url: str) -> pd.DataFrame:
-    """A frame with the columns of `responses`, and no others, which would be lost unsaid."""
+    """A frame with the columns of `responses`; others are refused, not dropped silently."""
     if unknown := [name for name in frame.columns if name not in NAMES]:
         raise ValueError(f"{url}: unknown column {unknown[0]} (responses has {', '.join(NAMES)})")
     for name in NEEDED:

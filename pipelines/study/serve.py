@@ -87,7 +87,7 @@ async def _serve(config: StudyServeConfig, pack: Pack, answers: Answers) -> None
         print(f"answers    {answers.path}")
         if not _is_loopback(config.host):
             print("note       answers and codes travel unencrypted: put a proxy with TLS before it")
-        print("Ctrl-C stops it; the same command goes on", flush=True)
+        print("Ctrl-C stops it; the same command resumes", flush=True)
         await stop.wait()
     finally:
         await runner.cleanup()

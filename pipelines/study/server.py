@@ -1,8 +1,8 @@
 """The HTTP side of `reposer study serve`.
 
-A participant's code, or the admin's token, is sent as a bearer token and never as a cookie, so no
-other site can act for who holds it. Nothing is served but the page, the pictures of the pack and,
-to who holds the admin's token, progress and answers.
+A participant's code and the admin's token are sent as bearer tokens and never as cookies, so no
+other site can act for their owners. Only the page and the pictures of the pack are served and, with
+the admin's token, progress and answers.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
 
 POST_BYTES = 4096  # at most
-BURST_SECONDS = 4.0  # so much of the rate may come at once
+BURST_SECONDS = 4.0  # the requests of so many seconds may come at once
 ADDRESSES = 10_000  # whose wrong codes are counted
-DAY = 86_400.0  # seconds: nobody looks longer
+DAY = 86_400.0  # seconds: no answer takes longer
 HEADERS = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -87,7 +87,7 @@ class Pack:
 
 
 class Limiter:
-    """Lets so many requests a second of one name through, and some more at once."""
+    """Limits the requests of each name to a rate, with short bursts."""
 
     def __init__(self, rate: float):
         self.rate, self.most = rate, max(1.0, rate * BURST_SECONDS)
@@ -105,7 +105,7 @@ class Limiter:
 
 
 class Recorder:
-    """The file of answers, for many requests at once: answers that come together share a sync."""
+    """The file of answers, for concurrent requests: answers that come together share a sync."""
 
     def __init__(self, answers: Answers):
         self.answers = answers
@@ -130,13 +130,13 @@ class Recorder:
             batch, self.waiting = self.waiting, []
             try:
                 choices = await self.call(self.answers.record, [answer for answer, _ in batch])
-            except Exception as error:  # such as a full disk: who asked is told, and asks again
+            except Exception as error:  # such as a full disk: the browsers are told, and repeat
                 for _, stands in batch:
                     if not stands.done():
                         stands.set_exception(error)
                 continue
             for (_, stands), choice in zip(batch, choices, strict=True):
-                if not stands.done():  # who asked may have gone
+                if not stands.done():  # the browser may have gone
                     stands.set_result(choice)
 
 
@@ -149,7 +149,7 @@ class StudyServer:
         self.participants, self.strangers = Limiter(rate), Limiter(rate)
 
     def app(self) -> web.Application:
-        """The application, with every route there is."""
+        """The application with all its routes."""
         app = web.Application(client_max_size=POST_BYTES, middlewares=[_errors_as_json])
         app.on_response_prepare.append(_set_headers)
         app.router.add_get("/", self.page)
@@ -197,7 +197,7 @@ class StudyServer:
         return _json({**json.loads(self.pack.sessions[code]), "answered": answered})
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Keep an answer; tells which one stands, for a question is answered once."""
+        """Keep an answer; returns the one that stands, since a question is answered once."""
         code, value = self._participant(request), await _posted(request)
         trial_id, choice, seconds = (value.get(k) for k in ("trial_id", "choice", "seconds"))
         if not isinstance(trial_id, str) or self.pack.owner.get(trial_id) != code:
@@ -302,7 +302,7 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except web.HTTPException as error:
         return _json({"error": error.reason}, error.status)
-    except ConnectionError:  # who asked has gone
+    except ConnectionError:  # the browser has gone
         raise
     except Exception:
         logging.getLogger(__name__).exception("%s %s", request.method, request.path)

@@ -1,6 +1,5 @@
 """Runs in processes of their own, and the count of what their tables hold afterwards."""
 
-import json
 import subprocess
 import sys
 import time
@@ -127,8 +126,3 @@ def marker(folder: str, name: str) -> str:
     """A path that does not exist yet, on local disk: what happened once is written there."""
     path = Path(folder, f"marker-{name}")
     return str(path)
-
-
-def read_json(path: str) -> dict:
-    """A JSON file."""
-    return json.loads(Path(path).read_text())
