@@ -165,7 +165,7 @@ def test_forms_give_a_published_studys_counts(real: Path, tmp_path: Path) -> Non
     key = folder / "dynavect-survey-images-final.csv"
     columns = {"choice": "Answer.q{n}", "options": ["image_A_url", "image_B_url"]}
     published = read(folder / "Survey.csv", columns, key)
-    rows = pd.read_csv(folder / "Survey.csv", dtype=str)
+    rows = pd.read_csv(folder / "Survey.csv", dtype=str).dropna(how="all", ignore_index=True)
     names = [name for name in rows.columns if name.startswith("Answer.")]
     flags = {f"{name}.{place}": rows[name].eq(place) for name in names for place in "AB"}
     json_rows = [
