@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from configs.fields import URL_SCHEMA, Count, Frozen, Share, Url, absolute
+from configs.fields import URL_SCHEMA, Count, Url, absolute
+from configs.people import People
 
 MODELS = ("R_50_FPN_s1x", "R_101_FPN_DL_s1x")  # of the DensePose project's model zoo
 
@@ -15,7 +16,7 @@ Config = Annotated[
 ]
 
 
-class DensePose(Frozen):
+class DensePose(People):
     """The network that finds people, and which of them become rows."""
 
     backend: Literal["detectron2", "torchvision"] | None = Field(
@@ -32,16 +33,6 @@ class DensePose(Frozen):
         default=None,
         description="The network's weights: the model zoo's .pkl file of that config. "
         "extractor=densepose needs it.",
-    )
-    min_score: Share = Field(default=0.8, description="Detections with a lower score are ignored.")
-    min_side: Annotated[int, Field(ge=0)] = Field(
-        default=16, description="Detections whose box's longer side has fewer pixels are ignored."
-    )
-    person: Literal["largest", "score", "centre", "all"] = Field(
-        default="largest",
-        description="Who is taken where there are several: the largest box, the best score, or "
-        "the box nearest the photograph's centre; all: everybody, as rows NAME, NAME@2, NAME@3, "
-        "... by score.",
     )
     precision: Literal["float32", "mixed"] = Field(
         default="float32", description="mixed: half precision where it is safe, on GPUs only."

@@ -11,8 +11,8 @@ from configs.extract import ExtractConfig
 from models.lookup import SHAPE
 from workers.extraction.densepose.detection import Person
 from workers.extraction.densepose.finders import network_window
-from workers.extraction.densepose.people import chosen
 from workers.extraction.extraction import Photo
+from workers.extraction.people import chosen
 
 Painted = tuple[int, int, int, int, int]  # left, top, width, height, score in percent
 RED = 255

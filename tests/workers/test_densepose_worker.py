@@ -29,12 +29,14 @@ from workers.data.errors import SizeMismatch
 from workers.data.tables import SCHEMAS
 from workers.extraction.densepose.batches import batches
 from workers.extraction.densepose.detection import Person
-from workers.extraction.densepose.people import chosen, paste
-from workers.extraction.densepose.worker import WINDOW_PIXELS, DensePoseWorker
+from workers.extraction.densepose.people import paste
+from workers.extraction.densepose.worker import DensePoseWorker
 from workers.extraction.extraction import Photo
 from workers.extraction.extractors import extraction_of
 from workers.extraction.inputs import photographs
+from workers.extraction.people import chosen
 from workers.extraction.precomputed import ORIGIN
+from workers.extraction.windows import WINDOW_PIXELS
 from workers.shards.rows import Origin
 from workers.shards.shard import Rows, made_tables
 

@@ -26,7 +26,7 @@ class EmptyUvMap(RowError):  # noqa: N818
 
 
 class NobodyFound(RowError):  # noqa: N818
-    """DensePose finds nobody on the photograph, or nobody large and certain enough."""
+    """Nobody is found on the photograph, or nobody large and certain enough."""
 
 
 class WrongLayout(RowError):  # noqa: N818

@@ -1,6 +1,7 @@
 """A photograph, or a pose alone, with its UV map -> the rows of a catalog."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from workers.data.storage import read_bytes
 from workers.extraction.extraction import Photo
 from workers.extraction.framing import Box, frame, person_box
 from workers.shards.attempt import told
+from workers.shards.keys import Key
 from workers.shards.rows import Origin, failed_photograph, uv_map_row
 from workers.shards.shard import Rows
 
@@ -47,20 +49,27 @@ def extracted(
     further columns of the row of `uv_maps`. Raises EmptyUvMap when nobody is left after framing.
     """
     box = person_box(uv, config)
-    image = {} if photograph is None else _image(*photograph, box, config)
-    uv_row = uv_map_row(origin, photo.image_id, **_uv(uv, box, config), status="ok", **values)
+    image = {} if photograph is None else image_columns(*photograph, box, config)
+    columns = uv_columns(frame(uv, box, config.size), config)
+    uv_row = uv_map_row(origin, photo.image_id, **columns, status="ok", **values)
     ids = {"image_id": photo.image_id, "item_id": photo.item_id}
     return {"images": [ids | image], "uv_maps": [uv_row]}
 
 
-def failed(origin: Origin, photo: Photo, error: Exception) -> Rows:
+def failed(
+    origin: Origin,
+    photo: Photo,
+    error: Exception,
+    rows: Callable[[Origin, Key, str, str], Rows] = failed_photograph,
+) -> Rows:
     """The rows of a photograph that cannot be used; the message names its files."""
     files = ", ".join(url for url in (photo.image, photo.iuv or photo.uv) if url)
     error_type, message = told(error)
-    return failed_photograph(origin, photo, error_type, f"{message} ({files})")
+    return rows(origin, photo, error_type, f"{message} ({files})")
 
 
-def _image(data: bytes, pixels: np.ndarray, box: Box, config: ExtractConfig) -> dict:
+def image_columns(data: bytes, pixels: np.ndarray, box: Box, config: ExtractConfig) -> dict:
+    """The picture's columns of `images`, of a photograph's file and pixels (H, W, 3) uint8."""
     framed = frame(pixels, box, config.size)
     # Pixels that do not change keep their file: encoding them again would lose or add bytes.
     if framed.shape != pixels.shape or (framed != pixels).any() or not is_plain(data):
@@ -69,8 +78,8 @@ def _image(data: bytes, pixels: np.ndarray, box: Box, config: ExtractConfig) -> 
     return {"image": {"bytes": data, "path": None}, "width": width, "height": height}
 
 
-def _uv(uv: np.ndarray, box: Box, config: ExtractConfig) -> dict:
-    framed = frame(uv, box, config.size)
+def uv_columns(framed: np.ndarray, config: ExtractConfig) -> dict:
+    """The map's columns of `uv_maps`, of a framed map (H, W, 2); EmptyUvMap if it is empty."""
     if is_empty(framed):
         raise EmptyUvMap(
             f"nobody is left on the UV map at size={config.size}: too small on the photograph; "

@@ -30,14 +30,55 @@ def person_box(uv: np.ndarray, config: ExtractConfig) -> Box:
         return Box(0, 0, width, height)
     body = ~np.isnan(uv).any(axis=-1)
     rows, columns = np.nonzero(body)
-    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+    person = Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+    return kept_box(person, height, width, config)
+
+
+def kept_box(person: Box, height: int, width: int, config: ExtractConfig) -> Box:
+    """What to keep of a photograph of `height` x `width` with a person in the box `person`."""
+    if config.crop == "none":
+        return Box(0, 0, width, height)
+    left, top, right, bottom = person
     margin = round(config.margin * max(bottom - top, right - left))
     return Box(
-        max(int(left) - margin, 0),
-        max(int(top) - margin, 0),
-        min(int(right) + margin, width),
-        min(int(bottom) + margin, height),
+        max(left - margin, 0),
+        max(top - margin, 0),
+        min(right + margin, width),
+        min(bottom + margin, height),
     )
+
+
+class Framing(NamedTuple):
+    """Where the pixels of a box come to lie in the square picture that `frame` makes of it."""
+
+    box: Box
+    side: tuple[int, int]  # height and width of the picture
+    size: tuple[int, int]  # of the box's pixels in it
+    corner: tuple[int, int]  # and their row and column there
+
+    @classmethod
+    def of(cls, box: Box, size: int | str) -> "Framing":
+        """The framing of a box at a size of `ExtractConfig`."""
+        height, width = box.bottom - box.top, box.right - box.left
+        if isinstance(size, str):
+            return cls(box, (height, width), (height, width), (0, 0))
+        scale = size / max(height, width)
+        scaled = max(round(height * scale), 1), max(round(width * scale), 1)
+        return cls(box, (size, size), scaled, ((size - scaled[0]) // 2, (size - scaled[1]) // 2))
+
+    @property
+    def _scale(self) -> np.ndarray:
+        """Pixels of the photograph a pixel of the picture, along x and y."""
+        left, top, right, bottom = self.box
+        return np.array([(right - left) / self.size[1], (bottom - top) / self.size[0]])
+
+    def on_photograph(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 2) x, y of the picture -> the photograph's; pixel centres are at .5."""
+        return (points - self.corner[::-1]) * self._scale + self.box[:2]
+
+    def in_picture(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 2) x, y of the photograph -> the picture's; pixel centres are at .5."""
+        return (points - self.box[:2]) / self._scale + self.corner[::-1]
 
 
 def frame(pixels: np.ndarray, box: Box, size: int | str) -> np.ndarray:
@@ -51,11 +92,9 @@ def frame(pixels: np.ndarray, box: Box, size: int | str) -> np.ndarray:
     cut = pixels[box.top : box.bottom, box.left : box.right]
     if isinstance(size, str):
         return cut
-    scale = size / max(cut.shape[:2])
-    height, width = (max(round(side * scale), 1) for side in cut.shape[:2])
+    (height, width), (top, left) = Framing.of(box, size)[2:]
     photograph = cut.dtype == np.uint8
     square = np.full((size, size, cut.shape[2]), WHITE if photograph else np.nan, cut.dtype)
-    top, left = (size - height) // 2, (size - width) // 2
     resize = _antialiased if photograph else _nearest
     square[top : top + height, left : left + width] = resize(cut, height, width)
     return square

@@ -26,7 +26,7 @@ class Detector(Protocol):
     def __call__(self, photographs: Sequence[np.ndarray]) -> list[list[Person]]:
         """Photographs, (H, W, 3) uint8 RGB of any sizes -> each one's people, best score first.
 
-        Only people whom the settings ask for (`workers.extraction.densepose.people.chosen`). But
+        Only people whom the settings ask for (`workers.extraction.people.chosen`). But
         for rounding, the result does not depend on the other photographs.
         """
         ...

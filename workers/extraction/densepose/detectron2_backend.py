@@ -19,7 +19,7 @@ from models.densepose.preprocess import network_size, padded_size
 from models.densepose.weights import read_zoo_file
 from workers.extraction.densepose.batches import in_batches
 from workers.extraction.densepose.detection import Person
-from workers.extraction.densepose.people import chosen
+from workers.extraction.people import chosen
 
 # What the DensePose project's config files say, which its package lacks, in detectron2's keys.
 _LEVELS = ["p2", "p3", "p4", "p5"]

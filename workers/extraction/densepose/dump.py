@@ -19,8 +19,8 @@ from workers.data.errors import BadUvMap
 from workers.data.names import plain, short
 from workers.data.storage import Store, read_bytes
 from workers.extraction.densepose.detection import Person
-from workers.extraction.densepose.people import chosen
 from workers.extraction.extraction import Photo
+from workers.extraction.people import chosen
 
 SUFFIXES = (".pkl", ".pk", ".pickle", ".pth", ".pt")  # that people give a dump's name
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 
 from configs.extract import ExtractConfig
-from workers.data.names import short
 from workers.extraction.catalog_rows import lookup_facts
 from workers.extraction.densepose.backends import model_facts, with_backend
 from workers.extraction.densepose.dump import Dump, with_places
@@ -14,6 +13,7 @@ from workers.extraction.densepose.finders import DumpFinder, Finder, NetworkFind
 from workers.extraction.densepose.worker import DensePoseWorker
 from workers.extraction.extraction import Extraction, Input
 from workers.extraction.inputs import photographs
+from workers.extraction.people import refuse_names_of_people
 from workers.shards.rows import Origin, failed_photograph, photo_id, photograph_id
 from workers.shards.shard import Job
 
@@ -46,7 +46,7 @@ def _of_people(
     """`model` holds name and sha256 of the network, if one is run."""
     every = config.densepose.person == "all"
     if every:
-        _refuse_names_of_people(found)
+        refuse_names_of_people(found, "densepose")
     origin = Origin(model.get("name", "precomputed"), LAYOUT)
     settings = model | config.densepose.model_dump(mode="json")
     job = Job(
@@ -60,12 +60,3 @@ def _of_people(
     )
     facts = lookup_facts(config) | ({"model": model} if model else {})
     return Extraction(config, found, job, facts)
-
-
-def _refuse_names_of_people(found: Input) -> None:
-    for photo in found.photos:
-        if photograph_id(photo.image_id) != photo.image_id:
-            raise ValueError(
-                f"{short(photo.image_id)}: with densepose.person=all, @ and a number end the names "
-                "of further people; rename the photograph"
-            )

@@ -15,7 +15,7 @@ from models.densepose.preprocess import batch, network_size, padded_size, resize
 from models.densepose.weights import load
 from workers.extraction.densepose.batches import in_batches
 from workers.extraction.densepose.detection import Person
-from workers.extraction.densepose.people import chosen
+from workers.extraction.people import chosen
 
 
 class Torchvision:
