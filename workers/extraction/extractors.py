@@ -6,6 +6,7 @@ line here, and its name among the choices of `ExtractConfig.extractor`. What it 
 """
 
 from configs.extract import ExtractConfig
+from workers.extraction.bodyfit.extractor import bodyfit
 from workers.extraction.densepose.dump import is_dump
 from workers.extraction.densepose.extractors import densepose, dump
 from workers.extraction.extraction import Extraction, Extractor
@@ -15,6 +16,7 @@ EXTRACTORS: dict[str, Extractor] = {
     "precomputed": precomputed,
     "dump": dump,
     "densepose": densepose,
+    "bodyfit": bodyfit,
 }
 
 

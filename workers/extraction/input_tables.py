@@ -12,6 +12,7 @@ from workers.extraction.extraction import Photo
 
 FILES = ("image", "iuv", "uv")  # the columns that hold paths
 OPTIONAL = {"iuv": TEXT, "uv": TEXT, "item_id": ID}
+FACINGS = ("front", "back", "left", "right")  # of the picture; values of the column `facing`
 
 
 def rows(url: str, maps: bool) -> list[Photo]:
@@ -44,6 +45,25 @@ def rows(url: str, maps: bool) -> list[Photo]:
         values |= {column: paths.url(values[column]) for column in FILES if column in values}
         photos.append(Photo(**{"item_id": item_id(image_id), **values}))
     return photos
+
+
+def facings(url: str) -> dict[str, str]:
+    """Which way people face, by image id, where the column `facing` of a table says it.
+
+    Raises ValueError for a value that is none of FACINGS.
+    """
+    table = read_user_table(url, {"image_id": ID}, {"facing": TEXT})
+    if "facing" not in table.columns:
+        return {}
+    known = table.dropna(subset=["facing"])
+    said = {str(i): str(value) for i, value in zip(known["image_id"], known["facing"], strict=True)}
+    for image_id, value in said.items():
+        if value not in FACINGS:
+            raise ValueError(
+                f"{url}: {short(image_id)} has facing {short(value)}, which is none of "
+                f"{', '.join(FACINGS)}"
+            )
+    return said
 
 
 class _Paths:

@@ -45,7 +45,17 @@ def photographs_with_maps(config: ExtractConfig) -> Input:
         # A pattern may match the photographs alone; their maps lie in the same folders.
         folders = sorted({url.rpartition("/")[0] for url in urls})
         maps = by_role(root, [url for folder in folders for url in list_files(folder).urls])
+    elif not maps.maps:
+        raise ValueError(
+            f"{config.input}: photographs, but no UV maps (NAME_IUV.png or NAME.npy); "
+            "extractor=bodyfit makes them"
+        )
     return Input(joined(found, maps), listings)
+
+
+def table_of(config: ExtractConfig) -> str | None:
+    """The URL of the table that names the photographs, if `input` is one."""
+    return config.input if _is_table(config.input) else None
 
 
 def _is_table(url: str) -> bool:

@@ -68,6 +68,12 @@ def failed_photograph(origin: Origin, key: Key, error_type: str, message: str) -
     }
 
 
+def failed_fit(origin: Origin, key: Key, error_type: str, message: str) -> Rows:
+    """As `failed_photograph`, with a row of `annotations`."""
+    rows = failed_photograph(origin, key, error_type, message)
+    return rows | {"annotations": [{"image_id": photo_id(key)}]}
+
+
 def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
     """The rows of a photograph that could not be made."""
     row = {"image_id": photo_id(key)}

@@ -1,0 +1,125 @@
+"""Photographs -> the people on them, each with a fitted body."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from configs.people import People
+from workers.extraction.bodyfit.detector import SIDE, Detector
+from workers.extraction.bodyfit.fit import Fit, fit
+from workers.extraction.bodyfit.landmarks import LandmarkNetwork, Landmarks
+from workers.extraction.bodyfit.readings import Sighting, look, sighting
+from workers.extraction.bodyfit.regions import Region
+from workers.extraction.people import chosen
+
+DEEPEST = 2  # times that a photograph's parts are halved in the search for people
+SAME = 0.5  # torsos between two people's landmarks, on the mean, below which they are one person
+
+
+@dataclass(frozen=True)
+class FittedPerson:
+    """A person on a photograph."""
+
+    detection: float  # the detector's score, 0..1
+    sighting: Sighting
+    fit: Fit
+
+    @property
+    def agreement(self) -> float:
+        """How far the copies of the photograph agree with the reading that was taken, 0..1.
+
+        The mean cosine between the ways that they face and the way that was taken, 0 if negative.
+        """
+        return float(np.cos(self.sighting.yaws - self.fit.reading.yaw).mean().clip(0))
+
+
+class BodyFitter:
+    """Finds people and fits them, many photographs at once."""
+
+    def __init__(self, settings: People):
+        torch.set_num_threads(1)  # tensors are small: threads would wait for each other
+        self.settings = settings
+        self._detector, self._landmarks = Detector(), LandmarkNetwork()
+
+    def __call__(
+        self, photographs: Sequence[np.ndarray], facings: Sequence[str | None]
+    ) -> list[list[FittedPerson]]:
+        """Each photograph's people, best first; (H, W, 3) uint8.
+
+        `facings` says which way a photograph's people face (`readings.FACINGS`), where it is
+        known.
+        """
+        seen = [self._sightings(p, f) for p, f in zip(photographs, facings, strict=True)]
+        people = [sighting for one in seen for _, sighting in one]
+        fits = iter(fit(people) if people else ())
+        return [[FittedPerson(score, s, next(fits)) for score, s in one] for one in seen]
+
+    def _sightings(
+        self, photograph: np.ndarray, facing: str | None
+    ) -> list[tuple[float, Sighting]]:
+        height, width = photograph.shape[:2]
+        found = self._people(photograph)
+        boxes = np.array([_box(person, height, width) for _, person in found]).reshape(-1, 4)
+        scores = np.array([score for score, _ in found])
+        seen = []
+        for i in chosen(boxes, scores, height, width, self.settings):
+            score, person = found[i]
+            copies = look(photograph, person.region, self._landmarks) or [person]
+            seen.append((score, sighting(copies, height, width, facing)))
+        return seen
+
+    def _people(self, photograph: np.ndarray) -> list[tuple[float, Landmarks]]:
+        """Everybody on a photograph, with the detector's score.
+
+        The detector sees 224 pixels, so small people are looked for in parts: where nobody is
+        found on the whole, and once where everybody is asked for.
+        """
+        people: list[tuple[float, Landmarks]] = []
+        for depth in range(DEEPEST + 1):
+            for part in _parts(photograph, depth):
+                for detection in self._detector(photograph, part, self.settings.min_score):
+                    landmarks = self._landmarks(photograph, detection.region)
+                    if landmarks is not None:
+                        people.append((detection.score, landmarks))
+            if people and (self.settings.person != "all" or depth):
+                break
+        return _distinct(people)
+
+
+def _parts(photograph: np.ndarray, depth: int) -> Iterator[Region]:
+    """The whole, or overlapping squares of a half or quarter of its longer side."""
+    height, width = photograph.shape[:2]
+    side = max(height, width) / 2**depth
+    if depth and side < SIDE:
+        return
+    for y in _middles(height, side):
+        for x in _middles(width, side):
+            yield Region((x, y), side)
+
+
+def _middles(length: float, side: float) -> list[float]:
+    """Where squares stand that cover a length, each half over the next."""
+    if length <= side:
+        return [length / 2]
+    count = int(np.ceil((length - side) / (side / 2))) + 1
+    return np.linspace(side / 2, length - side / 2, count).tolist()
+
+
+def _distinct(people: list[tuple[float, Landmarks]]) -> list[tuple[float, Landmarks]]:
+    """People without repetition, best first: overlapping parts show one person twice."""
+    kept: list[tuple[float, Landmarks]] = []
+    for score, person in sorted(people, key=lambda one: -one[0]):
+        points = person.points
+        torso = np.linalg.norm(points[[11, 12]].mean(0) - points[[23, 24]].mean(0))
+        off = [np.linalg.norm(points - other.points, axis=1).mean() for _, other in kept]
+        if not off or min(off) > SAME * torso:
+            kept.append((score, person))
+    return kept
+
+
+def _box(person: Landmarks, height: int, width: int) -> np.ndarray:
+    """The box (4,) round the landmarks, as far as it lies on the photograph."""
+    points = person.points.clip(0, [width, height])
+    return np.concatenate([points.min(0), points.max(0)])

@@ -1,0 +1,118 @@
+"""Photographs -> a catalog of layout `anny`: the worker of `extractor=bodyfit`."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from PIL import Image
+
+from configs.extract import ExtractConfig
+from workers.data.errors import EmptyUvMap
+from workers.extraction.bodyfit.keypoints import keypoints
+from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
+from workers.extraction.bodyfit.readings import SIDE
+from workers.extraction.bodyfit.warp import Warp, smooth, warp
+from workers.extraction.catalog_rows import failed, image_columns, uv_columns
+from workers.extraction.extraction import Photo
+from workers.extraction.framing import Box, Framing, kept_box
+from workers.extraction.windows import PeopleWorker
+from workers.shards.keys import Key
+from workers.shards.rows import Origin, failed_fit, uv_map_row
+from workers.shards.shard import Rows
+from world.labels import PERSON
+
+WINDOW = 8  # photographs that are fitted at once; more are no faster on a core
+STRIP = 1_000_000  # pixels whose coordinates are held at once
+
+
+class BodyFitWorker:
+    """Keys (`workers.extraction.extraction.Photo`) -> rows of `images`, `annotations`, `uv_maps`.
+
+    `facing` says which way people face, by image id, where it is known.
+    """
+
+    def __init__(self, config: ExtractConfig, origin: Origin, facing: Mapping[str, str]):
+        self.config, self.origin, self.facing = config, origin, facing
+        self._fitter = BodyFitter(config.bodyfit)
+        self._people = PeopleWorker(
+            config.max_pixels,
+            config.execution.microbatch or WINDOW,
+            self._find,
+            self._person_rows,
+            partial(failed, origin, rows=failed_fit),
+        )
+
+    def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
+        """See `PeopleWorker`."""
+        return self._people(keys)
+
+    def _find(self, shown: Sequence[tuple[Photo, np.ndarray]]) -> list[list[FittedPerson]]:
+        facing = [self.facing.get(photo.image_id) for photo, _ in shown]
+        return self._fitter([pixels for _, pixels in shown], facing)
+
+    def _person_rows(
+        self, photo: Photo, data: bytes, pixels: np.ndarray, person: FittedPerson
+    ) -> Rows:
+        height, width = pixels.shape[:2]
+        warped = warp(person.fit, person.sighting)
+        if not warped.shown.any():
+            raise EmptyUvMap("a person was found, but no pixel of the body")
+        box = kept_box(_extent(warped, person, height, width), height, width, self.config)
+        framing = Framing.of(box, self.config.size)
+        uv, mask = framed_maps(warped, person, framing)
+        points = framing.in_picture(
+            person.sighting.square.on_photograph((person.fit.reading.points + 0.5) / SIDE)
+        )
+        uv_row = uv_map_row(
+            self.origin,
+            photo.image_id,
+            **uv_columns(uv, self.config),
+            score=person.agreement,
+            status="ok",
+        )
+        image = {"image_id": photo.image_id, "item_id": photo.item_id}
+        annotation = {
+            "image_id": photo.image_id,
+            "keypoints": keypoints(points - 0.5, person.fit.reading.visible, *framing.side).ravel(),
+            "segmentation": {"bytes": _png(mask), "path": f"{photo.image_id}.png"},
+        }
+        return {
+            "images": [image | image_columns(data, pixels, box, self.config)],
+            "annotations": [annotation],
+            "uv_maps": [uv_row],
+        }
+
+
+def framed_maps(
+    warped: Warp, person: FittedPerson, framing: Framing
+) -> tuple[np.ndarray, np.ndarray]:
+    """UV map (H, W, 2) and mask (H, W) uint8 of a person, at a picture's own pixels."""
+    height, width = framing.side
+    uv = np.full((height, width, 2), np.nan, np.float32)
+    mask = np.zeros((height, width), np.uint8)
+    strip = max(STRIP // width, 1)
+    for top in range(0, height, strip):
+        rows = slice(top, min(top + strip, height))
+        row, column = np.mgrid[rows, :width]
+        points = framing.on_photograph(np.stack([column, row], axis=-1) + 0.5)
+        points = person.sighting.square.within(points) * SIDE - 0.5
+        uv[rows] = warped.uv(points)
+        mask[rows] = np.where(smooth(person.sighting.mask, points), PERSON, 0)
+    return uv, mask
+
+
+def _extent(warped: Warp, person: FittedPerson, height: int, width: int) -> Box:
+    """The box round what is shown of a person, on the photograph."""
+    rows, columns = np.nonzero(warped.shown)
+    corners = np.array([[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]])
+    low, high = person.sighting.square.on_photograph(corners / SIDE)
+    left, top = np.floor(low).astype(int).clip(0, [width - 1, height - 1]).tolist()
+    right, bottom = np.ceil(high).astype(int).clip([left + 1, top + 1], [width, height]).tolist()
+    return Box(left, top, right, bottom)
+
+
+def _png(codes: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(codes).save(out, "PNG")
+    return out.getvalue()
