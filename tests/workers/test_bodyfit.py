@@ -28,7 +28,6 @@ from workers.extraction.bodyfit.regions import Region, cut
 from workers.extraction.bodyfit.surface import Surface
 from workers.extraction.bodyfit.warp import membrane
 from workers.extraction.extractors import extraction_of
-from workers.extraction.input_tables import FACINGS as FACING_NAMES
 from workers.shards.shard import made_tables
 from world import bodies, labels
 
@@ -150,7 +149,7 @@ def person(degrees: float) -> Landmarks:
     return Landmarks(points, space, np.ones(33), mask, Region((50.0, 50.0), 100.0))
 
 
-@pytest.mark.parametrize("facing", FACING_NAMES)
+@pytest.mark.parametrize("facing", FACINGS)
 @pytest.mark.parametrize("degrees", [0, 100, -75, 170])
 def test_facing_overrules_what_is_seen(facing: str, degrees: float) -> None:
     for reading in sighting([person(degrees)] * 2, 100, 100, facing).readings:

@@ -1,5 +1,6 @@
 """The rows of a table that names photographs and their UV maps."""
 
+from collections.abc import Collection
 from functools import cached_property
 
 import pandas as pd
@@ -12,7 +13,6 @@ from workers.extraction.extraction import Photo
 
 FILES = ("image", "iuv", "uv")  # the columns that hold paths
 OPTIONAL = {"iuv": TEXT, "uv": TEXT, "item_id": ID}
-FACINGS = ("front", "back", "left", "right")  # of the picture; values of the column `facing`
 
 
 def rows(url: str, maps: bool) -> list[Photo]:
@@ -47,10 +47,10 @@ def rows(url: str, maps: bool) -> list[Photo]:
     return photos
 
 
-def facings(url: str) -> dict[str, str]:
+def facings(url: str, allowed: Collection[str]) -> dict[str, str]:
     """Which way people face, by image id, where the column `facing` of a table says it.
 
-    Raises ValueError for a value that is none of FACINGS.
+    Raises ValueError for a value that is not `allowed`.
     """
     table = read_user_table(url, {"image_id": ID}, {"facing": TEXT})
     if "facing" not in table.columns:
@@ -58,10 +58,10 @@ def facings(url: str) -> dict[str, str]:
     known = table.dropna(subset=["facing"])
     said = {str(i): str(value) for i, value in zip(known["image_id"], known["facing"], strict=True)}
     for image_id, value in said.items():
-        if value not in FACINGS:
+        if value not in allowed:
             raise ValueError(
                 f"{url}: {short(image_id)} has facing {short(value)}, which is none of "
-                f"{', '.join(FACINGS)}"
+                f"{', '.join(allowed)}"
             )
     return said
 

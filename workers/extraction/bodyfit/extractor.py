@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from configs.extract import ExtractConfig
 from workers.extraction.bodyfit.networks import DETECTOR, LANDMARKS, LICENCE, check
+from workers.extraction.bodyfit.readings import FACINGS
 from workers.extraction.bodyfit.worker import BodyFitWorker
 from workers.extraction.extraction import Extraction
 from workers.extraction.input_tables import facings
@@ -25,7 +26,7 @@ def bodyfit(config: ExtractConfig) -> Extraction:
     every = config.bodyfit.person == "all"
     if every:
         refuse_names_of_people(found, "bodyfit")
-    facing = facings(table) if table else {}
+    facing = facings(table, FACINGS) if table else {}
     model = {
         "name": _name(),
         "sha256": {model.path: model.sha256 for model in (DETECTOR, LANDMARKS)},

@@ -32,7 +32,7 @@ ISLAND = 0.05  # smaller parts of the mask, by its largest, are no part of the p
 QUARREL = 4.0  # pixels of spread, of 256, from which single copies are tried, too
 ALONE = 4.0  # the spread of a copy that nothing confirms
 LIMBS = slice(11, 25)  # landmarks of shoulders, arms and hips
-FACINGS = {"front": 0.0, "left": -np.pi / 2, "right": np.pi / 2, "back": np.pi}  # radians of yaw
+FACINGS = {"front": 0.0, "back": np.pi, "left": -np.pi / 2, "right": np.pi / 2}  # radians of yaw
 
 
 @dataclass(frozen=True)
