@@ -67,11 +67,15 @@ def main(catalog: str = str(SAMPLE), each: bool = False) -> None:
             if each:
                 print(f"  {image_id}", *(f"{value:.3g}" for value in rows[-1]))
     mean = Errors(*np.mean(rows, axis=0))
-    print(f"  found            {len(rows)} of {len(ids)}, {sum(r.right_side for r in rows)} "
-          "the right way round")  # fmt: skip
-    print(f"  error            median {mean.median:.2f} cm, mean {mean.mean:.2f} cm; "
-          f"{mean.within_5cm:.1%} within 5 cm, {mean.within_10cm:.1%} within 10 cm, "
-          f"{mean.beyond_30cm:.1%} beyond 30 cm")  # fmt: skip
+    print(
+        f"  found            {len(rows)} of {len(ids)}, {sum(r.right_side for r in rows)} "
+        "the right way round"
+    )
+    print(
+        f"  error            median {mean.median:.2f} cm, mean {mean.mean:.2f} cm; "
+        f"{mean.within_5cm:.1%} within 5 cm, {mean.within_10cm:.1%} within 10 cm, "
+        f"{mean.beyond_30cm:.1%} beyond 30 cm"
+    )
     print(f"  overlap          {mean.overlap:.3f}")
     print(f"  CPU seconds      {seconds / len(ids):.2f} a photograph")
 
@@ -95,10 +99,14 @@ def errors(uv: np.ndarray, true: np.ndarray) -> Errors:
         torso = both & (np.abs(x) < 0.15) & (z > 0.1) & (z < 0.55)
     sides = np.sign(ours[torso][:, 1]) == np.sign(theirs[torso][:, 1])
     return Errors(
-        float(np.median(off)), float(off.mean()), float((off < 5).mean()),
-        float((off < 10).mean()), float((off > 30).mean()),
-        float(both.sum() / (here | there).sum()), bool(sides.mean() > 0.5),
-    )  # fmt: skip
+        float(np.median(off)),
+        float(off.mean()),
+        float((off < 5).mean()),
+        float((off < 10).mean()),
+        float((off > 30).mean()),
+        float(both.sum() / (here | there).sum()),
+        bool(sides.mean() > 0.5),
+    )
 
 
 def places(uv: np.ndarray) -> np.ndarray:

@@ -65,7 +65,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         {"score": REAL_32, "extractor": TEXT, **STATUS},
         uv="uint16 little-endian, shape (2, height, width), 0 undefined, 1..65535 = -1..1",
     ),
-    # True of the sample world, estimated by `extractor=bodyfit`; the label codes are in world/labels.py.
+    # Exact for the sample world, estimated by bodyfit; the label codes are in world/labels.py.
     "annotations": _schema(
         {"image_id": ID, "keypoints": KEYPOINTS, "segmentation": IMAGE},
         keypoints="18 OpenPose (COCO-18) points x (x, y, visible), pixels",

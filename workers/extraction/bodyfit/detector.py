@@ -53,8 +53,11 @@ def _region(points: np.ndarray) -> Region:
     """Two points of a person -> the landmarks' region: the hips, and one above on the circle."""
     hips, above = points[:2]
     x, y = above - hips
-    return Region((float(hips[0]), float(hips[1])), 2 * REACH * float(np.hypot(x, y)),
-                  float(np.arctan2(x, -y)))  # fmt: skip
+    return Region(
+        (float(hips[0]), float(hips[1])),
+        2 * REACH * float(np.hypot(x, y)),
+        float(np.arctan2(x, -y)),
+    )
 
 
 def _anchors() -> np.ndarray:

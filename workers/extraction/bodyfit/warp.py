@@ -28,9 +28,29 @@ TIED = 3.0  # weight of a landmark of certainty 1; an outline's point has 1
 LOOSE = 2e-4  # weight of no displacement, so that parts without ties stay where they are
 SEEN = 0.6  # visibility from which a landmark is tied
 FAR = 0.10  # metres off at which a landmark is not believed
-TIES = {0: 1.0, 2: 1.0, 5: 1.0, 9: 0.6, 10: 0.6, 1: 0.4, 3: 0.4, 4: 0.4, 6: 0.4,
-        13: 0.3, 14: 0.3, 15: 0.6, 16: 0.6, 25: 0.3, 26: 0.3, 27: 0.5, 28: 0.5, 19: 0.3, 20: 0.3,
-        31: 0.4, 32: 0.4}  # landmark: certainty; shoulders and hips lie too deep  # fmt: skip
+TIES = {
+    0: 1.0,
+    2: 1.0,
+    5: 1.0,
+    9: 0.6,
+    10: 0.6,
+    1: 0.4,
+    3: 0.4,
+    4: 0.4,
+    6: 0.4,
+    13: 0.3,
+    14: 0.3,
+    15: 0.6,
+    16: 0.6,
+    25: 0.3,
+    26: 0.3,
+    27: 0.5,
+    28: 0.5,
+    19: 0.3,
+    20: 0.3,
+    31: 0.4,
+    32: 0.4,
+}  # landmark: certainty; shoulders and hips lie too deep
 SMOOTH = 0.7  # pixels by which masks are blurred where their outline is asked for
 NORMAL_SMOOTH = 1.5  # and where its normal is
 SHORTEST = 12  # points of an outline that counts
@@ -52,8 +72,10 @@ class Warp:
         uv = np.full(points.shape, np.nan, np.float32)
         on = smooth(self.shown, points)
         here = points[on]
-        shifts = [map_coordinates(self.displacement[..., k], here[:, ::-1].T, order=1,
-                                  mode="nearest") for k in (0, 1)]  # fmt: skip
+        shifts = [
+            map_coordinates(self.displacement[..., k], here[:, ::-1].T, order=1, mode="nearest")
+            for k in (0, 1)
+        ]
         uv[on] = self.surface.uv(here + np.stack(shifts, axis=1))
         return uv
 
