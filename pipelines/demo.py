@@ -14,11 +14,12 @@ ASSETS = Path(__file__).parent.parent / "assets"
 SAMPLE, MODEL = ASSETS / "sample", ASSETS / "small"
 POSES = 6
 NEXT = """
-Next, your own photographs, with DensePose's NAME_IUV.png beside each NAME.jpg:
-  make densepose-data        (once: the DensePose lookup, for non-commercial use)
+Next, the photographs of your own in a folder PHOTOS:
   . .venv/bin/activate
-  reposer extract input=PHOTOS out=catalog
-  reposer render catalog=catalog poses=catalog out=renders"""
+  reposer extract input=PHOTOS extractor=bodyfit out=catalog
+  reposer render catalog=catalog poses=catalog out=renders
+Where DensePose's NAME_IUV.png lie beside them, leave extractor= out, after `make densepose-data`
+(once: the DensePose lookup, for non-commercial use)."""
 
 
 def run(config: DemoConfig) -> int:
