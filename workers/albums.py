@@ -7,9 +7,10 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from eval.naming import split_strip
-from workers.data.catalog import MAX_PIXELS, Catalog, Table
+from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.errors import MissingImage, MissingRow, RenderFailed
 from workers.data.images import decode
+from workers.data.indexed_table import Table
 from workers.data.retrying import BrokenLink
 from workers.data.storage import Store
 from workers.shards.rows import ScoreKey

@@ -24,8 +24,9 @@ from pipelines.evaluation.summary import SUMMARY, read_summaries
 from pipelines.runs.execute import OK
 from pipelines.runs.lifecycle import read_manifest
 from pipelines.runs.plan import Plan, RunError, read_plan
-from workers.data.catalog import MAX_PIXELS, Catalog, Table
+from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
+from workers.data.indexed_table import Table
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
 from workers.textures import Measured, TextureWorker

@@ -4,15 +4,19 @@ Each answer is synced to the disk before it is acknowledged, so a killed process
 question's id is the key, so no question has two.
 """
 
+import asyncio
 import sqlite3
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
 from workers.data.tables import SCHEMAS
 
+T = TypeVar("T")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (
     trial_id TEXT PRIMARY KEY,
@@ -118,6 +122,42 @@ class Answers:
         columns = zip(*found, strict=True) if found else [[] for _ in schema]
         arrays = [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class Recorder:
+    """The file of answers, for concurrent requests: answers that come together share a sync."""
+
+    def __init__(self, answers: Answers):
+        self.answers = answers
+        self.thread = ThreadPoolExecutor(1)  # SQLite's; requests go on meanwhile
+        self.waiting: list[tuple[Answer, asyncio.Future[int]]] = []
+        self.writer: asyncio.Task[None] | None = None
+
+    async def call(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Call something that reads or writes the file."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, work, *arguments)
+
+    async def record(self, answer: Answer) -> int:
+        """Keep an answer; returns the choice that stands, once it is on the disk."""
+        stands: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.waiting.append((answer, stands))
+        if self.writer is None or self.writer.done():
+            self.writer = asyncio.create_task(self._write())
+        return await stands
+
+    async def _write(self) -> None:
+        while self.waiting:
+            batch, self.waiting = self.waiting, []
+            try:
+                choices = await self.call(self.answers.record, [answer for answer, _ in batch])
+            except Exception as error:  # such as a full disk: the browsers are told, and repeat
+                for _, stands in batch:
+                    if not stands.done():
+                        stands.set_exception(error)
+                continue
+            for (_, stands), choice in zip(batch, choices, strict=True):
+                if not stands.done():  # the browser may have gone
+                    stands.set_result(choice)
 
 
 def _now() -> int:

@@ -13,15 +13,14 @@ import mimetypes
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from aiohttp import web
 
 from eval.study.pages import LABELS, POLICY, asset
-from pipelines.study.answer_store import Answer, Answers
+from pipelines.study.answer_store import Answer, Answers, Recorder
 from pipelines.study.files import PACK
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
@@ -43,7 +42,6 @@ PAGE = frozenset({"index.html", "style.css", "session.js", "page.js"})
 ADMIN_PAGE = frozenset({"admin.html", "admin.css", "admin.js"})
 ELSEWHERE = "With this code the study is open in another browser, too. What is answered is kept."
 
-T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -102,42 +100,6 @@ class Limiter:
         left = min(self.most, left + (now - then) * self.rate)
         self.left[name] = (left - 1 if left >= 1 else left, now)
         return left >= 1
-
-
-class Recorder:
-    """The file of answers, for concurrent requests: answers that come together share a sync."""
-
-    def __init__(self, answers: Answers):
-        self.answers = answers
-        self.thread = ThreadPoolExecutor(1)  # SQLite's; requests go on meanwhile
-        self.waiting: list[tuple[Answer, asyncio.Future[int]]] = []
-        self.writer: asyncio.Task[None] | None = None
-
-    async def call(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Call something that reads or writes the file."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work, *arguments)
-
-    async def record(self, answer: Answer) -> int:
-        """Keep an answer; returns the choice that stands, once it is on the disk."""
-        stands: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.waiting.append((answer, stands))
-        if self.writer is None or self.writer.done():
-            self.writer = asyncio.create_task(self._write())
-        return await stands
-
-    async def _write(self) -> None:
-        while self.waiting:
-            batch, self.waiting = self.waiting, []
-            try:
-                choices = await self.call(self.answers.record, [answer for answer, _ in batch])
-            except Exception as error:  # such as a full disk: the browsers are told, and repeat
-                for _, stands in batch:
-                    if not stands.done():
-                        stands.set_exception(error)
-                continue
-            for (_, stands), choice in zip(batch, choices, strict=True):
-                if not stands.done():  # the browser may have gone
-                    stands.set_result(choice)
 
 
 class StudyServer:

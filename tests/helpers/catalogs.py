@@ -91,6 +91,12 @@ def write_catalog(
     return ids
 
 
+def write_annotations(url: str, rows: Sequence[Mapping]) -> None:
+    """Rows of a catalog's annotations."""
+    table = pa.Table.from_pylist(list(rows), SCHEMAS["annotations"])
+    Store(url).put("annotations/00000-of-00001.parquet", parquet_bytes(table))
+
+
 def write_pairs(path: Path, pairs: Sequence[tuple[str, str]]) -> str:
     """A pairs CSV."""
     path.write_text("from,to\n" + "".join(f"{s},{t}\n" for s, t in pairs))

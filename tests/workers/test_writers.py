@@ -17,7 +17,7 @@ from configs.render import RenderConfig
 from pipelines import render
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog
 from tests.helpers.commands import wrong
-from workers.data import catalog as catalogs
+from workers.data import indexed_table
 from workers.data.catalog import Catalog
 from workers.data.errors import BadImage
 from workers.extraction.inputs import photographs_with_maps
@@ -306,11 +306,11 @@ def test_row_groups_are_kept_by_bytes(tmp_path: Path, monkeypatch: pytest.Monkey
     ids = write_catalog(f"{tmp_path}/c", 450)
     table = Catalog(f"{tmp_path}/c").uv_maps
     one = 100 * len(table.row(ids[0])["uv"])
-    monkeypatch.setattr(catalogs, "CACHE_BYTES", 2.5 * one)
+    monkeypatch.setattr(indexed_table, "CACHE_BYTES", 2.5 * one)
     for image_id in [*ids[::50], *ids[::-50]]:
         assert table.row(image_id)["image_id"] == image_id
         assert len(table._groups) <= 2
-    monkeypatch.setattr(catalogs, "CACHE_BYTES", one // 2)
+    monkeypatch.setattr(indexed_table, "CACHE_BYTES", one // 2)
     assert table.row(ids[0])["image_id"] == ids[0]
     assert table.row(ids[-1])["image_id"] == ids[-1]
     assert len(table._groups) == 1
@@ -320,7 +320,7 @@ def test_a_row_group_that_no_worker_can_hold_is_refused(
     ours: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     catalog = written(ours, tmp_path / "c", by_duckdb)
-    monkeypatch.setattr(catalogs, "ROW_GROUP_BYTES", 1000)
+    monkeypatch.setattr(indexed_table, "ROW_GROUP_BYTES", 1000)
     call = ["render", f"catalog={catalog}", f"poses={catalog}", f"out={tmp_path}/o"]
     said = wrong(capsys, *call)
     assert f"{catalog}/images/data.parquet: row group 0 holds 5 rows, 0.0 GB: write about" in said

@@ -40,11 +40,17 @@ def _image(t: pa.DataType) -> bool:
     return t.get_field_index("bytes") >= 0 and BINARY.accepts(t.field("bytes").type)
 
 
+def _numbers(t: pa.DataType) -> bool:
+    lists = types.is_list(t) or types.is_large_list(t) or types.is_fixed_size_list(t)
+    return lists and (types.is_floating(t.value_type) or types.is_integer(t.value_type))
+
+
 TEXT = Kind("text", _text)
 ID = Kind("text or integers", lambda t: _text(t) or types.is_integer(t))
 SIZE = Kind("integers", lambda t: types.is_integer(t) or types.is_floating(t))
 BINARY = Kind("binary", lambda t: _binary(t) or types.is_null(t))
 IMAGE = Kind("binary or struct<bytes: binary, path: string>", _image)
+NUMBERS = Kind("lists of numbers", _numbers)
 
 
 def check_types(schema: pa.Schema, kinds: Mapping[str, Kind]) -> None:

@@ -25,6 +25,10 @@ class EmptyUvMap(RowError):  # noqa: N818
     """Nobody is on the UV map."""
 
 
+class BadAnnotation(RowError):  # noqa: N818
+    """The annotation of a photograph holds no segmentation, or no keypoints."""
+
+
 class NobodyFound(RowError):  # noqa: N818
     """Nobody is found on the photograph, or nobody large and certain enough."""
 

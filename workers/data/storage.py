@@ -1,9 +1,9 @@
 """Files at a URL: a local folder, file:// or s3://, through fsspec.
 
-A file appears under its name whole or not at all. On S3 a put is atomic (a multipart upload shows
-nothing before it is completed); locally a synced temporary file in another folder is renamed.
-Nothing streams to the final name: an exception inside an open fsspec or pyarrow S3 stream publishes
-what was written so far.
+A file appears under its name whole or not at all. On S3 a put is atomic: a multipart upload shows
+nothing before it is completed. `workers.data.local_files` has the local writes. Nothing streams to
+the final name, for an exception inside an open fsspec or pyarrow S3 stream publishes what was
+written so far.
 
 Requests to a storage that does not answer are repeated (`workers.data.retrying`). Every operation
 may be: a put replaces a file whole, and a create whose answer got lost finds its own file.
@@ -14,11 +14,8 @@ import errno
 import io
 import os
 import re
-import time
-import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,15 +24,12 @@ from fsspec.core import strip_protocol
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
+from workers.data import local_files
 from workers.data.listing import Entry, FileInfo, Listing, collected, walk
 from workers.data.retrying import StorageError, retrying
 
-WRITING = ".writing-"  # local files that are not complete, in the store's root, begin so
-STALE_SECONDS = 3600.0
-ANONYMOUS, YES = (
-    "AWS_NO_SIGN_REQUEST",
-    ("1", "yes", "true"),
-)  # public buckets; named by GDAL
+ANONYMOUS = "AWS_NO_SIGN_REQUEST"  # for public buckets; GDAL's name
+YES = ("1", "yes", "true")
 S3_OPTIONS = {"config_kwargs": {"connect_timeout": 5, "retries": {"mode": "standard"}}}
 WILDCARDS = "*?["
 READERS = 16  # threads for many small requests, whose time is all waiting
@@ -96,15 +90,16 @@ class Store:
         """Write a file whole; it replaces one of that name."""
         if not self.local:
             return retrying(self.url_of(name), lambda: self.fs.pipe_file(self.path(name), data))
-        return retrying(self.url_of(name), lambda: self._put_local(name, data))
+        return retrying(self.url_of(name), lambda: local_files.put(self.root, name, data))
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a file whole if there is none of that name; whether it was written.
 
         Also False when it was written and the answer got lost: read the file to tell.
         """
-        create = self._create_local if self.local else self._create_remote
-        return retrying(self.url_of(name), lambda: create(name, data))
+        if not self.local:
+            return retrying(self.url_of(name), lambda: self._create_remote(name, data))
+        return retrying(self.url_of(name), lambda: local_files.create(self.root, name, data))
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -118,9 +113,7 @@ class Store:
     def sweep(self) -> None:
         """Remove incomplete files that killed writers left in the root."""
         if self.local:
-            for left in Path(self.root).glob(f"{WRITING}*"):
-                if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                    left.unlink(missing_ok=True)  # another driver may remove it, too
+            local_files.sweep(self.root)
 
     def _walk_remote(self, path: str, depth: int | None) -> Iterator[Entry]:
         for info in self._find(path) if depth is None else self._ls(path, depth):
@@ -151,30 +144,6 @@ class Store:
             if below and depth > 1:
                 yield from self._ls(info["name"], depth - 1)
 
-    def _put_local(self, name: str, data: bytes) -> None:
-        final = Path(self.path(name))
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._write_aside(data)
-        try:
-            temporary.replace(final)
-        except OSError:
-            temporary.unlink()  # the disk may need its space
-            raise
-        _sync_folder(final.parent)
-
-    def _create_local(self, name: str, data: bytes) -> bool:
-        final = Path(self.path(name))
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._write_aside(data)
-        try:
-            os.link(temporary, final)
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink()
-        _sync_folder(final.parent)
-        return True
-
     def _create_remote(self, name: str, data: bytes) -> bool:
         try:
             self.fs.pipe_file(self.path(name), data, mode="create")
@@ -186,19 +155,6 @@ class Store:
                 return False
             raise
         return True
-
-    def _write_aside(self, data: bytes) -> Path:
-        temporary = Path(self.path(WRITING + uuid.uuid4().hex))
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            temporary.unlink(missing_ok=True)  # the disk may need its space
-            raise
-        return temporary
 
 
 class _Ranges(io.RawIOBase):
@@ -315,11 +271,3 @@ def _modified(info: dict[str, Any]) -> float:
         if isinstance(value, datetime)
         else float(value)
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

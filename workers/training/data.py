@@ -100,7 +100,7 @@ class Batches:
     def starting_at(self, step: int) -> Generator[Batch]:
         """The batches of `step`, `step` + 1, ..., loaded ahead by threads."""
         loaders = self.config.execution.loaders
-        # A catalog is one thread's: each loader has its own, and its own share of the steps.
+        # Each loader has a catalog of its own, so that none waits for another's rows.
         pools = [ThreadPoolExecutor(1) for _ in range(loaders)]
         catalogs = [Catalog(self.config.catalog) for _ in range(loaders)]
         waiting: deque[Future[Batch]] = deque()
