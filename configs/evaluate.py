@@ -77,8 +77,8 @@ class EvaluateConfig(Run):
     )
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("ssim_dsc", "ssim_255", "ssim_win51", "ms_ssim", "psnr", "l1"),
-        description="Names of metrics: NAME[.176x256|.white|.256][.body], where NAME is ssim_dsc, "
-        "ssim_255, ssim_win51, ms_ssim, psnr, l1, lpips_alex, lpips_vgg, lpips_squeeze, "
+        description="Names of metrics: NAME[.176x256|.white|.256][.body|.person], where NAME is "
+        "ssim_dsc, ssim_255, ssim_win51, ms_ssim, psnr, l1, lpips_alex, lpips_vgg, lpips_squeeze, "
         "lpips_squeeze_caffe, fid, kid or is_10.",
     )
     metric_weights: Annotated[Url | None, NOT_IDENTITY] = Field(

@@ -1,11 +1,10 @@
 """The pictures of the pairs that `evaluate` scores, from whatever holds them."""
 
-from collections.abc import Callable
-from threading import Lock
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from eval.metrics.variants import Mask
 from eval.naming import split_strip
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.errors import MissingImage, MissingRow, RenderFailed
@@ -15,19 +14,20 @@ from workers.data.retrying import BrokenLink
 from workers.data.storage import Store
 from workers.shards.rows import ScoreKey
 
-T = TypeVar("T")
-
 
 class Pictures(NamedTuple):
     """What one pair is scored on."""
 
     generated: np.ndarray  # (H, W, 3) uint8
     reference: np.ndarray  # (h, w, 3) uint8
-    body: np.ndarray | None  # (h, w) bool; None unless the album was opened with masks
+    masks: dict[Mask, np.ndarray]  # (h, w) bool, those that the album was made with
 
 
 class Album(Protocol):
-    """The pictures of an evaluation's input, for several threads at once; keys name them."""
+    """The pictures of an evaluation's input, for several threads at once; keys name them.
+
+    An album can be pickled: workers get a copy each.
+    """
 
     def generated(self, key: ScoreKey) -> np.ndarray:
         """The generated image, (H, W, 3) uint8; errors as in `pair`."""
@@ -54,7 +54,7 @@ class FolderAlbum:
 
     def pair(self, key: ScoreKey) -> Pictures:
         """Two files."""
-        return Pictures(self.generated(key), _picture(self.reference, key.reference), None)
+        return Pictures(self.generated(key), _picture(self.reference, key.reference), {})
 
     def source(self, key: ScoreKey) -> np.ndarray | None:
         """A file beside the references."""
@@ -74,7 +74,7 @@ class StripAlbum:
     def pair(self, key: ScoreKey) -> Pictures:
         """Two panels."""
         panels = split_strip(_picture(self.store, _generated(key)))
-        return Pictures(panels["generated"], panels["target"], None)
+        return Pictures(panels["generated"], panels["target"], {})
 
     def source(self, key: ScoreKey) -> np.ndarray | None:
         """The third."""
@@ -84,41 +84,32 @@ class StripAlbum:
 class RenderAlbum:
     """Renders of a run against the photographs of their poses; names are ids.
 
-    With `body`, a pair comes with its mask: where the UV map of the pose is defined.
+    Pairs come with the `masks` that are named, which are maps of the pose (`Catalog.view`).
     """
 
-    def __init__(self, renders: str, catalog: str, body: bool = False):
-        self.renders = Table(Store(renders), "renders")
-        self.catalog, self.body = Catalog(catalog), body
-        self.lock = (
-            Lock()
-        )  # around tables, which are not thread-safe; decoding, most of the work, is
+    def __init__(self, renders: str, catalog: str, masks: frozenset[Mask] = frozenset()):
+        self.renders, self.catalog = Table(Store(renders), "renders"), Catalog(catalog)
+        self.masks = masks
 
     def generated(self, key: ScoreKey) -> np.ndarray:
         """A row of the run."""
-        row = self._read(lambda: self.renders.row(_generated(key)))
+        row = self.renders.row(_generated(key))
         if row["status"] != "ok":
             raise RenderFailed(f"{row['error_type']}: {row['error_message']}")
         return decode(self.renders.image(row) or b"", MAX_PIXELS)
 
     def pair(self, key: ScoreKey) -> Pictures:
-        """A row of the run, the photograph of its pose, and the mask, if asked for."""
+        """A row of the run, the photograph of its pose, and its masks."""
         generated = self.generated(key)
-        reference = self._read(lambda: self.catalog.photograph_file(key.reference))
-        body = self._read(lambda: self.catalog.body(key.reference)) if self.body else None
-        return Pictures(generated, decode(reference, MAX_PIXELS), body)
+        view = self.catalog.view(key.reference, ("photograph", *self.masks))
+        return Pictures(generated, view["photograph"], {mask: view[mask] for mask in self.masks})
 
     def source(self, key: ScoreKey) -> np.ndarray | None:
         """The catalog's photograph, where the source is in this catalog."""
         try:
-            file = self._read(lambda: self.catalog.photograph_file(str(key.source)))
+            return self.catalog.photograph(str(key.source))
         except MissingRow:
             return None
-        return decode(file, MAX_PIXELS)
-
-    def _read(self, read: Callable[[], T]) -> T:
-        with self.lock:
-            return read()
 
 
 def _picture(store: Store, name: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Scores pairs of a generated image and a photograph: the worker of `reposer evaluate`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +11,7 @@ import torch
 from eval.metrics.crops import WIDTH, Crop
 from eval.metrics.registry import Role
 from eval.metrics.score import FeatureExtractor, Found, PairScorer
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import MASKS, Mask, MetricVariant
 from workers.albums import Album, Pictures
 from workers.data.errors import SizeMismatch
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
@@ -39,14 +39,12 @@ class Scores(NamedTuple):
 class ScoreWorker:
     """Keys (`ScoreKey`) -> rows of `features`, `metrics` and `scores`; bad pairs are failed rows.
 
-    `open_album` opens the pictures; `variants` are those that can be computed, with their weights
-    (`eval.metrics.score.available`); `microbatch` is the number of pairs computed at once (None:
-    16 on a GPU, 1 on a CPU).
+    `album` has the pictures, with the masks of the variants; `variants` are those that can be
+    computed, with their weights (`eval.metrics.score.available`); `microbatch` is the number of
+    pairs computed at once (None: 16 on a GPU, 1 on a CPU).
     """
 
-    def __init__(
-        self, open_album: Callable[[], Album], variants: Found, microbatch: int | None = None
-    ):
+    def __init__(self, album: Album, variants: Found, microbatch: int | None = None):
         # Workers share the machine's cores, and sums in several threads are other bits.
         torch.set_num_threads(1)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -54,10 +52,11 @@ class ScoreWorker:
         self.scorer = PairScorer(variants, device)
         self.extractor = FeatureExtractor(variants, device)
         self.all_cropped = all(variant.crop != "full" for variant in variants)
-        self.album = open_album()
+        self.album = album
         # Compiles the kernels; in the first row's time that might look like a hanging worker.
         blank = np.zeros((1, WIDTH, WIDTH, 3), np.uint8)
-        self.scorer(blank, blank, np.ones((1, WIDTH, WIDTH), bool))
+        everywhere: dict[Mask, np.ndarray] = dict.fromkeys(MASKS, np.ones(blank.shape[:3], bool))
+        self.scorer(blank, blank, everywhere)
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Score pairs, microbatch by microbatch, while the next ones are read and decoded."""
@@ -81,7 +80,7 @@ class ScoreWorker:
         """Scores of pairs of any sizes, those of one size together."""
         by_size: dict[Any, list[int]] = {}
         for i, (_, pictures) in enumerate(loaded):
-            shapes = tuple(None if p is None else p.shape for p in pictures)
+            shapes = pictures.generated.shape, pictures.reference.shape
             by_size.setdefault(shapes, []).append(i)
         results: dict[int, Scores | Exception] = {}
         for indices in by_size.values():
@@ -94,8 +93,10 @@ class ScoreWorker:
         """Scores of pairs of one size."""
         generated = np.stack([p.generated for p in pairs])
         reference = np.stack([p.reference for p in pairs])
-        bodies = [p.body for p in pairs if p.body is not None]
-        values = self.scorer(generated, reference, np.stack(bodies) if bodies else None)
+        masks: dict[Mask, np.ndarray] = {
+            mask: np.stack([p.masks[mask] for p in pairs]) for mask in pairs[0].masks
+        }
+        values = self.scorer(generated, reference, masks)
         features = self.extractor(generated, reference)
         return [
             Scores(
@@ -135,9 +136,7 @@ class ScoreWorker:
 
 def _of_one_size(pictures: Pictures) -> Pictures:
     """The pictures, or SizeMismatch."""
-    sides = [f"{p.shape[1]}x{p.shape[0]}" for p in pictures if p is not None]
-    if len(set(sides)) > 1:
-        names = ("generated image", "photograph", "UV map")
-        said = ", ".join(f"{name} {side}" for name, side in zip(names, sides, strict=False))
-        raise SizeMismatch(f"the pictures differ in size: {said}")
+    (h, w), (h2, w2) = pictures.generated.shape[:2], pictures.reference.shape[:2]
+    if (h, w) != (h2, w2):
+        raise SizeMismatch(f"the generated image has {w}x{h} pixels, the photograph {w2}x{h2}")
     return pictures

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from eval.metrics.crops import Crop, cropped
+from eval.metrics.crops import WHITE, Crop, cropped
 from eval.metrics.registry import METRICS, OfPairs, OfSets, PairFunction, Role
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import Mask, MetricVariant
 from eval.metrics.weights import MissingWeightsError, Weights, find_weights
 
 if TYPE_CHECKING:  # torch-fidelity takes seconds
@@ -50,7 +50,7 @@ class PairScorer:
 
     def __init__(self, variants: Found, device: torch.device = CPU):
         functions: dict[str, PairFunction] = {}
-        self.passes: dict[Crop, dict[PairFunction, list[MetricVariant]]] = {}
+        self.passes: dict[tuple[Crop, bool], dict[PairFunction, list[MetricVariant]]] = {}
         for variant, weights in variants.items():
             metric = METRICS[variant.metric]
             if not isinstance(metric.compute, OfPairs):
@@ -59,32 +59,42 @@ class PairScorer:
                 raise ValueError(f"{metric.name} needs weights")
             if metric.name not in functions:
                 functions[metric.name] = metric.compute.load(weights and weights.path, device)
-            by_function = self.passes.setdefault(variant.crop, {})
+            by_function = self.passes.setdefault((variant.crop, variant.mask == "person"), {})
             by_function.setdefault(functions[metric.name], []).append(variant)
         self.variants = [variant for variant in variants if variant.of == "pair"]
 
     def __call__(
-        self, generated: np.ndarray, reference: np.ndarray, masks: np.ndarray | None = None
+        self,
+        generated: np.ndarray,
+        reference: np.ndarray,
+        masks: Mapping[Mask, np.ndarray] | None = None,
     ) -> dict[MetricVariant, np.ndarray]:
         """Each variant's values, float64 (N,), of images (N, H, W, 3) uint8 of one size.
 
-        `masks` (N, H, W) bool, the body, are needed by variants over the body, which have NaN
-        where a mask leaves no pixel. ValueError where shapes do not fit, or images are too
-        small for a metric. A pair's values do not depend on the others in its batch.
+        `masks` (N, H, W) bool, of the reference images, are needed by the variants that name them;
+        these have NaN where a mask leaves no pixel. ValueError where shapes do not fit, or images
+        are too small for a metric. A pair's values do not depend on the others in its batch.
         """
+        masks = masks or {}
+        if lacking := [v for v in self.variants if v.mask and v.mask not in masks]:
+            raise ValueError(f"{lacking[0]} needs masks of the {lacking[0].mask}")
         values: dict[MetricVariant, np.ndarray] = {}
-        for crop, by_function in self.passes.items():
-            images = cropped(generated, crop), cropped(reference, crop)
+        for (crop, of_person), by_function in self.passes.items():
+            x, y, counted = cropped(generated, crop), cropped(reference, crop), np.True_
+            if of_person:
+                person = cropped(masks["person"], crop, False)
+                x, y = (np.where(person[..., None], side, np.uint8(WHITE)) for side in (x, y))
+                counted = person.any(axis=(1, 2))
             for function, variants in by_function.items():
-                over_body = [v for v in variants if v.mask == "body"]
-                if over_body and masks is None:
-                    raise ValueError(f"{over_body[0]} needs masks of the body")
-                on = cropped(masks, crop, False) if over_body and masks is not None else None
+                over_body = any(v.mask == "body" for v in variants)
+                on = cropped(masks["body"], crop, False) if over_body else None
                 try:
-                    whole, body = function(*images, on)
+                    whole, body = function(x, y, on)
                 except ValueError as error:
                     raise ValueError(f"{variants[0]}: {error}") from error
-                values |= {v: (body if v.mask else whole)[v.metric] for v in variants}
+                for v in variants:
+                    value = (body if v.mask == "body" else whole)[v.metric]
+                    values[v] = np.where(counted, value, np.nan)
         return {variant: values[variant] for variant in self.variants}
 
 

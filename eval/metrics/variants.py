@@ -6,14 +6,17 @@ from typing import Literal, NamedTuple, Self
 from eval.metrics.crops import CROPS, Crop
 from eval.metrics.registry import METRICS, Better, OfPairs
 
-Mask = Literal["body"]
-MASKS: dict[Mask, str] = {"body": "mean over the pixels of the body"}
+Mask = Literal["body", "person"]
+MASKS: dict[Mask, str] = {
+    "body": "mean over the pixels of the body",
+    "person": "both images white outside the person of the reference image",
+}
 
 
 class MetricVariant(NamedTuple):
     """A metric, the crop of the images that it sees, and the mask that decides what counts there.
 
-    Spelled metric[.crop][.mask]: `ssim_dsc`, `ssim_dsc.176x256`, `l1.white.body`, `ms_ssim.256`.
+    Spelled metric[.crop][.mask]: `ssim_dsc`, `ssim_dsc.176x256`, `l1.white.body`, `ms_ssim.person`.
     The crop `full` is not spelled.
     """
 
@@ -38,12 +41,13 @@ class MetricVariant(NamedTuple):
         mask: Mask | None = next((m for m in MASKS if [m] == rest), None)
         if rest and mask is None:
             raise ValueError(
-                f"{name}: after the metric come a crop ({', '.join(CROPS)}) and then, over the "
-                "body alone, body: ssim_dsc.176x256.body"
+                f"{name}: after the metric come a crop ({', '.join(CROPS)}) and then a mask "
+                f"({', '.join(MASKS)}): ssim_dsc.176x256.body"
             )
         compute = METRICS[metric].compute
-        if mask == "body" and not (isinstance(compute, OfPairs) and compute.over_body):
-            raise ValueError(f"{name}: {metric} cannot be taken over the body alone")
+        of_pairs = isinstance(compute, OfPairs)
+        if mask and not (of_pairs and (mask == "person" or compute.over_body)):
+            raise ValueError(f"{name}: {metric} cannot be taken over the {mask} alone")
         return cls(metric, crop or "full", mask)
 
     @property

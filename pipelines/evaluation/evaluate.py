@@ -64,12 +64,7 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[MetricVariant, str]
     )
     if not found:
         raise RunError(f"none of metrics can be computed: {'; '.join(absent.values())}")
-    images = input_of(config)
-    if unmasked := [v for v in found if v.mask and v.mask not in images.masks]:
-        raise RunError(
-            f"{unmasked[0]}: where the body is, only a catalog's UV maps say; give renders= and "
-            "catalog="
-        )
+    images = input_of(config, frozenset(v.mask for v in found if v.mask))
     split = Split(config.split) if config.split else None
     pairs = images.pairs(split)
     facts = {
@@ -81,8 +76,7 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[MetricVariant, str]
     }
     if notices := _notices(pairs):
         facts["notices"] = notices
-    open_album = images.opener(body=any(v.mask == "body" for v in found))
-    worker = partial(ScoreWorker, open_album, found, config.execution.microbatch)
+    worker = partial(ScoreWorker, images.album, found, config.execution.microbatch)
     sets = any(variant.of == "set" for variant in found)
     tables = ("features", "metrics", "scores") if sets else ("metrics", "scores")
     job = Job(tables, worker, score_id, failed_score)

@@ -60,4 +60,4 @@ def open_evaluation(url: str) -> Evaluation:
 def planned_album(plan: Plan, store: Store) -> Album:
     """The pictures of an evaluation's pairs, without masks."""
     config = {**plan.identity["config"], "out": store.url}
-    return input_of(EvaluateConfig.model_validate(config)).opener()()
+    return input_of(EvaluateConfig.model_validate(config)).album

@@ -1,14 +1,14 @@
 """What an evaluation reads: one of `Renders`, `Folders`, `Strips` and `SideBySide`.
 
-Each knows its pairs, the fingerprints of what it reads, and what opens its pictures in a worker.
+Each knows its pairs, the fingerprints of what it reads, and the album of its pictures.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import PurePosixPath
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from configs.evaluate import EvaluateConfig
 from eval.metrics.variants import Mask
@@ -43,8 +43,6 @@ TRUTH = (
 class Input(Protocol):
     """Generated images, and the photographs they are measured against."""
 
-    masks: ClassVar[frozenset[Mask]]  # that its pictures can come with
-
     def pairs(self, split: Split | None) -> Pairs:
         """Its pairs, of a split those that it lists; RunError where there is none to score."""
         ...
@@ -53,15 +51,21 @@ class Input(Protocol):
         """Identify what it reads, by name."""
         ...
 
-    def opener(self, body: bool = False) -> Callable[[], Album]:
-        """Opens its pictures, in any process; with `body`, masks of the body too."""
+    @property
+    def album(self) -> Album:
+        """Its pictures."""
         ...
 
 
-def input_of(config: EvaluateConfig) -> Input:
-    """The input that a config names."""
+def input_of(config: EvaluateConfig, masks: frozenset[Mask] = frozenset()) -> Input:
+    """The input that a config names; RunError where its pictures cannot come with the masks."""
     if config.renders and config.catalog:
-        return Renders(config.renders, config.catalog, config.method)
+        return Renders(config.renders, config.catalog, config.method, masks)
+    if masks:
+        raise RunError(
+            f".{min(masks)}: only a catalog says where the {min(masks)} is; give renders= and "
+            "catalog="
+        )
     if config.generated and config.reference:
         return Folders(config.generated, config.reference, config.method)
     if config.strips:
@@ -72,12 +76,12 @@ def input_of(config: EvaluateConfig) -> Input:
 
 @dataclass(frozen=True)
 class Renders:
-    """A finished run of render, and the catalog of the photographs of its poses."""
+    """A finished run of render, and the catalog of the photographs and masks of its poses."""
 
     renders: str
     catalog: str
     method: str | None = None
-    masks: ClassVar[frozenset[Mask]] = frozenset({"body"})
+    masks: frozenset[Mask] = frozenset()
 
     @cached_property
     def plan(self) -> Plan:
@@ -118,15 +122,24 @@ class Renders:
         return Pairs(found.keys, excluded + found.excluded, notices, overlap(self.plan, found.keys))
 
     def fingerprints(self) -> dict[str, str]:
-        """Of the run's table and of the catalog's photographs."""
+        """Of the run's table and of the catalog's photographs; of people, where they are masks."""
+        catalog = Store(self.catalog)
+        people = {"annotations": fingerprint(catalog, "annotations")}
         return {
             "renders": fingerprint(Store(self.renders), "renders"),
-            "catalog": fingerprint(Store(self.catalog), "images"),
+            "catalog": fingerprint(catalog, "images"),
+            **(people if "person" in self.masks else {}),
         }
 
-    def opener(self, body: bool = False) -> Callable[[], Album]:
-        """Masks are where the UV maps of the poses are defined."""
-        return partial(RenderAlbum, self.renders, self.catalog, body)
+    @property
+    def album(self) -> RenderAlbum:
+        """With its masks; RunError where the catalog has none."""
+        if "person" in self.masks and not Store(self.catalog).list("annotations"):
+            raise RunError(
+                f".person: {self.catalog} does not say where the person is (no annotations/): "
+                "`synthesize` and `extract extractor=bodyfit` write catalogs that do"
+            )
+        return RenderAlbum(self.renders, self.catalog, self.masks)
 
 
 @dataclass(frozen=True)
@@ -136,7 +149,6 @@ class Folders:
     generated: str
     reference: str
     method: str | None = None
-    masks: ClassVar[frozenset[Mask]] = frozenset()
 
     def pairs(self, split: Split | None) -> Pairs:
         """Every generated image, paired by name."""
@@ -151,9 +163,10 @@ class Folders:
             "reference": fingerprint(Store(self.reference)),
         }
 
-    def opener(self, body: bool = False) -> Callable[[], Album]:
-        """There are no masks."""
-        return partial(FolderAlbum, self.generated, self.reference)
+    @property
+    def album(self) -> FolderAlbum:
+        """Both folders."""
+        return FolderAlbum(self.generated, self.reference)
 
 
 @dataclass(frozen=True)
@@ -162,7 +175,6 @@ class Strips:
 
     strips: str
     method: str | None = None
-    masks: ClassVar[frozenset[Mask]] = frozenset()
 
     def pairs(self, split: Split | None) -> Pairs:
         """Every strip."""
@@ -173,9 +185,10 @@ class Strips:
         """Of the folder."""
         return {"strips": fingerprint(Store(self.strips))}
 
-    def opener(self, body: bool = False) -> Callable[[], Album]:
-        """There are no masks."""
-        return partial(StripAlbum, self.strips)
+    @property
+    def album(self) -> StripAlbum:
+        """The folder."""
+        return StripAlbum(self.strips)
 
 
 @dataclass(frozen=True)
@@ -183,7 +196,6 @@ class SideBySide:
     """A folder of N_METHOD.png, with N_target.png: several methods."""
 
     side_by_side: str
-    masks: ClassVar[frozenset[Mask]] = frozenset()
 
     def pairs(self, split: Split | None) -> Pairs:
         """Every image of a method, a pair's methods together."""
@@ -203,9 +215,10 @@ class SideBySide:
         """Of the folder."""
         return {"side_by_side": fingerprint(Store(self.side_by_side))}
 
-    def opener(self, body: bool = False) -> Callable[[], Album]:
-        """There are no masks."""
-        return partial(FolderAlbum, self.side_by_side, self.side_by_side)
+    @property
+    def album(self) -> FolderAlbum:
+        """The folder, twice."""
+        return FolderAlbum(self.side_by_side, self.side_by_side)
 
 
 def _of_items(items: Mapping[str, str | None]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
 from pipelines.evaluation.inputs import Folders, Renders, SideBySide
 from pipelines.evaluation.pairs import by_pair, image_names, render_key
 from pipelines.runs.plan import PLAN, RunError, fingerprint
-from workers.albums import Album, FolderAlbum, RenderAlbum
+from workers.albums import Album, FolderAlbum
 from workers.data.catalog import Catalog
 from workers.data.errors import RowError
 from workers.data.names import canonical_key, elided, item_id
@@ -119,7 +119,7 @@ def _of_side_by_side(config: StudyBuildConfig, url: str) -> list[Method]:
     wanted = config.methods or tuple(by_method)
     if strangers := [name for name in wanted if name not in by_method]:
         raise RunError(f"{url} has no method {strangers[0]} ({', '.join(by_method)})")
-    album, inputs = images.opener()(), images.fingerprints()
+    album, inputs = images.album, images.fingerprints()
     return [Method(name, by_method[name], album, inputs) for name in wanted]
 
 
@@ -133,7 +133,7 @@ def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
     if config.reference:
         images = Folders(url, config.reference, name)
         keys = by_pair(images.pairs(None).keys)
-        return Method(name, keys, images.opener()(), images.fingerprints())
+        return Method(name, keys, images.album, images.fingerprints())
     alone = [ScoreKey(pair.pair_id, name, item_id(pair.target) or pair.pair_id, None,
                       pair.generated, pair.generated)
              for pair in strips(image_names(url), canonical_key)]  # fmt: skip
@@ -156,7 +156,7 @@ def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
             for source, pose in renders.plan.keys if source != pose
         ]  # fmt: skip
         inputs = {"renders": fingerprint(Store(url), "renders")}
-    album = RenderAlbum(url, config.catalog)
+    album = renders.album
     statuses = zip(album.renders.ids.to_pylist(), album.renders.column("status").to_pylist(),
                    strict=True)  # fmt: skip
     ok = {render for render, status in statuses if status == "ok"}

@@ -15,7 +15,7 @@ from eval.metrics.registry import METRICS, OfPairs
 from eval.metrics.score import PairScorer
 from eval.metrics.ssim import GAUSSIAN, _box_means, _gaussian_means, ms_ssim, ssim, ssim_win51
 from eval.metrics.variants import MASKS, MetricVariant
-from tests.helpers.pictures import pictures
+from tests.helpers.pictures import on_white, pictures
 
 FORMULAS = [name for name, metric in METRICS.items() if metric.weights is None]
 OVER_BODY = [name for name, metric in METRICS.items()
@@ -147,10 +147,11 @@ def test_a_pairs_values_are_the_same_bits_in_every_batch():
     names = [MetricVariant(m) for m in FORMULAS]
     names += [MetricVariant(m, mask="body") for m in FORMULAS if m in OVER_BODY]
     scorer = PairScorer(dict.fromkeys(names))
-    together = scorer(x, y, masks)
+    together = scorer(x, y, {"body": masks})
     for size in (1, 3):
         parts = [
-            scorer(x[i : i + size], y[i : i + size], masks[i : i + size]) for i in range(0, 7, size)
+            scorer(x[i : i + size], y[i : i + size], {"body": masks[i : i + size]})
+            for i in range(0, 7, size)
         ]
         for variant, values in together.items():
             joined = np.concatenate([part[variant] for part in parts])
@@ -191,7 +192,7 @@ def test_variants_score_what_their_name_says():
     x, y = pictures(9, 2, 256, 256), pictures(10, 2, 256, 256)
     masks = pictures(11, 2, 256, 256)[..., 1] > 120
     names = ["l1.176x256", "ssim_255.white", "ssim_255.176x256.body", "ssim_255", "ms_ssim.white"]
-    by_variant = PairScorer(dict.fromkeys(map(MetricVariant.parse, names)))(x, y, masks)
+    by_variant = PairScorer(dict.fromkeys(map(MetricVariant.parse, names)))(x, y, {"body": masks})
     scores = {str(variant): values for variant, values in by_variant.items()}
     assert list(scores) == names
     narrow = x[:, :, 40:216], y[:, :, 40:216]
@@ -202,6 +203,34 @@ def test_variants_score_what_their_name_says():
     assert (scores["ssim_255.176x256.body"] == body).all()
     assert (scores["ssim_255"] == ssim(x, y).whole["ssim_255"]).all()
     assert (scores["ms_ssim.white"] == ms_ssim(*white).whole["ms_ssim"]).all()
+
+
+def test_person_variants_are_metrics_of_images_on_white():
+    x, y = pictures(9, 3, 256, 256), pictures(10, 3, 256, 256)
+    person = np.zeros((3, 256, 256), bool)  # of the third, nobody
+    person[0, 20:200, 70:150] = person[1, 90:, :120] = True
+    names = ["ssim_dsc.person", "l1.person", "l1", "psnr.person", "ms_ssim.person",
+             "l1.176x256.person", "ssim_255.white.person", "l1.body"]  # fmt: skip
+    masks = {"person": person, "body": ~person}
+    by_variant = PairScorer(dict.fromkeys(map(MetricVariant.parse, names)))(x, y, masks)
+    scores = {str(variant): values for variant, values in by_variant.items()}
+    assert list(scores) == names
+    for n in (0, 1):
+        a, b = (on_white(side[n], person[n]) for side in (x, y))
+        difference = np.abs(a.astype(float) - b)
+        assert scores["l1.person"][n] == pytest.approx(difference.mean() / 255)
+        narrow = difference[:, 40:216].mean() / 255
+        assert scores["l1.176x256.person"][n] == pytest.approx(narrow)
+        assert scores["psnr.person"][n] == pytest.approx(
+            peak_signal_noise_ratio(b, a, data_range=255)
+        )
+        expected = dsc_map(a, b, np.ptp(a))[0]
+        assert scores["ssim_dsc.person"][n] == pytest.approx(expected, abs=1e-9)
+        a[:, :40] = a[:, 216:] = b[:, :40] = b[:, 216:] = 255
+        assert scores["ssim_255.white.person"][n] == pytest.approx(dsc_map(a, b, 255)[0], abs=1e-9)
+    assert all(np.isnan(values[2]) for name, values in scores.items() if ".person" in name)
+    assert (scores["l1"] == differences(x, y).whole["l1"]).all()
+    assert (scores["l1.body"] == differences(x, y, ~person).body["l1"]).all()
 
 
 def test_small_images_are_scaled_for_ms_ssim():
@@ -234,8 +263,9 @@ def test_what_does_not_fit_is_refused():
         ms_ssim(x, x)
     with pytest.raises(ValueError, match="masks must be"):
         ssim(x, x, np.ones((2, 60, 60), np.uint8))
-    with pytest.raises(ValueError, match=r"l1\.body needs masks"):
-        PairScorer({MetricVariant("l1", mask="body"): None})(x, x)
+    for mask in MASKS:
+        with pytest.raises(ValueError, match=rf"l1\.{mask} needs masks of the {mask}"):
+            PairScorer({MetricVariant("l1", mask=mask): None})(x, x)
 
 
 @given(
@@ -257,6 +287,8 @@ def test_names_round_trip(metric, crop, mask):
         ("ssim_dsc.body.white", "after the metric come a crop"),
         ("ms_ssim.body", "ms_ssim cannot be taken over the body"),
         ("fid.176x256.body", "fid cannot be taken over the body"),
+        ("kid.person", "kid cannot be taken over the person"),
+        ("l1.person.body", r"then a mask \(body, person\)"),
     ],
 )
 def test_names_that_mean_nothing_are_refused(name, message):

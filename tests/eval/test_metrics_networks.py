@@ -23,7 +23,7 @@ from eval.metrics.score import CPU, FeatureExtractor, PairScorer, available
 from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import MissingWeightsError, Weights, WeightsFile, find_weights
 from tests.eval.test_metrics import FORMULAS
-from tests.helpers.pictures import pictures
+from tests.helpers.pictures import on_white, pictures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -57,6 +57,21 @@ def test_lpips_is_the_packages(net, tmp_path):
         assert values.body["lpips"][n] == pytest.approx(maps[n][masks[n]].mean(), abs=1e-6)
     assert np.isnan(values.body["lpips"][2])
     assert metric(x, x).whole["lpips"] == pytest.approx(0, abs=1e-9)
+
+
+@torch.inference_mode()
+def test_lpips_of_people_is_the_packages_of_images_on_white(tmp_path):
+    model, backbone = seeded("squeeze", tmp_path / "backbone.pth")
+    x, y = pictures(0, 2, 72, 64), pictures(1, 2, 72, 64)
+    person = np.zeros((2, 72, 64), bool)
+    person[0, 10:60, 20:50] = person[1, :, :30] = True
+    variant = MetricVariant.parse("lpips_squeeze.person")
+    (values,) = PairScorer({variant: Weights(backbone, "")})(x, y, {"person": person}).values()
+    white = [
+        np.stack([on_white(*pair) for pair in zip(side, person, strict=True)]) for side in (x, y)
+    ]
+    tensors = [torch.from_numpy(side).movedim(-1, 1) / 127.5 - 1 for side in white]
+    assert values == pytest.approx(model(*tensors).flatten().numpy(), abs=1e-6)
 
 
 def test_lpips_is_the_same_bits_in_every_batch(tmp_path):

@@ -1,5 +1,7 @@
 """`reposer evaluate` of folders and of runs: see docs/design.md, "Tables" and "Runs"."""
 
+import io
+import json
 import math
 import pickle
 from pathlib import Path
@@ -14,7 +16,8 @@ from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import Weights
 from pipelines.evaluation import evaluate as command
 from pipelines.evaluation.inputs import Folders, Renders, SideBySide, Strips, input_of
-from tests.helpers.catalogs import rows_of
+from tests.helpers.catalogs import SIZE, rows_of, write_annotations
+from tests.helpers.commands import wrong
 from tests.helpers.evaluations import (
     CHEAP,
     evaluate,
@@ -26,8 +29,10 @@ from tests.helpers.evaluations import (
     write_folders,
     write_renders,
 )
+from tests.helpers.pictures import on_white
 from workers.data.images import decode
 from workers.data.storage import Store
+from world.labels import BACKGROUND, TOP
 
 
 def test_folders_on_every_engine_and_store(engine: str, store_url: str) -> None:
@@ -93,6 +98,62 @@ def test_renders_against_photographs_of_their_poses(tmp_path: Path) -> None:
     assert page.count("<img") == 2 * 12 * 3
     assert "4 pairs" in page  # left out
     assert not {"http://", "https://", "<script"} & set(page.split('"'))
+
+
+def write_people(catalog: str, **people: np.ndarray) -> None:
+    """Segmentations of images, by id, where people (H, W) bool are."""
+    rows = []
+    for image_id, person in people.items():
+        png = io.BytesIO()
+        Image.fromarray(np.where(person, TOP, BACKGROUND).astype(np.uint8)).save(png, "PNG")
+        rows.append({"image_id": image_id, "segmentation": {"bytes": png.getvalue()}})
+    write_annotations(catalog, rows)
+
+
+def test_people_are_measured_on_white(tmp_path: Path) -> None:
+    renders, catalog = write_renders(str(tmp_path))
+    ids = [row["image_id"] for row in rows_of(catalog, "images")]
+    shown = {image_id: np.zeros((SIZE, SIZE), bool) for image_id in ids}
+    for n, person in enumerate(shown.values()):
+        person[4 + n : 20, 6 : 18 + n] = True
+    del shown[ids[3]]
+    write_people(catalog, **shown)
+    out = f"{tmp_path}/out"
+    call = [f"renders={renders}", f"catalog={catalog}", "metrics=[l1,l1.person]", f"out={out}"]
+    assert evaluate(*call, "max_failed_fraction=0.3", "execution.microbatch=3") == 0
+    photographs = {row["image_id"]: row["image"]["bytes"] for row in rows_of(catalog, "images")}
+    images = {row["render_id"]: row["image"]["bytes"] for row in rows_of(renders)}
+    found = metrics_of(out)
+    good = [row for row in rows_of(out, "scores") if row["status"] == "ok"]
+    assert len(good) == 9
+    for row in good:
+        pictures = images[row["generated"]], photographs[row["reference"]]
+        x, y = (np.asarray(Image.open(io.BytesIO(data))) for data in pictures)
+        x, y = (on_white(side, shown[row["reference"]]).astype(float) for side in (x, y))
+        value = found["stand-in", row["pair_id"], "l1.person"]
+        assert value == pytest.approx(np.abs(x - y).mean() / 255)
+        assert value != found["stand-in", row["pair_id"], "l1"]
+    failed = [row for row in rows_of(out, "scores") if row["status"] == "failed"]
+    assert {row["reference"] for row in failed} == {ids[3]}
+    assert {row["error_type"] for row in failed} == {"MissingRow"}
+    said = f"'{ids[3]}' has no segmentation: {catalog}: no row '{ids[3]}' in annotations"
+    assert {row["error_message"] for row in failed} == {said}
+    summary = summary_of(out)["stand-in", "l1.person"]
+    assert (summary["n"], summary["failed"]) == (9, 3)
+    assert "white outside the person" in summary["definition"]
+    assert {"annotations", "catalog", "renders"} == json.loads(summary["inputs"]).keys()
+    assert "l1.person" in page_of(out)
+
+
+def test_a_catalog_that_shows_no_people_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renders, catalog = write_renders(str(tmp_path))
+    capsys.readouterr()  # of render
+    call = [f"renders={renders}", f"catalog={catalog}", "metrics=[l1,l1.person]"]
+    said = wrong(capsys, "evaluate", *call, f"out={tmp_path}/out")
+    assert f".person: {catalog} does not say where the person is (no annotations/)" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_items_it_says_what_it_takes_for_ground_truth(
@@ -225,21 +286,20 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("keys", "kind", "masks"),
+    ("keys", "kind"),
     [
-        ({"renders": "r", "catalog": "c"}, Renders, {"body"}),
-        ({"generated": "g", "reference": "r"}, Folders, set()),
-        ({"strips": "s"}, Strips, set()),
-        ({"side_by_side": "s"}, SideBySide, set()),
+        ({"renders": "r", "catalog": "c"}, Renders),
+        ({"generated": "g", "reference": "r"}, Folders),
+        ({"strips": "s"}, Strips),
+        ({"side_by_side": "s"}, SideBySide),
     ],
 )
-def test_a_config_means_one_input_that_travels_to_workers(
-    keys: dict[str, str], kind: type, masks: set[str]
+def test_a_config_means_one_input_whose_album_travels_to_workers(
+    keys: dict[str, str], kind: type
 ) -> None:
     images = input_of(EvaluateConfig.model_validate({**keys, "out": "o"}))
     assert isinstance(images, kind)
-    assert images.masks == masks
-    assert b"pipelines" not in pickle.dumps(images.opener(body=bool(masks)))
+    assert b"pipelines" not in pickle.dumps(images.album)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +311,9 @@ def test_a_config_means_one_input_that_travels_to_workers(
         (["strips=nowhere"], "nowhere: no images there"),
         (["renders=nowhere", "catalog=c"], "nowhere holds no run"),
         (["strips=a", "metrics=[ssim]"], "no metric is called ssim; did you mean"),
-        (["strips=a", "metrics=[l1.body]"], "l1.body: where the body is"),
+        (["strips=a", "metrics=[l1.body]"], ".body: only a catalog says where the body is"),
+        (["strips=a", "metrics=[l1.person]"], ".person: only a catalog says where the person is"),
+        (["strips=a", "metrics=[fid.person]"], "fid cannot be taken over the person alone"),
         (["strips=a", "gates=[{metric: l1}]"], "wants one of worst, no_regression"),
         (["strips=a", "gates=[{metric: fid, worst: 9}]"], "wants fid among metrics"),
         (["strips=a", "gates=[{metric: l1, no_regression: true}]"], "give date="),
