@@ -1,8 +1,8 @@
 """The configuration of the open benchmark: worlds, training and scoring of one variant."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
 
 from configs.evaluate import Bootstrap
 from configs.fields import Count, Frozen, Model, Url
@@ -13,6 +13,8 @@ OWN = ("catalog", "held_out", "inpainter", "out", "seed", "variant")  # keys tha
 # What each variant's f completes, as a folder below `out` names it.
 COMPLETES = {"full": "coordinates", "no-deform": "coordinates", "rgb-inpainting": "colours"}
 NETWORKS = ("inpainter", "generator")
+# The benchmark's keys that those of its trainings follow from.
+DECISIVE = {"variant", "out", "training", "held_out", "seed", "execution"}
 BenchmarkVariant = Literal["full", "no-deform", "rgb-inpainting", "no-textures", "symmetry"]
 
 
@@ -65,6 +67,11 @@ class BenchmarkConfig(Frozen):
     )
     worlds: Worlds = Field(default=Worlds(), description="The worlds, unless they are given.")
     seed: int = Field(default=0, description="Seed of the training.")
+    execution: Execution = Field(
+        default=Execution(),
+        description="Where and how all steps are executed; the trainings take engine and "
+        "ray_address from it.",
+    )
     inpainter: TrainInpainterConfig | None = Field(
         default=None,
         description=f"Training of f: the keys of `reposer train inpainter`, but for "
@@ -83,55 +90,51 @@ class BenchmarkConfig(Frozen):
         "squeezenet_v1.1_features_torch_layout.npz (default: $TORCH_HOME/hub/checkpoints).",
     )
     bootstrap: Bootstrap = Field(default=Bootstrap(), description="Confidence intervals.")
-    execution: Execution = Field(
-        default=Execution(),
-        description="Where and how all steps are executed; the trainings take engine and "
-        "ray_address from it.",
-    )
 
-    @model_validator(mode="before")
+    @field_validator(*NETWORKS, mode="before")
     @classmethod
-    def _fill(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Give the trainings the keys that follow from the benchmark's own."""
-        variant, out = str(values.get("variant")), str(values.get("out", ""))
-        if variant not in get_args(BenchmarkVariant):
-            return {key: value for key, value in values.items() if key not in NETWORKS}
-        shared = {
-            "catalog": values.get("training") or f"{out}/worlds/training",
-            "held_out": values.get("held_out") or f"{out}/worlds/held-out",
-            "seed": values.get("seed", 0),
-        }
-        execution = values.get("execution")
-        execution = execution if isinstance(execution, dict) else {}  # else the schema refuses it
-        place = {key: execution[key] for key in ("engine", "ray_address") if key in execution}
-        completes = COMPLETES.get(variant)
-        f = f"{out}/inpainter-{completes}"
-        # One f of coordinates serves two variants, and is trained as that of the first.
-        of = "rgb-inpainting" if completes == "colours" else "full"
-        own = {
-            "inpainter": {"variant": of, "out": f} if completes else None,
-            "generator": None
-            if variant == "symmetry"
-            else {"variant": variant, "out": f"{out}/{variant}/generator"}
-            | ({"inpainter": f} if completes else {}),
-        }
-        filled = dict(values)
-        for network, keys in own.items():
-            given = values.get(network) or {}
-            if not isinstance(given, dict):
-                continue
-            if taken := [key for key in OWN if key in given]:
-                raise ValueError(f"{network}.{taken[0]} follows from the benchmark's own keys")
-            own_place = given.get("execution", {})
-            if isinstance(own_place, dict):
-                given = given | {"execution": place | own_place}
-            filled[network] = keys and given | shared | keys
-        return filled
+    def _completed(cls, given: Any, info: ValidationInfo) -> Any:
+        """A training's keys: those that are given, and those that follow from the benchmark's."""
+        network, benchmark = str(info.field_name), info.data
+        if DECISIVE - benchmark.keys():
+            return None  # one of them is refused
+        given = {} if given is None else given
+        if not isinstance(given, dict):
+            return given  # is refused
+        if taken := [key for key in OWN if key in given]:
+            raise ValueError(f"{network}.{taken[0]} follows from the benchmark's own keys")
+        own = _own_keys(network, benchmark)
+        if own is None:
+            return None
+        place, given_place = benchmark["execution"], given.get("execution", {})
+        if isinstance(given_place, dict):
+            shared = {"engine": place.engine, "ray_address": place.ray_address}
+            given = given | {"execution": shared | given_place}
+        return given | own
 
     @field_serializer(*NETWORKS)
     def _given(self, network: TrainConfig | None) -> dict[str, Any] | None:
         """Only the keys that can be given, so that a printed config can be read again."""
         return network and network.model_dump(mode="json", exclude=set(OWN))
+
+
+def _own_keys(network: str, benchmark: dict[str, Any]) -> dict[str, Any] | None:
+    """The keys OWN of a training; None where the benchmark's variant does not train it."""
+    variant, out = benchmark["variant"], benchmark["out"]
+    completes = COMPLETES.get(variant)
+    f = f"{out}/inpainter-{completes}" if completes else None
+    keys = {
+        "catalog": benchmark["training"] or f"{out}/worlds/training",
+        "held_out": benchmark["held_out"] or f"{out}/worlds/held-out",
+        "seed": benchmark["seed"],
+    }
+    if network == "inpainter":
+        # One f of coordinates serves two variants, and is trained as that of the first.
+        of = "rgb-inpainting" if completes == "colours" else "full"
+        return keys | {"variant": of, "out": f} if f else None
+    if variant == "symmetry":
+        return None
+    return keys | {"variant": variant, "out": f"{out}/{variant}/generator", "inpainter": f}
 
 
 class ReportConfig(Frozen):
