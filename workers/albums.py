@@ -10,7 +10,7 @@ from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.errors import MissingImage, MissingRow, RenderFailed
 from workers.data.images import decode
 from workers.data.indexed_table import Table
-from workers.data.retrying import BrokenLink
+from workers.data.retrying import UNREACHABLE, UNREACHABLE_OR_REFUSED, BrokenLink
 from workers.data.storage import Store
 from workers.shards.rows import ScoreKey
 
@@ -20,14 +20,17 @@ class Pictures(NamedTuple):
 
     generated: np.ndarray  # (H, W, 3) uint8
     reference: np.ndarray  # (h, w, 3) uint8
-    masks: dict[Mask, np.ndarray]  # (h, w) bool, those that the album was made with
+    masks: dict[str, np.ndarray]  # (h, w) bool, those that the album was made with
 
 
 class Album(Protocol):
     """The pictures of an evaluation's input, for several threads at once; keys name them.
 
-    An album can be pickled: workers get a copy each.
+    An album can be pickled: workers get a copy each. `ends_run` are the exceptions that are no
+    pair's fault (`workers.shards.attempt`).
     """
+
+    ends_run: tuple[type[Exception], ...]
 
     def generated(self, key: ScoreKey) -> np.ndarray:
         """The generated image, (H, W, 3) uint8; errors as in `pair`."""
@@ -44,6 +47,8 @@ class Album(Protocol):
 
 class FolderAlbum:
     """Generated images in one folder, photographs in another (or the same); names are files."""
+
+    ends_run = UNREACHABLE
 
     def __init__(self, generated: str, reference: str):
         self.images, self.reference = Store(generated), Store(reference)
@@ -63,6 +68,8 @@ class FolderAlbum:
 
 class StripAlbum:
     """Files that hold [condition | target | generated]; all names of a key are one file's."""
+
+    ends_run = UNREACHABLE
 
     def __init__(self, url: str):
         self.store = Store(url)
@@ -86,6 +93,8 @@ class RenderAlbum:
 
     Pairs come with the `masks` that are named, which are maps of the pose (`Catalog.view`).
     """
+
+    ends_run = UNREACHABLE_OR_REFUSED
 
     def __init__(self, renders: str, catalog: str, masks: frozenset[Mask] = frozenset()):
         self.renders, self.catalog = Table(Store(renders), "renders"), Catalog(catalog)

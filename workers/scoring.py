@@ -11,10 +11,9 @@ import torch
 from eval.metrics.crops import WIDTH, Crop
 from eval.metrics.registry import Role
 from eval.metrics.score import FeatureExtractor, Found, PairScorer
-from eval.metrics.variants import MASKS, Mask, MetricVariant
+from eval.metrics.variants import MASKS, MetricVariant
 from workers.albums import Album, Pictures
 from workers.data.errors import SizeMismatch
-from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key
@@ -55,8 +54,8 @@ class ScoreWorker:
         self.album = album
         # Compiles the kernels; in the first row's time that might look like a hanging worker.
         blank = np.zeros((1, WIDTH, WIDTH, 3), np.uint8)
-        everywhere: dict[Mask, np.ndarray] = dict.fromkeys(MASKS, np.ones(blank.shape[:3], bool))
-        self.scorer(blank, blank, everywhere)
+        everywhere = np.ones(blank.shape[:3], bool)
+        self.scorer(blank, blank, {str(mask): everywhere for mask in MASKS})
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Score pairs, microbatch by microbatch, while the next ones are read and decoded."""
@@ -70,7 +69,7 @@ class ScoreWorker:
 
     def _load(self, key: Key) -> tuple[ScoreKey, Pictures | Exception]:
         pair = ScoreKey._make(key)
-        return pair, attempt(UNREACHABLE_OR_REFUSED, self._pictures, pair)
+        return pair, attempt(self.album.ends_run, self._pictures, pair)
 
     def _pictures(self, pair: ScoreKey) -> Pictures:
         pictures = self.album.pair(pair)
@@ -93,9 +92,7 @@ class ScoreWorker:
         """Scores of pairs of one size."""
         generated = np.stack([p.generated for p in pairs])
         reference = np.stack([p.reference for p in pairs])
-        masks: dict[Mask, np.ndarray] = {
-            mask: np.stack([p.masks[mask] for p in pairs]) for mask in pairs[0].masks
-        }
+        masks = {mask: np.stack([p.masks[mask] for p in pairs]) for mask in pairs[0].masks}
         values = self.scorer(generated, reference, masks)
         features = self.extractor(generated, reference)
         return [

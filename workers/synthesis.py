@@ -11,7 +11,7 @@ from configs.synthesize import SynthesizeConfig
 from models.uv_maps import quantise
 from workers.data.images import encode
 from workers.shards.keys import Key
-from workers.shards.rows import photo_id
+from workers.shards.rows import SYNTHESIZED, photo_id, uv_map_row
 from workers.shards.shard import Rows
 from world import figures, scene, studio, wardrobe
 
@@ -86,18 +86,15 @@ class SynthesizeWorker:
         }
 
     def _uv_row(self, key: str, photograph: scene.Photograph) -> dict:
-        return {
-            "image_id": key,
-            "layout": "anny",
-            "uv": quantise(photograph.uv).tobytes(),
-            "width": self.config.size,
-            "height": self.config.size,
-            "score": 1.0,
-            "extractor": "synthesize",
-            "status": "ok",
-            "error_type": None,
-            "error_message": None,
-        }
+        return uv_map_row(
+            SYNTHESIZED,
+            key,
+            uv=quantise(photograph.uv).tobytes(),
+            width=self.config.size,
+            height=self.config.size,
+            score=1.0,
+            status="ok",
+        )
 
     def _annotation_row(self, key: str, photograph: scene.Photograph) -> dict:
         return {

@@ -24,7 +24,6 @@ HAIRLINE = np.array([37, 38, 33, 17, 2, -4, 14, 12, -18, -34, -40])
 class Style:
     """Lengths in metres on the canonical head; z of the curtain's end, None without one."""
 
-    name: str
     colour: Colour
     thickness: float = 0.016
     crown: float = 0.0  # extra height on top

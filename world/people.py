@@ -44,8 +44,8 @@ def sample(seed: int, person: int) -> tuple[bool, bodies.Traits, skin.Complexion
     )
     styles = FEMALE_HAIR if female else MALE_HAIR
     if shade > 2:  # tight curls are dark
-        styles = tuple(s for s in styles if s["name"] != "afro")
-    options = dict(styles[int(rng.integers(len(styles)))])
+        styles = {name: options for name, options in styles.items() if name != "afro"}
+    options = list(styles.values())[int(rng.integers(len(styles)))]
     return (
         female,
         traits,
@@ -54,22 +54,22 @@ def sample(seed: int, person: int) -> tuple[bool, bodies.Traits, skin.Complexion
     )
 
 
-FEMALE_HAIR: tuple[dict, ...] = (
-    {"name": "long", "end": 0.56},
-    {"name": "long_fringe", "end": 0.62, "fringe": 13.0},
-    {"name": "wavy", "end": 0.60, "wave": 0.006, "thickness": 0.020},
-    {"name": "bob", "end": 0.775, "thickness": 0.019},
-    {"name": "bob_fringe", "end": 0.79, "fringe": 14.0, "thickness": 0.018},
-    {"name": "bun", "thickness": 0.009, "bun": True},
-    {"name": "ponytail", "thickness": 0.009, "tail": True},
-    {"name": "pixie", "thickness": 0.014, "crown": 0.008, "fringe": 5.0},
-    {"name": "afro", "thickness": 0.042, "crown": 0.018, "curl": 0.010},
-)
-MALE_HAIR: tuple[dict, ...] = (
-    {"name": "short", "thickness": 0.010, "crown": 0.010},
-    {"name": "buzz", "thickness": 0.004},
-    {"name": "quiff", "thickness": 0.010, "crown": 0.026},
-    {"name": "fringe", "thickness": 0.013, "crown": 0.008, "fringe": 7.0},
-    {"name": "curly", "thickness": 0.020, "crown": 0.014, "curl": 0.010},
-    {"name": "man_bun", "thickness": 0.008, "bun": True},
-)
+FEMALE_HAIR: dict[str, dict] = {
+    "long": {"end": 0.56},
+    "long_fringe": {"end": 0.62, "fringe": 13.0},
+    "wavy": {"end": 0.60, "wave": 0.006, "thickness": 0.020},
+    "bob": {"end": 0.775, "thickness": 0.019},
+    "bob_fringe": {"end": 0.79, "fringe": 14.0, "thickness": 0.018},
+    "bun": {"thickness": 0.009, "bun": True},
+    "ponytail": {"thickness": 0.009, "tail": True},
+    "pixie": {"thickness": 0.014, "crown": 0.008, "fringe": 5.0},
+    "afro": {"thickness": 0.042, "crown": 0.018, "curl": 0.010},
+}
+MALE_HAIR: dict[str, dict] = {
+    "short": {"thickness": 0.010, "crown": 0.010},
+    "buzz": {"thickness": 0.004},
+    "quiff": {"thickness": 0.010, "crown": 0.026},
+    "fringe": {"thickness": 0.013, "crown": 0.008, "fringe": 7.0},
+    "curly": {"thickness": 0.020, "crown": 0.014, "curl": 0.010},
+    "man_bun": {"thickness": 0.008, "bun": True},
+}

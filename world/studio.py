@@ -36,9 +36,10 @@ def view(seed: int, item: int, number: int) -> View:
         bottom=bottom,
     )
     side = rng.choice((-1.0, 1.0))
-    order = rng.permutation(len(poses.ARCHETYPES))
+    archetypes = list(poses.ARCHETYPES.values())
+    order = rng.permutation(len(archetypes))
     rng = np.random.default_rng([seed % 2**63, SHOOT, item, number])
-    archetype = poses.ARCHETYPES[order[number % len(order)]]
+    archetype = archetypes[order[number % len(order)]]
     crop = "full" if number == 0 else str(rng.choice(CROPS, p=CROP_ODDS))
     return View(
         pose=poses.sample(rng, archetype),

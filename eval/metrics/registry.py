@@ -61,7 +61,6 @@ class Metric:
 
     name: str
     definition: str
-    range: tuple[float, float]
     better: Better
     compute: OfPairs | OfSets
     weights: WeightsFile | None = None
@@ -76,14 +75,13 @@ def _lpips(name: str, definition: str, net: str, weights: WeightsFile) -> Metric
         return resolve_name("eval.metrics.perceptual:Lpips")(name, net, backbone, device)
 
     definition = f"LPIPS v0.1 of the lpips package {definition}"
-    return Metric(name, definition, (0, INFINITY), "lower", OfPairs(load), weights)
+    return Metric(name, definition, "lower", OfPairs(load), weights)
 
 
 def _inception(function: str, feature: Feature, *roles: Role) -> OfSets:
     return OfSets(lambda: resolve_name(f"eval.metrics.inception:{function}"), feature, roles)
 
 
-INFINITY = float("inf")
 _INCEPTION = "TensorFlow's Inception of 2015, by torch-fidelity"
 METRICS = {
     metric.name: metric
@@ -92,14 +90,12 @@ METRICS = {
             "ssim_dsc",
             "SSIM, gaussian window of sigma 1.5, per channel, data range max - min of the "
             "generated image",
-            (-1, 1),
             "higher",
             _formula("ssim:ssim"),
         ),
         Metric(
             "ssim_255",
             "SSIM, gaussian window of sigma 1.5, per channel, data range 255",
-            (-1, 1),
             "higher",
             _formula("ssim:ssim"),
         ),
@@ -107,7 +103,6 @@ METRICS = {
             "ssim_win51",
             "SSIM, uniform window of 51 pixels, sample covariance, per channel, images in [0, 1], "
             "data range 1",
-            (-1, 1),
             "higher",
             _formula("ssim:ssim_win51"),
         ),
@@ -115,21 +110,18 @@ METRICS = {
             "ms_ssim",
             "multi-scale SSIM, gaussian window of 11 taps, five scales, per channel, data range "
             "255",
-            (0, 1),
             "higher",
             _formula("ssim:ms_ssim", over_body=False),
         ),
         Metric(
             "psnr",
             "peak signal-to-noise ratio in dB, peak 255",
-            (0, INFINITY),
             "higher",
             _formula("differences:differences"),
         ),
         Metric(
             "l1",
             "mean absolute difference / 255",
-            (0, 1),
             "lower",
             _formula("differences:differences"),
         ),
@@ -145,7 +137,6 @@ METRICS = {
         Metric(
             "is_10",
             f"Inception score over 10 splits in id order, {_INCEPTION}",
-            (1, 1008),
             "higher",
             _inception("is_10", "logits", "generated"),
             INCEPTION,
@@ -153,7 +144,6 @@ METRICS = {
         Metric(
             "fid",
             f"Fréchet distance of generated and reference images' features, {_INCEPTION}",
-            (0, INFINITY),
             "lower",
             _inception("fid", "pool", "generated", "reference"),
             INCEPTION,
@@ -162,7 +152,6 @@ METRICS = {
             "kid",
             "kernel distance (cubic, unbiased) of features, mean over 100 subsets of 1,000 (of "
             f"all where there are fewer), {_INCEPTION}",
-            (-INFINITY, INFINITY),
             "lower",
             _inception("kid", "pool", "generated", "reference"),
             INCEPTION,

@@ -9,7 +9,7 @@ import torch
 
 from eval.metrics.crops import WHITE, Crop, cropped
 from eval.metrics.registry import METRICS, OfPairs, OfSets, PairFunction, Role
-from eval.metrics.variants import Mask, MetricVariant
+from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import MissingWeightsError, Weights, find_weights
 
 if TYPE_CHECKING:  # torch-fidelity takes seconds
@@ -67,7 +67,7 @@ class PairScorer:
         self,
         generated: np.ndarray,
         reference: np.ndarray,
-        masks: Mapping[Mask, np.ndarray] | None = None,
+        masks: Mapping[str, np.ndarray] | None = None,
     ) -> dict[MetricVariant, np.ndarray]:
         """Each variant's values, float64 (N,), of images (N, H, W, 3) uint8 of one size.
 

@@ -25,27 +25,36 @@ def open_run(store: Store, plan: Plan) -> Plan:
     Returns `plan` itself where the run is new, else the plan that is there. Raises RunError, naming
     what differs, where the folder holds another run.
     """
-    names = [file.name for file in store.list()]
-    strangers = [name for name in names if not name.startswith(KEYS)]
-    if strangers and PLAN not in names:
-        raise RunError(
-            f"{store.url} is not empty ({strangers[0]}) and holds no run; use another out="
-        )
-    if PLAN not in names:
+    if not has_begun(store, PLAN, "run"):
         # Before plan.json, which names it. Another driver writes the same bytes, or another file.
         store.put(plan.keys_file, plan.keys.to_parquet())
         if store.create(PLAN, plan.to_json()):
             return plan
     written = read_plan(store)
-    if written.command != plan.command:
-        raise RunError(f"{store.url} holds a run of {written.command}; use another out=")
-    refuse_another(store, written.identity, plan.identity)
+    refuse_another(store, (written.command, written.identity), (plan.command, plan.identity))
     return written
 
 
-def refuse_another(store: Store, written: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """RunError, naming what differs, unless the run at a URL has the wanted identity."""
-    old, new = _flat(written), _flat(wanted)
+def has_begun(store: Store, file: str, kind: str) -> bool:
+    """Whether a URL holds `file`, with which a run of the kind begins.
+
+    Raises RunError where it holds other files instead.
+    """
+    names = [found.name for found in store.list() if not found.name.startswith(KEYS)]
+    if names and file not in names:
+        raise RunError(
+            f"{store.url} is not empty ({names[0]}) and holds no {kind}; use another out="
+        )
+    return file in names
+
+
+def refuse_another(
+    store: Store, written: tuple[str, dict[str, Any]], wanted: tuple[str, dict[str, Any]]
+) -> None:
+    """RunError, naming what differs, unless a URL's run has the wanted command and identity."""
+    if written[0] != wanted[0]:
+        raise RunError(f"{store.url} holds a run of {written[0]}; use another out=")
+    old, new = _flat(written[1]), _flat(wanted[1])
     differences = [
         f"{key}: {old.get(key, 'absent')} there, {new.get(key, 'absent')} now"
         for key in sorted(old | new)

@@ -18,7 +18,7 @@ import pyarrow as pa
 from configs.fields import identity_of
 from configs.run import Run
 from workers.data.names import short
-from workers.data.retrying import BrokenLink, StorageError
+from workers.data.retrying import UNREACHABLE, BrokenLink, StorageError
 from workers.data.storage import READERS, Store
 from workers.shards.keys import CHUNK, Key, Keys, part_lengths
 from workers.shards.shard import Job, Shard
@@ -172,7 +172,9 @@ def fingerprint(store: Store, folder: str = "") -> str:
 def _tail(store: Store, name: str) -> bytes:
     try:
         return store.tail(name, 4096)
-    except BrokenLink:  # fails the rows that need the file, not the run
+    except UNREACHABLE:
+        raise
+    except (BrokenLink, StorageError):  # fails the rows that need the file, not the run
         return b""
 
 

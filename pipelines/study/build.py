@@ -22,7 +22,7 @@ from eval.study.design import (
     step,
 )
 from eval.study.pages import study_texts
-from pipelines.runs.lifecycle import refuse_another
+from pipelines.runs.lifecycle import has_begun, refuse_another
 from pipelines.runs.plan import RunError, versions
 from pipelines.study.files import DESIGN, MANIFEST, MTURK, PACK, PARTICIPANTS, PICTURES
 from pipelines.study.inputs import Material, find_methods, join, needs_truth
@@ -125,14 +125,9 @@ def _chosen(material: Material, count: int, seed: int) -> list[Pair]:
 
 def _check_out(store: Store, identity: dict) -> None:
     """Refuse a URL that holds something else; the same study is written again, byte by byte."""
-    names = [file.name for file in store.list()]
-    if DESIGN in names:
-        there = json.loads(store.read(DESIGN))["identity"]
-        refuse_another(store, there, json.loads(json.dumps(identity)))
-    elif names:
-        raise RunError(
-            f"{store.url} is not empty ({names[0]}) and holds no study; use another out="
-        )
+    if has_begun(store, DESIGN, "study"):
+        there, wanted = json.loads(store.read(DESIGN))["identity"], json.loads(json.dumps(identity))
+        refuse_another(store, ("study build", there), ("study build", wanted))
 
 
 def _described(

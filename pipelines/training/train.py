@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from configs.fields import identity_of
 from configs.train import TrainConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
-from pipelines.runs.lifecycle import read_manifest, refuse_another
+from pipelines.runs.lifecycle import has_begun, read_manifest, refuse_another
 from pipelines.runs.plan import RunError, fingerprint, versions
 from pipelines.runs.progress import LOG_SECONDS, console
 from pipelines.runs.stopping import stopped_at_once
@@ -133,17 +133,12 @@ def _refuse_shared_items(
 
 def _open(store: Store, command: str, identity: dict[str, Any]) -> None:
     """Write what decides the training, or check that it is what was written."""
-    names = [file.name for file in store.list()]
-    if names and TRAINING not in names:
-        raise RunError(f"{store.url} is not empty ({names[0]}) and holds no training; "
-                       "use another out=")  # fmt: skip
+    begun = has_begun(store, TRAINING, "training")
     decided = {"command": command, "identity": identity, "versions": versions()}
-    if store.create(TRAINING, json.dumps(decided, indent=2).encode()):
+    if not begun and store.create(TRAINING, json.dumps(decided, indent=2).encode()):
         return
     written = json.loads(store.read(TRAINING))
-    if written["command"] != command:
-        raise RunError(f"{store.url} holds a run of {written['command']}; use another out=")
-    refuse_another(store, written["identity"], identity)
+    refuse_another(store, (written["command"], written["identity"]), (command, identity))
     console.print(f"{command}: going on in {store.url}")
 
 

@@ -21,6 +21,7 @@ ANSWERS = {
     "429": (429, "TooManyRequests", "Too many requests."),
     "409": (409, "ConditionalRequestConflict", "A conflicting operation is in progress."),
     "404": (404, "NoSuchUpload", "The specified upload does not exist."),
+    "403": (403, "AccessDenied", "Access Denied."),
     "400": (400, "ExpiredToken", "The provided token has expired."),
 }
 METHODS = {  # that a kind strikes, where it does not strike all

@@ -18,6 +18,8 @@ from pipelines.runs.plan import read_plan
 from tests.faults import storage
 from tests.faults.harness import Proof
 from tests.faults.proxy import KINDS, Proxy, proxy
+from tests.helpers.catalogs import rows_of
+from tests.helpers.evaluations import evaluate, write_folders
 from tests.helpers.load import stretch
 from tests.helpers.marks import needs_root
 from workers.data.retrying import CredentialsError, StorageUnavailable, retry_policy, retrying
@@ -120,6 +122,19 @@ def test_an_upload_in_parts_is_whole_or_absent(between: Proxy, url: str) -> None
     between.share = 0
     assert [file.size for file in store.list("t")] == [len(data)]
     assert store.read("t/large") == data
+
+
+def test_a_refused_picture_is_one_failed_pair(between: Proxy, url: str) -> None:
+    generated, reference = write_folders(url, count=3)
+    refused = Store(generated).list()[1].name
+    between.kinds, between.share, between.where = ("403",), 1, refused.partition("__")[0]
+    call = [f"generated={generated}", f"reference={reference}", "metrics=[l1]", f"out={url}/out"]
+    assert evaluate(*call, "max_failed_fraction=0.5") == 0
+    between.share = 0
+    rows = {row["generated"]: row for row in rows_of(f"{url}/out", "scores")}
+    assert [name for name, row in rows.items() if row["status"] == "failed"] == [refused]
+    assert rows[refused]["error_type"] == "StorageError"
+    assert "the S3 server denies access" in rows[refused]["error_message"]
 
 
 def test_an_outage_does_not_read_as_absence(

@@ -48,8 +48,11 @@ def photograph_id(image_id: str) -> str:
 class Origin(NamedTuple):
     """Where a UV map comes from: the columns of `uv_maps` that all rows of an extraction share."""
 
-    extractor: str  # a backend and its model, or `precomputed`
+    extractor: str  # a backend and its model, `precomputed` or `synthesize`
     layout: str  # of `models.layouts.LAYOUTS`
+
+
+SYNTHESIZED = Origin("synthesize", "anny")
 
 
 def uv_map_row(origin: Origin, image_id: str, **values: object) -> dict[str, Any]:
@@ -76,11 +79,11 @@ def failed_fit(origin: Origin, key: Key, error_type: str, message: str) -> Rows:
 
 def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
     """The rows of a photograph that could not be made."""
-    row = {"image_id": photo_id(key)}
+    image_id = photo_id(key)
     return {
-        "images": [row],
-        "annotations": [row],
-        "uv_maps": [row | {"layout": "anny"} | _failure(error_type, message)],
+        "images": [{"image_id": image_id}],
+        "annotations": [{"image_id": image_id}],
+        "uv_maps": [uv_map_row(SYNTHESIZED, image_id, **_failure(error_type, message))],
     }
 
 

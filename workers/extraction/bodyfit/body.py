@@ -236,7 +236,7 @@ def _freedoms(template: bodies.Template) -> list[Freedom]:
 
 def _standing(names: list[str]) -> np.ndarray:
     """Rotations that take anny's rest pose, arms half down, to a person standing."""
-    stand = poses.rotations(poses.Pose("standing"), bodies.rest(bodies.Traits()).joints)
+    stand = poses.rotations(poses.ARCHETYPES["standing"], bodies.rest(bodies.Traits()).joints)
     straight = {"root", *SPINE, *NECK} | {
         f"{name}.{side}"
         for name in ("lowerarm01", "lowerarm02", "lowerleg01", *FINGERS)
