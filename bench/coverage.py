@@ -1,7 +1,7 @@
 """How often 95 % intervals of a share hold the truth: `python -m bench.coverage`.
 
-Simulated studies with known preference, whose participants and items differ; an interval that is
-what it says holds the truth in 95 % of them.
+The studies are simulated: their preference is known, and participants and items differ. A true 95 %
+interval holds the preference in 95 % of them.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """DensePose on catalog photographs, beside the project's own command: `python -m bench.densepose`.
 
-Needs the real photographs (REPOSER_REAL); the project's command, too, where detectron2 is installed
-and REPOSER_DETECTRON2 names its source. Weights are seeded: they find some people on a photograph,
-and take the time that the model zoo's take.
+Needs the real photographs (REPOSER_REAL). The project's own command is measured where detectron2 is
+installed and REPOSER_DETECTRON2 names its source. Weights are seeded: they find some people on a
+photograph, and take the time that the model zoo's take.
 """
 
 import argparse

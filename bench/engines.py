@@ -1,6 +1,6 @@
 """Both engines against a bare loop of the same model on the same pairs: `python -m bench.engines`.
 
-The model is a stand-in that takes 50 ms an image and leaves the CPU alone, as a GPU would; what is
+The model is a stand-in that takes 50 ms an image and leaves the CPU alone, as a GPU would. What is
 measured is everything around it: reading, decoding, encoding, commits and scheduling.
 """
 

@@ -81,7 +81,7 @@ def naive(
     M_S: Tensor,
     M_N: Tensor,
 ) -> Tensor:
-    """One pair, nothing folded and nothing kept; `reposer` only says by which conventions."""
+    """Render one pair with nothing folded or kept; of `reposer`, only the conventions are used."""
     convention, size = reposer.convention, reposer.config.texture_size
     C, known = splat(meshgrid(*M_S.shape[-2:], device=M_S.device), M_S, (size, size), convention)
     D = inpainter(C, known)

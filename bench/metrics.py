@@ -1,12 +1,12 @@
-"""Pairs per second: a loop of library calls, pair by pair, against `eval.metrics`, and memory.
+"""How fast `eval.metrics` scores pairs, beside a loop of library calls, and in how much memory.
 
     python -m bench.metrics [--pairs 16] [--rounds 3] [--memory-pairs 100000]
 
-Both sides run in turn, round by round, so that a busy machine slows both alike; on two threads
-both spread pairs over them, or use torch's. LPIPS runs on seeded weights. Pictures are the real
-side-by-side ones where they are (REPOSER_REAL, or ../shared/real), else blobs with noise. Memory
-is the process's after each tenth of a stream of small synthetic pairs, scored in shards whose
-partial sums are merged.
+Both sides run in turn, round by round, so that a busy machine slows both alike. With two threads,
+both sides spread pairs over them, or let torch use them. LPIPS runs on seeded weights. Pictures are
+the real side-by-side ones where they are (REPOSER_REAL, or ../shared/real), else blobs with noise.
+Memory is the process's after each tenth of a stream of small synthetic pairs, scored in shards
+whose partial sums are merged.
 """
 
 import argparse
@@ -40,9 +40,9 @@ SHARD = 1000  # pairs, of the memory stream
 
 
 class Case(NamedTuple):
-    """The library's call of a pair and ours of a batch, a value or an array a metric.
+    """The library's call scores a pair, ours a batch; each gives a value or an array a metric.
 
-    Torch spreads its own calls over threads; the others' pairs are spread.
+    Torch spreads its own calls over threads. Of the others, pairs are spread.
     """
 
     name: str
@@ -202,7 +202,7 @@ def _seeded(net: str, path: Path) -> tuple[lpips.LPIPS, Path]:
     """The library's model on seeded weights, and the same weights as a file."""
     torch.manual_seed(0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package calls torchvision as of old
+        warnings.simplefilter("ignore")  # the package passes torchvision deprecated arguments
         model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     weights = model.net.state_dict()
     torch.save({f"features.{k.partition('.')[2]}": v for k, v in weights.items()}, path)

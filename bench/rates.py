@@ -1,4 +1,4 @@
-"""Rates of the work around the model, one process, bundled sample: `python -m bench.rates`."""
+"""How fast one process does the work around the model: `python -m bench.rates`."""
 
 import io
 import tempfile

@@ -19,7 +19,7 @@ class StandIn:
 
 
 class Model:
-    """The model: what a GPU's host does while it waits, and nothing else."""
+    """Waits without using the CPU, as the host of a GPU does."""
 
     name, layout, sha256, same_size = "stand-in", "anny", "0" * 64, False
 

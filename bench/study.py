@@ -33,7 +33,7 @@ SERVE = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:])
 
 
 def main() -> None:
-    """Print latencies and totals, for people who think a second, and for none who thinks."""
+    """Print latencies and totals, of people who think for a second and of people who do not."""
     print(f"{PARTICIPANTS} participants at once; {machine()}")
     with tempfile.TemporaryDirectory() as folder:
         study = _build(Path(folder))

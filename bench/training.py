@@ -1,8 +1,7 @@
 """Training's speed, waiting and memory: `python -m bench.training`.
 
-mixed precision against float32 where this machine is made for it, and one process against two.
-
-On the bundled sample at its 256x256, through the command, as a person would start it.
+Compares mixed precision with float32, where the machine is made for it, and one process with two.
+Trains on the bundled sample at its 256x256, by the command that a person would type.
 """
 
 import contextlib
@@ -51,7 +50,7 @@ def main(steps: int = 10, batch: int = 4, width: int = 64) -> None:
 
 
 def _measured(name: str, what: str, arguments: list[str]) -> float:
-    """Train; print its figures and give its images a second, of the steps after the first."""
+    """Train, print the figures, and return the images a second of the steps after the first."""
     start = time.monotonic()
     with contextlib.redirect_stdout(io.StringIO()):
         if reposer(["train", what, f"catalog={SAMPLE}", *arguments]):

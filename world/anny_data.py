@@ -29,7 +29,7 @@ BODY_GROUPS = ("body", "helper-l-eye", "helper-r-eye")
 class AnnyData:
     """The template mesh in metres (z up, front is -y), its blend shapes and its skeleton.
 
-    A blend shape's key names the traits it belongs to; its weight is their product.
+    A blend shape's key names the traits it belongs to; the product of these is its weight.
     """
 
     vertices: np.ndarray  # (V, 3) float32
@@ -138,7 +138,7 @@ def _read_weights(path: Path, bones: list[str], count: int) -> tuple[np.ndarray,
     width = int((dense > 0).sum(1).max())
     order = np.argsort(-dense, axis=1, kind="stable")[:, :width]
     kept = np.take_along_axis(dense, order, axis=1)
-    kept[:, 0] += kept.sum(1) == 0  # helper vertices hang on no bone: the root's
+    kept[:, 0] += kept.sum(1) == 0  # helper vertices hang on no bone: they get the root
     return order.astype(np.int32), kept / kept.sum(1, keepdims=True)
 
 

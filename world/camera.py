@@ -43,9 +43,9 @@ class Camera:
 
 
 def frame(points: np.ndarray, size: int, low: float, high: float, fill: float) -> Camera:
-    """Frame heights `low` to `high` of a person (points (N, 3)), `fill` of the picture's side.
+    """The camera in which a person (points (N, 3)) fills the share `fill` of the picture's side.
 
-    Narrowed where the person's width between these heights asks for it, and centred there.
+    Shown are the heights `low` to `high`, and more where the person is wider than that.
     """
     seen = points[(points[:, 2] >= low - 0.02) & (points[:, 2] <= high + 0.02)]
     left, right = seen[:, 0].min(), seen[:, 0].max()

@@ -8,7 +8,7 @@ from world import anny_data, bodies, garments, hair, shoes, skin, skirts
 from world.hair import Mesh
 from world.places import Places, smoothstep
 
-ROUND = 4  # smoothing steps between two looks at the normals
+ROUND = 4  # smoothing steps before the normals are computed anew
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Figure:
 
 
 def dress(look: Look) -> Figure:
-    """Lift the skin to the cloth: smooth what garments bridge, then stand off along normals."""
+    """Lift the skin to the cloth: smooth what garments bridge, then move it out along normals."""
     t = bodies.template()
     body = bodies.rest(look.traits)
     places = Places.of_vertices(_cut(body))

@@ -1,4 +1,4 @@
-"""Garments that follow the body: outlines over the canonical body, and how far the cloth stands.
+"""Garments that follow the body: outlines on the canonical body, and how far the cloth stands off.
 
 An outline is a signed distance in metres on the canonical body, positive under the cloth. The
 same function colours pixels and lifts vertices, so edges cross the sheet's seams unnoticed.
@@ -36,7 +36,7 @@ class Garment:
     neckline: str = "crew"
     thickness: float = 0.006  # distance of the cloth from the skin
     loose: float = 0.0  # extra distance at the hem and cuffs
-    smooth: int = 12  # rounds of smoothing: what cloth bridges
+    smooth: int = 12  # rounds of smoothing, by which cloth bridges hollows
     trim: Colour | None = None  # neckline, cuffs, belt
     opening: float = 0.0  # half width of a jacket's open front
     buttons: bool = False

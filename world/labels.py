@@ -12,7 +12,7 @@ DRESS = 8
 SHOES = 9
 OUTERWEAR = 10
 SOCKS = 11
-PERSON = 12  # somebody, of whom no parts are told
+PERSON = 12  # a person whose parts are not known
 
 NAMES = {
     BACKGROUND: "background",

@@ -13,7 +13,7 @@ HAIR_COLOURS = tuple(
 
 
 def sample(seed: int, person: int) -> tuple[bool, bodies.Traits, skin.Complexion, Style]:
-    """Whether the person is female, her or his body, face and hair."""
+    """Whether the person is female, and the person's body, face and hair."""
     rng = np.random.default_rng([seed % 2**63, PERSON, person])
     female = bool(rng.random() < 0.6)
     tone = int(rng.integers(len(skin.SKIN_TONES)))

@@ -39,7 +39,7 @@ class Photograph:
     labels: np.ndarray  # (H, W) uint8
     keypoints: np.ndarray  # (18, 3) float32: x, y, visible
     camera: Camera
-    vertices: np.ndarray  # (V, 3) posed, turned body: what UV maps are exact about
+    vertices: np.ndarray  # (V, 3) posed, turned body, for which the UV map is exact
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _averaged(radiance: np.ndarray) -> np.ndarray:
 
 
 def _label_map(code: np.ndarray) -> np.ndarray:
-    """One label a pixel, of a sample that hit something where any did."""
+    """One label a pixel: that of a sample that hit something, if any did."""
     label = code[::SAMPLES, ::SAMPLES].copy()
     for row, column in ((1, 1), (0, 1), (1, 0)):
         other = code[row::SAMPLES, column::SAMPLES]

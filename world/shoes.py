@@ -43,7 +43,7 @@ def follow(meshes: dict[str, Mesh], transforms: dict[str, np.ndarray]) -> np.nda
 
 
 def joined(meshes: dict[str, Mesh]) -> tuple[np.ndarray, np.ndarray]:
-    """What is painted on (V, 3) and the faces of both shoes, in `follow`'s order."""
+    """Both shoes' coordinates for `paint` (V, 3), and their faces, in the order of `follow`."""
     canonical = np.concatenate([mesh.canonical for mesh in meshes.values()])
     offset, faces = 0, []
     for mesh in meshes.values():

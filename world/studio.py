@@ -7,7 +7,7 @@ from world.lighting import Studio
 from world.scene import View
 
 STUDIO, SHOOT = 3, 4  # streams of random numbers, beside wardrobe's
-YAWS = np.radians([0, 35, 90, 180, -35, 145, -90, -145])  # the n-th view's, about
+YAWS = np.radians([0, 35, 90, 180, -35, 145, -90, -145])  # about the n-th view's
 CROPS, CROP_ODDS = ("full", "knees", "waist"), (0.60, 0.24, 0.16)
 BACKDROPS = (
     ((0.98, 0.98, 0.98), (0.96, 0.96, 0.955)),

@@ -104,7 +104,7 @@ def _texels(size: int, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
 def _nearest(
     camera: Camera, vertices: np.ndarray, face: np.ndarray, points: np.ndarray
 ) -> np.ndarray:
-    """Which points (N, 3), on `face` (N,) of the body, its own surface does not hide; bool (N,)."""
+    """Which points (N, 3), on `face` (N,) of the body, it does not hide itself; bool (N,)."""
     faces = bodies.template().sheet.faces
     a, b, c = (vertices[faces[face, k]].astype(np.float64) for k in range(3))
     facing = (np.cross(b - a, c - a) * (camera.position - points)).sum(axis=1) > 0

@@ -57,7 +57,7 @@ SMALL_PATTERNS = ("plain", "plain", "stripes", "gingham", "dots", "floral", "che
 TEE_PATTERNS = ("plain", "lettering", "lettering", "stripes", "bands", "tie_dye", "dots",
                 "gradient", "chevron")  # fmt: skip
 
-# Bold patterns with their repeats in metres: some pixels, even in a small photograph.
+# Bold patterns with their repeats in metres, which are several pixels even in a small photograph.
 BOLD = {"stripes": (0.05, 0.10), "gingham": (0.06, 0.10), "tartan": (0.09, 0.14),
         "dots": (0.06, 0.11), "floral": (0.08, 0.13), "chevron": (0.06, 0.10),
         "spots": (0.07, 0.12)}  # fmt: skip
@@ -88,7 +88,7 @@ def _emboldened(
     layers: tuple[Garment, ...],
     skirt: Skirt | None,
 ) -> tuple[tuple[Garment, ...], Skirt | None]:
-    """The same clothes of bold fabrics; what was of one fabric stays so."""
+    """The same clothes in bold fabrics; layers that shared a fabric still do."""
     bold: dict[Fabric, Fabric] = {}
     for fabric in (layer.fabric for layer in layers):
         if fabric not in bold:
@@ -102,7 +102,7 @@ def _emboldened(
 
 
 def _reworded(garment: Garment, words: tuple[str, ...]) -> Garment:
-    """Its word, as one of `words`."""
+    """The garment, with one of `words` in place of its own."""
     text = garment.fabric.text
     if not text or text in words:
         return garment
