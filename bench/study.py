@@ -51,10 +51,17 @@ def _build(folder: Path) -> Path:
             data = encode(np.ascontiguousarray(shown), ImageFormat(format="png"))
             (folder / "methods" / f"{n}_{name}.png").write_bytes(data)
     with contextlib.redirect_stdout(io.StringIO()):
-        done = reposer([
-            "study", "build", f"side_by_side={folder}/methods", f"out={folder}/study",
-            f"participants={PARTICIPANTS}", "reuse=true", f"n_pairs={PAIRS}",
-        ])  # fmt: skip
+        done = reposer(
+            [
+                "study",
+                "build",
+                f"side_by_side={folder}/methods",
+                f"out={folder}/study",
+                f"participants={PARTICIPANTS}",
+                "reuse=true",
+                f"n_pairs={PAIRS}",
+            ]
+        )
     assert done == 0
     return folder / "study"
 

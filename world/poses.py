@@ -65,22 +65,30 @@ STEP_BACK = Leg((0.0, 0.18, -1.0), (0.0, 0.52, -1.0), 0.55, 0.08)
 
 ARCHETYPES = {
     "standing": Pose(),
-    "relaxed": Pose(left_leg=RELAXED, right_leg=STRAIGHT, pelvis=(0.0, 0.0, -0.06),
-                    spine=(0.05, 0.0, 0.08), head=(0.25, 0.0, 0.0)),
+    "relaxed": Pose(
+        left_leg=RELAXED,
+        right_leg=STRAIGHT,
+        pelvis=(0.0, 0.0, -0.06),
+        spine=(0.05, 0.0, 0.08),
+        head=(0.25, 0.0, 0.0),
+    ),
     "hands_on_hips": Pose(ON_HIP, ON_HIP, WIDE, WIDE, head=(0.1, -0.02, 0.0)),
-    "hand_on_hip": Pose(ON_HIP, Arm(), STRAIGHT, RELAXED, (0.0, 0.0, -0.06),
-                        (0.0, 0.0, 0.05), (-0.2, 0.0, 0.05)),
+    "hand_on_hip": Pose(
+        ON_HIP, Arm(), STRAIGHT, RELAXED, (0.0, 0.0, -0.06), (0.0, 0.0, 0.05), (-0.2, 0.0, 0.05)
+    ),
     "pockets": Pose(AT_POCKET, AT_POCKET, WIDE, STRAIGHT, head=(-0.15, 0.05, 0.0)),
     "walking": Pose(BACKWARD, FORWARD, STEP_FORWARD, STEP_BACK, (-0.12, 0.03, 0.0)),
-    "striding": Pose(FORWARD, BACKWARD, STEP_BACK, STEP_FORWARD, (0.12, 0.03, 0.0),
-                     head=(0.3, 0.0, 0.0)),
+    "striding": Pose(
+        FORWARD, BACKWARD, STEP_BACK, STEP_FORWARD, (0.12, 0.03, 0.0), head=(0.3, 0.0, 0.0)
+    ),
     "arm_raised": Pose(RAISED, Arm(), STRAIGHT, RELAXED, (0.0, 0.0, -0.05)),
     "waving": Pose(WAVING, AT_POCKET, WIDE, STRAIGHT, head=(0.15, 0.0, 0.06)),
     "arms_out": Pose(OUT, OUT, WIDE, WIDE),
     "arm_bent": Pose(BENT, Arm(), RELAXED, STRAIGHT, head=(0.35, 0.08, 0.0)),
-    "looking_away": Pose(Arm(), AT_POCKET, STRAIGHT, RELAXED, (0.1, 0.0, 0.03),
-                         head=(0.65, 0.0, 0.03)),
-}  # fmt: skip
+    "looking_away": Pose(
+        Arm(), AT_POCKET, STRAIGHT, RELAXED, (0.1, 0.0, 0.03), head=(0.65, 0.0, 0.03)
+    ),
+}
 
 
 def sample(rng: np.random.Generator, archetype: Pose) -> Pose:

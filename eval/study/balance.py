@@ -63,8 +63,9 @@ def check_balance(trials: Sequence[Trial], round_size: int) -> Balance:
     main["rank"] = main.groupby("slot").cumcount()
     main["round"] = main["rank"] // round_size
     # A photograph that is shown alone stands for every method.
-    main["comparison"] = [" · ".join(sorted(o)) if len(o) > 1 else "real or fake"
-                          for o in main["options"]]  # fmt: skip
+    main["comparison"] = [
+        " · ".join(sorted(o)) if len(o) > 1 else "real or fake" for o in main["options"]
+    ]
     main["shown"] = [" | ".join(o) for o in main["options"]]
     seen = pd.crosstab([main["comparison"], main["pair"]], main["slot"])
     participants = (seen > 0).sum(axis=1)
@@ -102,11 +103,15 @@ def _places(main: pd.DataFrame) -> list[Place]:
 def balance_lines(balance: Balance) -> list[str]:
     """The design check for a terminal."""
     rows = [("comparison", "method", "place", "times a pair", "times a participant")]
-    rows += [(p.comparison, p.method, str(p.place + 1), str(p.a_pair), str(p.a_participant))
-             for p in balance.places]  # fmt: skip
+    rows += [
+        (p.comparison, p.method, str(p.place + 1), str(p.a_pair), str(p.a_participant))
+        for p in balance.places
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    table = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-             for row in rows]  # fmt: skip
+    table = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return [
         *table,
         f"people who see each pair: {balance.participants_per_pair}; main questions a participant: "

@@ -86,8 +86,10 @@ def check(question: str, comparisons: Sequence[Sequence[str]], numbers: Numbers)
     rounds = numbers.n_pairs * per_pair // people // ways
     questions = ways * len(comparisons)  # of a round
     if numbers.repeats > (most := _early(rounds) * questions):
-        raise DesignError(f"repeats={numbers.repeats}: sessions of {rounds * questions} questions "
-                          f"have room for {most}")  # fmt: skip
+        raise DesignError(
+            f"repeats={numbers.repeats}: sessions of {rounds * questions} questions "
+            f"have room for {most}"
+        )
 
 
 def make_design(
@@ -106,8 +108,10 @@ def make_design(
     slots = rng.permutation(numbers.participants)  # so that neighbours are no team
     sessions: dict[int, list[Trial]] = {}
     for t, pairs in enumerate(assigned):
-        orders = [tuple(c) if question == REAL_OR_FAKE else tuple(rng.permutation(c).tolist())
-                  for c in comparisons]  # fmt: skip
+        orders = [
+            tuple(c) if question == REAL_OR_FAKE else tuple(rng.permutation(c).tolist())
+            for c in comparisons
+        ]
         ways = [arrangements(question, order) for order in orders]
         rounds = _session(pairs, len(comparisons), len(ways[0]), rng)
         early = _early(len(rounds)) * len(rounds[0])

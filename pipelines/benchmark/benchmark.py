@@ -48,17 +48,27 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
     steps: list[Step] = []
     if not config.training and config.variant != "symmetry":
         training = SynthesizeConfig(
-            out=f"{config.out}/worlds/training", items=w.items, views=w.views, seed=w.seed,
-            stock="training", fabrics=w.fabrics, size=w.size,
+            out=f"{config.out}/worlds/training",
+            items=w.items,
+            views=w.views,
+            seed=w.seed,
+            stock="training",
+            fabrics=w.fabrics,
+            size=w.size,
             execution=config.execution,
-        )  # fmt: skip
+        )
         steps.append(("the world to train on", lambda: synthesize.run(training)))
     if not config.held_out:
         held_out = SynthesizeConfig(
-            out=f"{config.out}/worlds/held-out", items=w.held_out_items, views=w.held_out_views,
-            seed=w.held_out_seed, stock="held_out", fabrics=w.fabrics, size=w.size,
+            out=f"{config.out}/worlds/held-out",
+            items=w.held_out_items,
+            views=w.held_out_views,
+            seed=w.held_out_seed,
+            stock="held_out",
+            fabrics=w.fabrics,
+            size=w.size,
             execution=config.execution,
-        )  # fmt: skip
+        )
         steps.append(("the held-out world", lambda: synthesize.run(held_out)))
     return steps
 
@@ -79,20 +89,30 @@ def _measuring(config: BenchmarkConfig) -> list[Step]:
     if config.inpainter or config.variant == "symmetry":
         what = COMPLETES.get(config.variant, "symmetry")
         measured = TexturesConfig(
-            catalog=held_out, completer=config.inpainter.out if config.inpainter else "symmetry",
-            out=f"{config.out}/textures/{what}", execution=config.execution,
-        )  # fmt: skip
+            catalog=held_out,
+            completer=config.inpainter.out if config.inpainter else "symmetry",
+            out=f"{config.out}/textures/{what}",
+            execution=config.execution,
+        )
         steps.append(("textures against the truth", lambda: textures.run(measured)))
     rendered = RenderConfig(
-        catalog=held_out, pairs=f"{held_out}/pairs", image=ImageFormat(format="png"),
+        catalog=held_out,
+        pairs=f"{held_out}/pairs",
+        image=ImageFormat(format="png"),
         model=config.generator.out if config.generator else "symmetry",
-        out=f"{config.out}/{config.variant}/renders", execution=config.execution,
-    )  # fmt: skip
+        out=f"{config.out}/{config.variant}/renders",
+        execution=config.execution,
+    )
     scored = EvaluateConfig(
-        renders=rendered.out, catalog=held_out, method=config.variant, metrics=METRICS,
-        metric_weights=config.metric_weights, bootstrap=config.bootstrap,
-        out=f"{config.out}/{config.variant}/metrics", execution=config.execution,
-    )  # fmt: skip
+        renders=rendered.out,
+        catalog=held_out,
+        method=config.variant,
+        metrics=METRICS,
+        metric_weights=config.metric_weights,
+        bootstrap=config.bootstrap,
+        out=f"{config.out}/{config.variant}/metrics",
+        execution=config.execution,
+    )
     steps.append(("renders of the held-out pairs", lambda: render.run(rendered)))
     steps.append(("scores", lambda: evaluate.run(scored)))
     return steps

@@ -116,8 +116,10 @@ def _notices(benchmark: Benchmark) -> list[str]:
         notices.append("The variants were scored on different worlds: nothing here compares.")
     for name, plan in benchmark.plans.items():
         if str(PERCEPTUAL) not in plan.identity["weights"]:
-            notices.append(f"{name} was scored without {PERCEPTUAL}, whose weights were not found "
-                           "(metric_weights=).")  # fmt: skip
+            notices.append(
+                f"{name} was scored without {PERCEPTUAL}, whose weights were not found "
+                "(metric_weights=)."
+            )
         manifest = read_manifest(Store(f"{benchmark.url}/{name}/metrics"))
         assert manifest
         if failed := manifest["totals"]["failed"]:
@@ -128,11 +130,13 @@ def _notices(benchmark: Benchmark) -> list[str]:
 def _facts(benchmark: Benchmark) -> list[tuple[str, str]]:
     world, plan = made_by(benchmark.held_out), next(iter(benchmark.plans.values()))
     facts = [
-        ("held-out world", f"{world.items} items of {world.views} views, {world.size}x{world.size}"
-         f" pixels, seed {world.seed}, stock {world.stock},"
-         f" fabrics {world.fabrics}"),
+        (
+            "held-out world",
+            f"{world.items} items of {world.views} views, {world.size}x{world.size} pixels, "
+            f"seed {world.seed}, stock {world.stock}, fabrics {world.fabrics}",
+        ),
         ("pairs", f"{plan.rows}, all ordered pairs of an item's photographs"),
-    ]  # fmt: skip
+    ]
     networks = {"f of coordinates": "inpainter-coordinates", "f of colours": "inpainter-colours"}
     networks |= {f"g of {name}": f"{name}/generator" for name in benchmark.plans}
     for name, folder in networks.items():
@@ -177,8 +181,9 @@ def _figures(benchmark: Benchmark) -> Iterator[tuple[str, str, str, np.ndarray]]
 def _renders(benchmark: Benchmark) -> np.ndarray:
     """Source, target and each variant's render, a row a pair."""
     catalog = Catalog(benchmark.held_out)
-    renders = {name: Table(Store(f"{benchmark.url}/{name}/renders"), "renders")
-               for name in benchmark.plans}  # fmt: skip
+    renders = {
+        name: Table(Store(f"{benchmark.url}/{name}/renders"), "renders") for name in benchmark.plans
+    }
     rows = []
     for source, target in benchmark.examples:
         row = [catalog.photograph(source), catalog.photograph(target)]

@@ -29,11 +29,9 @@ def run(config: TexturesConfig) -> int:
     catalog, world = Catalog(config.catalog), made_by(config.catalog)
     _, sha256 = load_completer(config.completer, torch.device("cpu"))
     facts = {
-        "inputs": {
-            name: fingerprint(catalog.store, name) for name in ("images", "uv_maps")
-        },
+        "inputs": {name: fingerprint(catalog.store, name) for name in ("images", "uv_maps")},
         "model": {"sha256": sha256},
-    }  # fmt: skip
+    }
     job = Job(("textures",), partial(TextureWorker, config, world), photo_id, failed_texture)
     items = catalog.images.column("item_id").to_pylist()
     images = list(zip(catalog.images.ids.to_pylist(), items, strict=True))

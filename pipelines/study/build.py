@@ -94,8 +94,14 @@ def _numbers(
 ) -> Numbers:
     """The size of the study; without `n_pairs`, as many as balance."""
     per_pair = config.participants_per_pair or config.participants
-    numbers = Numbers(config.n_pairs or 1, config.participants, per_pair, config.practice,
-                      config.sentinels, config.repeats)  # fmt: skip
+    numbers = Numbers(
+        config.n_pairs or 1,
+        config.participants,
+        per_pair,
+        config.practice,
+        config.sentinels,
+        config.repeats,
+    )
     if config.n_pairs is None:
         by = step(config.question, comparisons, numbers)
         most = min(available, MOST_PAIRS) // by * by
@@ -141,8 +147,10 @@ def _described(
     yield f"methods        {', '.join(material.methods)}"
     kind = "real or fake: " if config.question == REAL_OR_FAKE else "the best of "
     yield f"question       {kind}{'; '.join(' · '.join(c) for c in comparisons)}"
-    yield (f"pairs          {numbers.n_pairs}, of {len(material.pairs)} that all methods made, "
-           f"{len(set(material.items.values()))} items")  # fmt: skip
+    yield (
+        f"pairs          {numbers.n_pairs}, of {len(material.pairs)} that all methods made, "
+        f"{len(set(material.items.values()))} items"
+    )
     for reason, count in material.left_out.items():
         yield f"left out       {count} {reason}"
     mine = Counter(trial.role for trial in trials if trial.slot == trials[0].slot)

@@ -65,8 +65,9 @@ class Material:
             )
             source = next((pixels for pixels in sources if pixels is not None), None)
             if source is None:
-                raise RunError(f"no source photograph of {elided(pair_id)} is known: give "
-                               "show_source=false")  # fmt: skip
+                raise RunError(
+                    f"no source photograph of {elided(pair_id)} is known: give show_source=false"
+                )
             shown[SOURCE] = source
         return shown
 
@@ -128,17 +129,28 @@ def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
         return _of_renders(config, url, name)
     name = name or PurePosixPath(url).name
     if config.reference is None and needs_truth(config):
-        raise RunError(f"{url} holds no run of render: give reference=, the folder of the "
-                       "photographs, or show_target=false")  # fmt: skip
+        raise RunError(
+            f"{url} holds no run of render: give reference=, the folder of the "
+            "photographs, or show_target=false"
+        )
     if config.reference:
         images = Folders(url, config.reference, name)
         keys = by_pair(images.pairs(None).keys)
         return Method(name, keys, images.album, images.fingerprints())
-    alone = [ScoreKey(pair.pair_id, name, item_id(pair.target) or pair.pair_id, None,
-                      pair.generated, pair.generated)
-             for pair in strips(image_names(url), canonical_key)]  # fmt: skip
-    return Method(name, by_pair(alone), FolderAlbum(url, url),
-                  {"generated": fingerprint(Store(url))})  # fmt: skip
+    alone = [
+        ScoreKey(
+            pair.pair_id,
+            name,
+            item_id(pair.target) or pair.pair_id,
+            None,
+            pair.generated,
+            pair.generated,
+        )
+        for pair in strips(image_names(url), canonical_key)
+    ]
+    return Method(
+        name, by_pair(alone), FolderAlbum(url, url), {"generated": fingerprint(Store(url))}
+    )
 
 
 def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
@@ -151,14 +163,20 @@ def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
     else:
         items = Catalog(config.catalog).items()
         keys = [
-            render_key(str(source), str(pose), renders.name,
-                       items.get(str(source)) or item_id(str(source)) or canonical_key(str(source)))
-            for source, pose in renders.plan.keys if source != pose
-        ]  # fmt: skip
+            render_key(
+                str(source),
+                str(pose),
+                renders.name,
+                items.get(str(source)) or item_id(str(source)) or canonical_key(str(source)),
+            )
+            for source, pose in renders.plan.keys
+            if source != pose
+        ]
         inputs = {"renders": fingerprint(Store(url), "renders")}
     album = renders.album
-    statuses = zip(album.renders.ids.to_pylist(), album.renders.column("status").to_pylist(),
-                   strict=True)  # fmt: skip
+    statuses = zip(
+        album.renders.ids.to_pylist(), album.renders.column("status").to_pylist(), strict=True
+    )
     ok = {render for render, status in statuses if status == "ok"}
     good = by_pair(key for key in keys if key.generated in ok)
     return Method(renders.name, good, album, inputs, len(keys) - len(good))

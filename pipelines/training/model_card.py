@@ -36,8 +36,10 @@ def _told(command: str, identity: dict[str, Any]) -> str:
     if config["initial"]:
         sha256 = identity["begins_with"][config["initial"]]
         began = f" It began with the weights of sha256 `{sha256}`."
-    return (f"Trained by {data}, {config['steps']:,} steps of {config['batch']} pairs, seed "
-            f"{config['seed']}.{began} `log.jsonl` and `sheets/` show how it went.")  # fmt: skip
+    return (
+        f"Trained by {data}, {config['steps']:,} steps of {config['batch']} pairs, seed "
+        f"{config['seed']}.{began} `log.jsonl` and `sheets/` show how it went."
+    )
 
 
 def _told_of_f(url: str) -> str:

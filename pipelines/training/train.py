@@ -93,8 +93,9 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     layout = catalog.layout()
     pairs, lost = training_pairs(config)
     if lost:
-        console.print(f"{kind.command}: {lost} pairs are left out: they lack a photograph or a "
-                      "good UV map")  # fmt: skip
+        console.print(
+            f"{kind.command}: {lost} pairs are left out: they lack a photograph or a good UV map"
+        )
     _refuse_shared_items(config, catalog, pairs)
     # These raise what the processes would.
     training = kind.training(config, layout, CPU)
@@ -164,9 +165,13 @@ class _Bar:
     def __enter__(self) -> "_Bar":
         if console.is_terminal:
             self.bar = Progress(
-                TextColumn(self.command), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[about]}"), TimeRemainingColumn(), console=console,
-            )  # fmt: skip
+                TextColumn(self.command),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[about]}"),
+                TimeRemainingColumn(),
+                console=console,
+            )
             self.bar.start()
             self.task = self.bar.add_task("", total=self.steps, about="")
         return self

@@ -18,8 +18,11 @@ from eval.metrics.variants import MASKS, MetricVariant
 from tests.helpers.pictures import on_white, pictures
 
 FORMULAS = [name for name, metric in METRICS.items() if metric.weights is None]
-OVER_BODY = [name for name, metric in METRICS.items()
-             if isinstance(metric.compute, OfPairs) and metric.compute.over_body]  # fmt: skip
+OVER_BODY = [
+    name
+    for name, metric in METRICS.items()
+    if isinstance(metric.compute, OfPairs) and metric.compute.over_body
+]
 
 
 def a_pair(seed, height, width, contrast=1.0):
@@ -28,9 +31,15 @@ def a_pair(seed, height, width, contrast=1.0):
 
 def dsc_map(x, y, data_range):
     return structural_similarity(
-        y, x, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=-1,
-        data_range=data_range, full=True,
-    )  # fmt: skip
+        y,
+        x,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        channel_axis=-1,
+        data_range=data_range,
+        full=True,
+    )
 
 
 SIZES = st.integers(11, 80)
@@ -210,8 +219,16 @@ def test_person_variants_are_metrics_of_images_on_white():
     x, y = pictures(9, 3, 256, 256), pictures(10, 3, 256, 256)
     person = np.zeros((3, 256, 256), bool)  # of the third, nobody
     person[0, 20:200, 70:150] = person[1, 90:, :120] = True
-    names = ["ssim_dsc.person", "l1.person", "l1", "psnr.person", "ms_ssim.person",
-             "l1.176x256.person", "ssim_255.white.person", "l1.body"]  # fmt: skip
+    names = [
+        "ssim_dsc.person",
+        "l1.person",
+        "l1",
+        "psnr.person",
+        "ms_ssim.person",
+        "l1.176x256.person",
+        "ssim_255.white.person",
+        "l1.body",
+    ]
     masks = {"person": person, "body": ~person}
     by_variant = PairScorer(dict.fromkeys(map(MetricVariant.parse, names)))(x, y, masks)
     scores = {str(variant): values for variant, values in by_variant.items()}

@@ -41,8 +41,9 @@ def test_the_fields_pair_names_have_one_id(name):
 def test_equal_names_are_pairs():
     pairs = pair_folders(["b.png", "a_vis.png"], ["a.jpg", "b.jpg", "c.jpg"])
     assert pairs == [
-        FilePair("a_vis.png", "a.jpg", None, "a"), FilePair("b.png", "b.jpg", None, "b"),
-    ]  # fmt: skip
+        FilePair("a_vis.png", "a.jpg", None, "a"),
+        FilePair("b.png", "b.jpg", None, "b"),
+    ]
 
 
 @pytest.mark.parametrize(

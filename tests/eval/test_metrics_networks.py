@@ -173,11 +173,20 @@ def test_features_and_scores_are_torch_fidelitys(inception_file):
     assert features[0].pool.shape == (10, 2048)
     assert features[0].logits.shape == (10, 1008)
     expected = torch_fidelity.calculate_metrics(
-        input1=Listed(x), input2=Listed(y), isc=True, kid=True, kid_subset_size=3,
-        samples_shuffle=False, batch_size=4, cuda=False, cache=False, verbose=False,
-        save_cpu_ram=True, feature_extractor="inception-v3-compat",
+        input1=Listed(x),
+        input2=Listed(y),
+        isc=True,
+        kid=True,
+        kid_subset_size=3,
+        samples_shuffle=False,
+        batch_size=4,
+        cuda=False,
+        cache=False,
+        verbose=False,
+        save_cpu_ram=True,
+        feature_extractor="inception-v3-compat",
         feature_extractor_weights_path=str(inception_file),
-    )  # fmt: skip
+    )
     score, distance = is_10(features[0].logits), kid(features[0].pool, features[1].pool)
     assert score == pytest.approx(expected["inception_score_mean"], abs=1e-5)
     assert distance == pytest.approx(expected["kernel_inception_distance_mean"], abs=1e-5)

@@ -192,9 +192,15 @@ def test_threshold(mean, better, passed):
 
 @pytest.mark.parametrize(
     ("mean", "better", "passed"),
-    [(0.79, "higher", True), (0.77, "higher", False), (0.9, "higher", True),
-     (0.81, "lower", True), (0.83, "lower", False), (0.1, "lower", True)],
-)  # fmt: skip
+    [
+        (0.79, "higher", True),
+        (0.77, "higher", False),
+        (0.9, "higher", True),
+        (0.81, "lower", True),
+        (0.83, "lower", False),
+        (0.1, "lower", True),
+    ],
+)
 def test_no_regression(mean, better, passed):
     verdict = no_regression("ssim_dsc", better, summary_of(mean), ACCEPTED)
     assert verdict.passed is passed

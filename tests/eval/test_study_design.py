@@ -78,9 +78,13 @@ def test_whatever_is_not_refused_is_balanced(data: st.DataObject) -> None:
         : data.draw(st.integers(1, 2))
     ]
     numbers = Numbers(
-        data.draw(st.integers(1, 24)), data.draw(st.integers(1, 24)), data.draw(st.integers(1, 24)),
-        data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3)), data.draw(st.integers(0, 2)),
-    )  # fmt: skip
+        data.draw(st.integers(1, 24)),
+        data.draw(st.integers(1, 24)),
+        data.draw(st.integers(1, 24)),
+        data.draw(st.integers(0, 3)),
+        data.draw(st.integers(0, 3)),
+        data.draw(st.integers(0, 2)),
+    )
     seed = data.draw(st.integers(0, 5))
     try:
         check(PICK, comparisons, numbers)

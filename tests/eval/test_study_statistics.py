@@ -159,8 +159,14 @@ def frame(rows: list[tuple]) -> pd.DataFrame:
     """Main answers (participant, question, pair, options, choice)."""
     columns = ["participant", "question", "pair_id", "options", "choice"]
     found = pd.DataFrame(rows, columns=columns)
-    return found.assign(item_id=found["pair_id"], role="main", answer=np.nan, seconds=np.nan,
-                        trial_id=[f"t{n}" for n in range(len(rows))], repeat_of=None)  # fmt: skip
+    return found.assign(
+        item_id=found["pair_id"],
+        role="main",
+        answer=np.nan,
+        seconds=np.nan,
+        trial_id=[f"t{n}" for n in range(len(rows))],
+        repeat_of=None,
+    )
 
 
 def test_sides_are_undone_and_majorities_counted() -> None:

@@ -62,9 +62,16 @@ def proof(fault: str, done: str, config: RenderConfig, seconds: float) -> Proof:
     failures = Counter(row["error_type"] for row in rows if row["status"] != "ok")
     store = "local" if Store(config.out).local else "s3"
     return Proof(
-        fault, done, store, len(planned), len(rows), len(rows) - len(found),
-        len(planned - set(found)), dict(failures), round(seconds, 1),
-    )  # fmt: skip
+        fault,
+        done,
+        store,
+        len(planned),
+        len(rows),
+        len(rows) - len(found),
+        len(planned - set(found)),
+        dict(failures),
+        round(seconds, 1),
+    )
 
 
 class Driver:
@@ -80,9 +87,12 @@ class Driver:
         arguments = [config.model_dump_json(), model, *options]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.driver", *arguments],
-            cwd=ROOT, env=os.environ | environment, text=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=os.environ | environment,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
 
     def wait(self, seconds: float = 300) -> tuple[int, str]:
         """Its exit code, and what it said on stderr."""
@@ -113,12 +123,17 @@ def shards(config: RenderConfig) -> list[str]:
 
 def table(proofs: Sequence[Proof]) -> str:
     """Proofs as Markdown."""
-    lines = ["| fault | what was done | store | rows planned | after | doubled | lost | failed "
-             "| seconds to recover |", "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| fault | what was done | store | rows planned | after | doubled | lost | failed "
+        "| seconds to recover |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for p in proofs:
         failed = ", ".join(f"{n} {kind}" for kind, n in p.failed.items()) or "0"
-        lines.append(f"| {p.fault} | {p.done} | {p.store} | {p.planned} | {p.after} | {p.doubled} "
-                     f"| {p.lost} | {failed} | {p.seconds} |")  # fmt: skip
+        lines.append(
+            f"| {p.fault} | {p.done} | {p.store} | {p.planned} | {p.after} | {p.doubled} "
+            f"| {p.lost} | {failed} | {p.seconds} |"
+        )
     return "\n".join(lines)
 
 

@@ -137,8 +137,12 @@ def poison(url: str, how: str, **execution: float) -> Proof:
     code, said = Driver(config, "StandIn").wait(300)
     assert code == 0, said
     what, kind = POISONS[how]
-    found = proof(f"a row that {what}", f"one of {len(shards(config))} shards' rows", config,
-                  time.monotonic() - start)  # fmt: skip
+    found = proof(
+        f"a row that {what}",
+        f"one of {len(shards(config))} shards' rows",
+        config,
+        time.monotonic() - start,
+    )
     assert found.failed == {kind: 1}
     return found
 

@@ -33,8 +33,10 @@ METHODS = {  # that a kind strikes, where it does not strike all
 }
 # "slow" answers after `seconds`, "silent" never does.
 KINDS = ("503", "429", "cut", "lost", "slow", "short")
-XML = ('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message>'
-       "<Resource>/</Resource><RequestId>0</RequestId></Error>")  # fmt: skip
+XML = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message>'
+    "<Resource>/</Resource><RequestId>0</RequestId></Error>"
+)
 HOP = {"connection", "keep-alive", "transfer-encoding"}  # headers that are the connection's own
 
 
@@ -59,8 +61,11 @@ class Proxy:
         self.requests += 1
         if "Expect" in request.headers and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        kinds = [k for k in self.kinds if request.method in METHODS.get(k, {request.method})
-                 and self.where in request.raw_path]  # fmt: skip
+        kinds = [
+            k
+            for k in self.kinds
+            if request.method in METHODS.get(k, {request.method}) and self.where in request.raw_path
+        ]
         kind = self.random.choice(kinds) if kinds and self.random.random() < self.share else ""
         if kind:
             self.struck.append((kind, request.method, request.raw_path))

@@ -22,10 +22,13 @@ from tests.helpers.s3_server import SeaweedFS
 from workers.data.storage import Store
 
 WHAT = {
-    "503": "answers 503 SlowDown", "429": "answers 429", "cut": "hangs up inside a PUT",
-    "lost": "loses the answer to a PUT that it carried out", "slow": "answers 1 s late",
+    "503": "answers 503 SlowDown",
+    "429": "answers 429",
+    "cut": "hangs up inside a PUT",
+    "lost": "loses the answer to a PUT that it carried out",
+    "slow": "answers 1 s late",
     "short": "truncates the body of a GET",
-}  # fmt: skip
+}
 ALL = len(KINDS)
 
 
@@ -101,13 +104,12 @@ MISTAKES = {
         {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
     ),
     "a key id without its secret": (
-        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", {"AWS_SECRET_ACCESS_KEY": ""},
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        {"AWS_SECRET_ACCESS_KEY": ""},
     ),
-    "nobody at the address": (
-        "check AWS_ENDPOINT_URL", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}),
-    "an address that is no URL": (
-        "AWS_ENDPOINT_URL is no URL", {"AWS_ENDPOINT_URL": "seaweed:x"}),
-}  # fmt: skip
+    "nobody at the address": ("check AWS_ENDPOINT_URL", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}),
+    "an address that is no URL": ("AWS_ENDPOINT_URL is no URL", {"AWS_ENDPOINT_URL": "seaweed:x"}),
+}
 
 
 def mistaken(url: str, what: str, remedy: str, **environment: str) -> tuple[Proof, float]:
@@ -127,8 +129,12 @@ def mistake(url: str, what: str) -> tuple[Proof, float]:
 def never_answered(url: str) -> tuple[Proof, float]:
     """Somebody listens, takes the first request and says nothing."""
     with proxy(os.environ["AWS_ENDPOINT_URL"], "silent", share=1) as between:
-        return mistaken(url, "the server takes requests and never answers",
-                        "the storage does not answer", AWS_ENDPOINT_URL=between.url)  # fmt: skip
+        return mistaken(
+            url,
+            "the server takes requests and never answers",
+            "the storage does not answer",
+            AWS_ENDPOINT_URL=between.url,
+        )
 
 
 def expired(url: str, engine: str) -> Proof:

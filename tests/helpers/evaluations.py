@@ -22,10 +22,12 @@ ITEMS = 3
 def names(count: int) -> list[tuple[str, str]]:
     """Source and target of pairs of DeepFashion, several an item."""
     return [
-        (f"fashionWOMENDressesid{i % ITEMS:08d}01_1front.jpg",
-         f"fashionWOMENDressesid{i % ITEMS:08d}01_{i + 2}side.jpg")
+        (
+            f"fashionWOMENDressesid{i % ITEMS:08d}01_1front.jpg",
+            f"fashionWOMENDressesid{i % ITEMS:08d}01_{i + 2}side.jpg",
+        )
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def write_folders(
@@ -45,10 +47,15 @@ def write_folders(
 def write_renders(url: str, **catalog: Sequence[int] | Sequence[str]) -> tuple[str, str]:
     """A catalog of photographs and a run that rendered each in every pose."""
     write_catalog(f"{url}/catalog", 4, **catalog)  # type: ignore[arg-type]
-    settings = RenderConfig.model_validate({
-        "catalog": f"{url}/catalog", "poses": f"{url}/catalog", "out": f"{url}/renders",
-        "max_failed_fraction": 1, "execution": {"engine": "local"},
-    })  # fmt: skip
+    settings = RenderConfig.model_validate(
+        {
+            "catalog": f"{url}/catalog",
+            "poses": f"{url}/catalog",
+            "out": f"{url}/renders",
+            "max_failed_fraction": 1,
+            "execution": {"engine": "local"},
+        }
+    )
     assert render.run(settings, load_model=StandIn) == 0
     return f"{url}/renders", f"{url}/catalog"
 

@@ -44,8 +44,11 @@ class Page:
         found = [Block(_line(text, m.start()) + 1, m[1], m[2]) for m in _FENCE.finditer(text)]
         for number, row in enumerate(text.splitlines(), start=1):
             if row.startswith("|"):
-                found += [Block(number, "sh", span) for span in _SPAN.findall(row)
-                          if span.startswith(_IN_TABLE) and " " in span]  # fmt: skip
+                found += [
+                    Block(number, "sh", span)
+                    for span in _SPAN.findall(row)
+                    if span.startswith(_IN_TABLE) and " " in span
+                ]
         return sorted(found, key=lambda block: block.line)
 
     def spans(self) -> list[str]:

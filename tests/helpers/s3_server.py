@@ -45,11 +45,19 @@ class SeaweedFS:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [
-            str(Path(sys.executable).parent / "weed"), "mini", f"-dir={self.folder}",
-            "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}", *self.flags,
-            "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            str(Path(sys.executable).parent / "weed"),
+            "mini",
+            f"-dir={self.folder}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            f"-bucket={BUCKET}",
+            *self.flags,
+            "-admin.ui=false",
+            "-webdav=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
             "-master.telemetry=false",
-        ]  # fmt: skip
+        ]
         limits = {"GOMEMLIMIT": "300MiB", "GOGC": "50"}
         with (self.folder / "weed.log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -29,8 +29,11 @@ def photographs(folder: Path, lookup: np.ndarray) -> None:
         iuv = np.zeros((SMALL, SMALL, 3), np.uint8)
         iuv[8:-8, 8:-8] = (2, 100, 200)
         pixels = np.random.default_rng(len(name)).integers(0, 256, iuv.shape, np.uint8)
-        for path, content in ((f"PHOTOS/{name}.jpg", pixels), (f"PHOTOS/{name}_IUV.png", iuv),
-                              (f"IUV_PNGS/{name}.png", iuv)):  # fmt: skip
+        for path, content in (
+            (f"PHOTOS/{name}.jpg", pixels),
+            (f"PHOTOS/{name}_IUV.png", iuv),
+            (f"IUV_PNGS/{name}.png", iuv),
+        ):
             (folder / path).parent.mkdir(exist_ok=True)
             Image.fromarray(content).save(folder / path)
         rows.append((name, f"PHOTOS/{name}.jpg", f"PHOTOS/{name}_IUV.png"))
@@ -57,10 +60,14 @@ def remote_catalogs(bucket: str) -> None:
 def runs(folder: Path, named: Sequence[str]) -> None:
     """Runs of render over a catalog, by two models in turn."""
     for number, name in enumerate(named):
-        config = RenderConfig.model_validate({
-            "catalog": f"{folder}/catalog", "poses": f"{folder}/catalog",
-            "out": f"{folder}/{name}", "execution": {"engine": "local"},
-        })  # fmt: skip
+        config = RenderConfig.model_validate(
+            {
+                "catalog": f"{folder}/catalog",
+                "poses": f"{folder}/catalog",
+                "out": f"{folder}/{name}",
+                "execution": {"engine": "local"},
+            }
+        )
         assert render.run(config, load_model=StandIn if number % 2 else None) == 0
 
 

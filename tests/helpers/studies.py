@@ -130,10 +130,15 @@ class Server:
     ) -> tuple[int, bytes]:
         """GET, or POST a value as JSON; returns status and body."""
         data = json.dumps(value).encode() if value is not None else data
-        request = urllib.request.Request(self.url + path, data, {
-            "Authorization": f"Bearer {token}", "Content-Type": "application/json",
-            **{name.replace("_", "-"): text for name, text in headers.items()},
-        })  # fmt: skip
+        request = urllib.request.Request(
+            self.url + path,
+            data,
+            {
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "application/json",
+                **{name.replace("_", "-"): text for name, text in headers.items()},
+            },
+        )
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 return response.status, response.read()

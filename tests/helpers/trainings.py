@@ -12,8 +12,14 @@ from pipelines.cli import main
 from tests.helpers.catalogs import write_catalog, write_pairs
 from workers.data.storage import Store
 
-SMALL = ["width=4", "batch=2", "precision=float32", "log_every=2", "sheet_every=4",
-         "checkpoint_every=4"]  # fmt: skip
+SMALL = [
+    "width=4",
+    "batch=2",
+    "precision=float32",
+    "log_every=2",
+    "sheet_every=4",
+    "checkpoint_every=4",
+]
 LITE = "backbone.name=efficientnet_lite0"
 
 

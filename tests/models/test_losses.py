@@ -188,7 +188,12 @@ def test_efficientnet_is_its_packages(tmp_path: Path) -> None:
     rest = {key.split(".")[0] for key in state.keys() - taken}
     assert rest == {"_conv_head", "_bn1", "_fc", "_blocks"}
     assert {key.split(".")[1] for key in state.keys() - taken if "_blocks" in key} == {
-        "11", "12", "13", "14", "15"}  # fmt: skip
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+    }
     lacking = {key: tensor for key, tensor in state.items() if key != "_bn0.weight"}
     torch.save(lacking, tmp_path / "lacking.pth")
     with pytest.raises(ValueError, match=r"lacking.pth does not hold the weights of efficientnet"):

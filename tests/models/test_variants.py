@@ -41,9 +41,13 @@ FORMATS = [torch.contiguous_format, torch.channels_last]
 def networks(variant: str, blend: bool = False) -> tuple[ModelConfig, Inpainter | None, Generator]:
     torch.manual_seed(3)
     config = ModelConfig(
-        variant=variant, inpainter_width=4, generator_width=8, texture_size=40,
-        warp_once=blend, blend=blend,
-    )  # fmt: skip
+        variant=variant,
+        inpainter_width=4,
+        generator_width=8,
+        texture_size=40,
+        warp_once=blend,
+        blend=blend,
+    )
     return config, build_inpainter(config), build_generator(config)
 
 
@@ -261,8 +265,15 @@ def test_render_takes_a_checkpoint_of_every_variant(variant: str, tmp_path: Path
     assert main([*call, f"pairs={pairs}", f"out={tmp_path}/same"]) == 0
     assert [r["status"] for r in rows_of(f"{tmp_path}/same")] == ["ok", "ok"]
     other = write_pairs(tmp_path / "w.csv", [(ids[0], wide[0])])
-    code = main([*call, f"pairs={other}", f"poses={tmp_path}/wide", f"out={tmp_path}/other",
-                 "max_failed_fraction=1"])  # fmt: skip
+    code = main(
+        [
+            *call,
+            f"pairs={other}",
+            f"poses={tmp_path}/wide",
+            f"out={tmp_path}/other",
+            "max_failed_fraction=1",
+        ]
+    )
     assert code == 0
     (row,) = rows_of(f"{tmp_path}/other")
     if variant == "full":  # the skips read the source wherever E points
@@ -306,8 +317,9 @@ def test_convolutions_are_torchs_with_reflection(
     kernel: int, stride: int, dilation: int, memory: torch.memory_format
 ) -> None:
     ours = Conv(3, 5, kernel, stride, dilation).double()
-    theirs = nn.Conv2d(3, 5, kernel, stride, dilation * (kernel // 2), dilation,
-                       padding_mode="reflect").double()  # fmt: skip
+    theirs = nn.Conv2d(
+        3, 5, kernel, stride, dilation * (kernel // 2), dilation, padding_mode="reflect"
+    ).double()
     theirs.load_state_dict(ours.state_dict())
     x = torch.rand(2, 3, 11, 8).double().contiguous(memory_format=memory).requires_grad_()
     found, expected = ours(x), theirs(x)

@@ -52,8 +52,15 @@ def test_a_cluster_renders_for_a_driver_in_such_a_folder(ray_session: None, fold
 def test_one_process_extracts_and_evaluates_in_such_a_folder(folder: Path) -> None:
     inputs(folder)
     reposer(folder, "extract", "input=photos", "out=extracted", LOCAL)
-    reposer(folder, "evaluate", "generated=photos", "reference=photos", "metrics=[l1]",
-                 "out=metrics", LOCAL)  # fmt: skip
+    reposer(
+        folder,
+        "evaluate",
+        "generated=photos",
+        "reference=photos",
+        "metrics=[l1]",
+        "out=metrics",
+        LOCAL,
+    )
 
 
 class Named:
@@ -80,5 +87,13 @@ def test_the_process_of_a_worker_starts_where_its_node_was_started(
 def test_ray_trains_and_synthesizes_in_such_a_folder(ray_session: None, folder: Path) -> None:
     there = ray.get_runtime_context().gcs_address
     reposer(folder, *inpainter(world(folder), "f", engine="ray"), RAY_ADDRESS=there)
-    reposer(folder, "synthesize", "items=1", "views=1", "size=64", "out=world",
-                 "execution.workers=1", RAY_ADDRESS=there)  # fmt: skip
+    reposer(
+        folder,
+        "synthesize",
+        "items=1",
+        "views=1",
+        "size=64",
+        "out=world",
+        "execution.workers=1",
+        RAY_ADDRESS=there,
+    )

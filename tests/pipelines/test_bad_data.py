@@ -121,31 +121,45 @@ def test_a_bad_photograph_fails_alone(extracted: dict[str, tuple[dict, dict]], n
 STORED = quantise(UV).tobytes()
 SOURCES = {
     "good": ({}, None, None),
-    **{name: ({"image": {"bytes": data, "path": None}}, kind, f"'{name}': .*{said}")
-       for name, (data, kind, said) in PHOTOGRAPHS.items()},
+    **{
+        name: ({"image": {"bytes": data, "path": None}}, kind, f"'{name}': .*{said}")
+        for name, (data, kind, said) in PHOTOGRAPHS.items()
+    },
     "null": ({"image": {"bytes": None, "path": None}}, "MissingRow", "'null' has no photograph"),
     "nil": ({"image": None}, "MissingRow", "'nil' has no photograph"),
-    "large": ({"image": {"bytes": picture("PNG", 48), "path": None}}, "SizeMismatch",
-              "'large': the photograph has 48x48 pixels, its UV map 32x32"),
-}  # fmt: skip
+    "large": (
+        {"image": {"bytes": picture("PNG", 48), "path": None}},
+        "SizeMismatch",
+        "'large': the photograph has 48x48 pixels, its UV map 32x32",
+    ),
+}
 POSES = {
     "fine": ({}, None, None),
     "small": ({"uv": quantise(body_uv(1, 24)).tobytes(), "width": 24, "height": 24}, None, None),
     "empty": ({"uv": quantise(NAN).tobytes()}, "EmptyUvMap", "'empty': nobody is on the UV map"),
     "half": ({"uv": STORED[:2048] + bytes(2048)}, "EmptyUvMap", "'half': nobody is on"),
-    "smpl": ({"layout": "smpl"}, "WrongLayout",
-             "'smpl' has a UV map of layout smpl, the model needs anny"),
-    "cut": ({"uv": STORED[:-2]}, "BadUvMap",
-            "'cut': a UV map of 32x32 pixels has 32x32x4 bytes, this one 4094"),
+    "smpl": (
+        {"layout": "smpl"},
+        "WrongLayout",
+        "'smpl' has a UV map of layout smpl, the model needs anny",
+    ),
+    "cut": (
+        {"uv": STORED[:-2]},
+        "BadUvMap",
+        "'cut': a UV map of 32x32 pixels has 32x32x4 bytes, this one 4094",
+    ),
     "floats": ({"uv": UV.tobytes()}, "BadUvMap", "this one 8192"),
     "null": ({"uv": None}, "BadUvMap", "this one 0"),
     "sizeless": ({"width": None}, "BadUvMap", "of Nonex32 pixels"),
     "negative": ({"width": -32, "height": -32}, "BadUvMap", "of -32x-32 pixels"),
     "flat": ({"uv": b"", "height": 0}, "BadUvMap", "of 32x0 pixels"),
-    "failed": ({"status": "failed", "error_message": "nobody there"}, "MissingRow",
-               "'failed' has no UV map: nobody there"),
+    "failed": (
+        {"status": "failed", "error_message": "nobody there"},
+        "MissingRow",
+        "'failed' has no UV map: nobody there",
+    ),
     "maybe": ({"status": "OK"}, "MissingRow", "its status is OK"),
-}  # fmt: skip
+}
 
 
 def put(url: str, name: str, rows: list[dict], file: str = "a.parquet") -> None:
@@ -168,10 +182,13 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     pairs = [(name, "fine") for name in SOURCES] + [("good", name) for name in list(POSES)[1:]]
     pairs += [("absent", "fine"), ("good", "absent")]
     config = RenderConfig(
-        catalog=str(folder / "c"), poses=str(folder / "p"), out=str(folder / "out"),
-        pairs=write_pairs(folder / "pairs.csv", pairs), max_failed_fraction=1,
+        catalog=str(folder / "c"),
+        poses=str(folder / "p"),
+        out=str(folder / "out"),
+        pairs=write_pairs(folder / "pairs.csv", pairs),
+        max_failed_fraction=1,
         execution=Execution(engine="local"),
-    )  # fmt: skip
+    )
     assert render.run(config, load_model=StandIn) == 0
     return {row["render_id"]: row for row in rows_of(config.out)}
 
@@ -220,13 +237,20 @@ def test_a_damaged_row_group_fails_its_rows_alone(tmp_path: Path) -> None:
         ({"a": "a"}, {"a": ""}, "c: no row of uv_maps is ok"),
         ({"a": "a"}, {"a": "x"}, "c: no row has both a photograph and a good UV map"),
         ({"a": ""}, {"a": "a"}, "c: no row has both a photograph and a good UV map"),
-        ({"a": "ab"}, {"a": "ab", "b": "b"},
-         "c: image_id 'b' stands twice, in row 1 of uv_maps/b.parquet and row 2 of uv_maps/a.par"),
-        ({"a": "aba"}, {"a": "ab"},
-         "c: image_id 'a' stands twice, in row 1 of images/a.parquet and row 3 of images/a.parq"),
+        (
+            {"a": "ab"},
+            {"a": "ab", "b": "b"},
+            "c: image_id 'b' stands twice, in row 1 of uv_maps/b.parquet and row 2 of "
+            "uv_maps/a.par",
+        ),
+        (
+            {"a": "aba"},
+            {"a": "ab"},
+            "c: image_id 'a' stands twice, in row 1 of images/a.parquet and row 3 of images/a.parq",
+        ),
     ],
     ids=["no files", "no rows", "no pair", "no images", "twice in two files", "twice in one"],
-)  # fmt: skip
+)
 def test_an_empty_or_ambiguous_catalog_stops_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], images: dict, uv_maps: dict, said: str
 ) -> None:
@@ -235,8 +259,9 @@ def test_an_empty_or_ambiguous_catalog_stops_the_command(
         rows = [{"image_id": i, "image": {"bytes": picture()}, **size} for i in ids]
         put(f"{tmp_path}/c", "images", rows, f"{file}.parquet")
     for file, ids in uv_maps.items():
-        rows = [{"image_id": i, "layout": "anny", "uv": STORED, "status": "ok", **size}
-                for i in ids]  # fmt: skip
+        rows = [
+            {"image_id": i, "layout": "anny", "uv": STORED, "status": "ok", **size} for i in ids
+        ]
         put(f"{tmp_path}/c", "uv_maps", rows, f"{file}.parquet")
     call = ["render", f"catalog={tmp_path}/c", f"poses={tmp_path}/c", f"out={tmp_path}/o"]
     assert said in wrong(capsys, *call)
@@ -248,11 +273,16 @@ def test_two_pairs_of_one_render_id_are_named(
 ) -> None:
     size = {"width": SIZE, "height": SIZE}
     ids = ["a", "a__b", "b__c", "c"]
-    put(f"{tmp_path}/c", "images",
-        [{"image_id": i, "image": {"bytes": picture()}, **size} for i in ids])  # fmt: skip
-    put(f"{tmp_path}/c", "uv_maps",
-        [{"image_id": i, "layout": "anny", "uv": STORED, "status": "ok", **size}
-         for i in ids])  # fmt: skip
+    put(
+        f"{tmp_path}/c",
+        "images",
+        [{"image_id": i, "image": {"bytes": picture()}, **size} for i in ids],
+    )
+    put(
+        f"{tmp_path}/c",
+        "uv_maps",
+        [{"image_id": i, "layout": "anny", "uv": STORED, "status": "ok", **size} for i in ids],
+    )
     call = ["render", f"catalog={tmp_path}/c", f"poses={tmp_path}/c", f"out={tmp_path}/o"]
     assert (
         "two rows would have the id 'a__b__c', that of 'a' and 'b__c' and that of 'a__b' and 'c': "
@@ -282,9 +312,11 @@ def test_any_text_is_an_id_from_extract_to_the_page(tmp_path: Path) -> None:
     pairs = [(a, b) for a in IDS for b in IDS[-2:] + IDS[:1]]
     pd.DataFrame(pairs, columns=["from", "to"]).to_parquet(tmp_path / "pairs.parquet")
     config = RenderConfig(
-        catalog=catalog, pairs=f"{tmp_path}/pairs.parquet", out=str(out),
+        catalog=catalog,
+        pairs=f"{tmp_path}/pairs.parquet",
+        out=str(out),
         execution=Execution(engine="local"),
-    )  # fmt: skip
+    )
 
     class Smpl(StandIn):
         layout = "smpl"

@@ -122,8 +122,11 @@ def test_detail_must_be_more_with_and_without_seams():
 
 def test_tables_leave_out_what_was_not_measured():
     scores = {"symmetry": {PERCEPTUAL: around(0.2)}}
-    error = {f"{k}_{m}": around(1) for k in ("visible", "mirrored", "never_seen")
-             for m in ("median", "mean", "within_2px")}  # fmt: skip
+    error = {
+        f"{k}_{m}": around(1)
+        for k in ("visible", "mirrored", "never_seen")
+        for m in ("median", "mean", "within_2px")
+    }
     found = tables(scores, {"symmetry": error})
     assert list(found) == ["scores", "coordinates"]
     assert "| symmetry | 0.2000 [0.1950, 0.2050] |" in markdown(found["scores"])
@@ -134,9 +137,13 @@ def test_tables_leave_out_what_was_not_measured():
 
 
 TINY = [
-    "worlds.items=2", "worlds.views=2", "worlds.held_out_items=2", "worlds.held_out_views=2",
-    "worlds.size=64", "execution.engine=local",
-]  # fmt: skip
+    "worlds.items=2",
+    "worlds.views=2",
+    "worlds.held_out_items=2",
+    "worlds.held_out_views=2",
+    "worlds.size=64",
+    "execution.engine=local",
+]
 
 
 def benchmark(out: Path, variant: str, *arguments: str) -> int:

@@ -65,8 +65,12 @@ def test_help_shows_required_keys_first_and_those_of_all_runs_last(
     order = ["required:", "  catalog ", "optional:", "  model ", "output and execution:", "  out "]
     places = [text.index(f"\n{words}") for words in order]
     assert places == sorted(places)
-    for words in ("integer from 1 to 100; default 95", "jpeg, png or webp; default jpeg",
-                  "ray or local; default ray", "list of 3 integers from 0 to 255"):  # fmt: skip
+    for words in (
+        "integer from 1 to 100; default 95",
+        "jpeg, png or webp; default jpeg",
+        "ray or local; default ray",
+        "list of 3 integers from 0 to 255",
+    ):
         assert words in text
 
 

@@ -14,8 +14,14 @@ from tests.helpers.catalogs import write_catalog
 from tests.helpers.commands import RENDER, reposer
 from tests.helpers.marks import needs_root
 
-SMALL_SHM = ["unshare", "-m", "sh", "-c",
-             'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"', "sh"]  # fmt: skip
+SMALL_SHM = [
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"',
+    "sh",
+]
 
 
 @contextmanager
@@ -129,6 +135,12 @@ def test_a_folder_too_deep_for_sockets_ends_a_run_in_one_line(folder: Path) -> N
 @pytest.mark.slow
 @pytest.mark.ray
 def test_ray_starts_here_with_little_shared_memory(folder: Path) -> None:
-    said = reposer(folder, *RENDER, "execution.ray_address=local", wrapper=SMALL_SHM,
-                   RAY_ADDRESS=dead(), PYTHONSAFEPATH="1")  # fmt: skip
+    said = reposer(
+        folder,
+        *RENDER,
+        "execution.ray_address=local",
+        wrapper=SMALL_SHM,
+        RAY_ADDRESS=dead(),
+        PYTHONSAFEPATH="1",
+    )
     assert all(line.startswith("render: ") for line in said.splitlines()), said

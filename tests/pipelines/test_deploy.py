@@ -75,12 +75,16 @@ def test_driver_and_workers_are_of_one_image_with_one_set_of_credentials() -> No
 @pytest.mark.parametrize(("status", "code"), [("Complete", 0), ("Failed", 1)])
 def test_the_cronjob_creates_the_rayjob_of_its_due_date(tmp_path, status: str, code: int) -> None:
     """A stub kubectl keeps what is applied, and says twice that the job runs."""
-    executable(tmp_path, "kubectl", f"""
+    executable(
+        tmp_path,
+        "kubectl",
+        f"""
         echo "$@" >> {tmp_path}/calls
         case $1 in
           apply) cat > {tmp_path}/applied ;;
           get) [ $(wc -l < {tmp_path}/calls) -lt 4 ] && echo Running || echo {status} ;;
-        esac""")  # fmt: skip
+        esac""",
+    )
     executable(tmp_path, "sleep", "")
     container = cronjob()["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
     script = container["args"][0].replace("/etc/reposer", str(DEPLOY))

@@ -200,8 +200,9 @@ def test_every_format_is_scored_and_what_is_ignored_is_named(
     generated, reference = tmp_path / "generated", tmp_path / "reference"
     for folder, shift in ((generated, 1), (reference, 0)):
         folder.mkdir()
-        for number, extension in enumerate(["jpg", "JPEG", "jfif", "png", "WebP", "bmp", "gif",
-                                            "tif", "TIFF"]):  # fmt: skip
+        for number, extension in enumerate(
+            ["jpg", "JPEG", "jfif", "png", "WebP", "bmp", "gif", "tif", "TIFF"]
+        ):
             ending = "png" if folder == reference else extension
             pixels = np.full((48, 48, 3), 20 * number + shift, np.uint8)
             Image.fromarray(pixels).save(folder / f"{number}.{ending}")
@@ -243,8 +244,9 @@ def test_sets_of_images(
 ) -> None:
     """On seeded weights, which `available` would never take for Inception's."""
     weights = Weights(inception_file, "0" * 64)
-    monkeypatch.setattr(command, "available",
-                        lambda variants, _: (dict.fromkeys(variants, weights), {}))  # fmt: skip
+    monkeypatch.setattr(
+        command, "available", lambda variants, _: (dict.fromkeys(variants, weights), {})
+    )
     monkeypatch.setattr("workers.scoring.PairScorer", lambda *_: lambda *images: {})
     generated, reference = write_folders(str(tmp_path), count=10)
     call = [f"generated={generated}", f"reference={reference}", "metrics=[kid,is_10]"]
@@ -279,8 +281,12 @@ def test_missing_weights_are_named_and_the_rest_is_measured(
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generated, reference = write_folders(str(tmp_path))
     out = tmp_path / "out"
-    assert evaluate(f"generated={generated}", f"reference={reference}", CHEAP, f"out={out}",
-                    "--dry-run") == 0  # fmt: skip
+    assert (
+        evaluate(
+            f"generated={generated}", f"reference={reference}", CHEAP, f"out={out}", "--dry-run"
+        )
+        == 0
+    )
     assert "rows      8" in capsys.readouterr().out
     assert not out.exists()
 

@@ -45,8 +45,9 @@ def test_compare(
     a, b = (summary_of(f"{tmp_path}/{side}")[side, "l1"]["mean"] for side in ("good", "poor"))
     assert rows["l1"]["difference"] == pytest.approx(b - a)
     assert rows["l1"]["low"] > 0
-    assert all((r["b_is"], r["wins"], r["losses"], r["n"]) == ("worse", 0, 8, 8)
-               for r in rows.values())  # fmt: skip
+    assert all(
+        (r["b_is"], r["wins"], r["losses"], r["n"]) == ("worse", 0, 8, 8) for r in rows.values()
+    )
     assert page_of(out).count("<img") == 8 * 3  # no source is known
     assert evaluate(runs, f"out={tmp_path}/good") == 2
     assert "is not empty" in capsys.readouterr().err

@@ -21,8 +21,10 @@ from tests.conftest import ROOT
 from tests.helpers import stand_ins
 from tests.helpers.pages import LANGUAGES, Block, Page, commands
 
-PAGES = {str(path.relative_to(ROOT)): Page(path)
-         for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}  # fmt: skip
+PAGES = {
+    str(path.relative_to(ROOT)): Page(path)
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
 LINKING = {**PAGES, "deploy/README.md": Page(ROOT / "deploy" / "README.md")}
 
 # Examples that are not run, but held against the schema, by what marks them.

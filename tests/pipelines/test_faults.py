@@ -131,9 +131,11 @@ def test_rows_that_end_or_hold_up_their_worker_fail_alone(
     run(config(tmp_path, poses=None, pairs=pairs, shard_rows=8, execution=limits))
     rows = {row["pose_id"]: row for row in rows_of(f"{tmp_path}/out")}
     assert {i: row["error_type"] for i, row in rows.items() if row["status"] == "failed"} == {
-        ids[1]: "WorkerExited", ids[3]: "WorkerCrashed",
-        ids[4]: "RowTimedOut", ids[6]: "RowOutOfMemory",
-    }  # fmt: skip
+        ids[1]: "WorkerExited",
+        ids[3]: "WorkerCrashed",
+        ids[4]: "RowTimedOut",
+        ids[6]: "RowOutOfMemory",
+    }
     assert rows[ids[1]]["error_message"] == "the worker exited with code 3"
     assert "SIGSEGV" in rows[ids[3]]["error_message"]
     assert f"in {seconds:g} s" in rows[ids[4]]["error_message"]

@@ -27,15 +27,17 @@ def test_dates_accumulate_in_order_and_a_rerun_replaces(store_url: str) -> None:
     assert table["accepted"].to_pylist() == [True] * 4
     assert means(table) == [0.9, 0.2, 0.8, 0.1]
     assert [f.name for f in store.list()] == [
-        "history/2026-06-30.parquet", "history/2026-07-02.parquet",
-    ]  # fmt: skip
+        "history/2026-06-30.parquet",
+        "history/2026-07-02.parquet",
+    ]
 
 
 def test_the_last_accepted_date_before_a_date(store_url: str) -> None:
     store = Store(store_url)
     assert history.accepted(store, "2026-07-01") is None
-    for n, (day, good) in enumerate([("2026-06-28", True), ("2026-06-29", True),
-                                     ("2026-06-30", False), ("2026-07-01", True)]):  # fmt: skip
+    for n, (day, good) in enumerate(
+        [("2026-06-28", True), ("2026-06-29", True), ("2026-06-30", False), ("2026-07-01", True)]
+    ):
         history.record(store, day, summary(mean=[n, n]), accepted=good)
     assert history.accepted(store, "2026-06-28") is None
     assert means(history.accepted(store, "2026-07-01")) == [1, 1]  # itself, and one refused, not
@@ -51,8 +53,9 @@ def test_columns_may_come_and_go(tmp_path) -> None:
     assert table["crop"].to_pylist() == [None, None, "256", "256"]
 
 
-@pytest.mark.parametrize("bad", ["", "today", "20260701", "2026-W27-3", "2026-02-30", "../x",
-                                 "2026-07-01 "])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad", ["", "today", "20260701", "2026-W27-3", "2026-02-30", "../x", "2026-07-01 "]
+)
 def test_bad_dates_are_refused(tmp_path, bad: str) -> None:
     store = Store(str(tmp_path))
     with pytest.raises(ValueError, match="YYYY-MM-DD wanted"):

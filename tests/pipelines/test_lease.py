@@ -79,10 +79,13 @@ def test_a_refusal_says_who_and_until_when_and_a_release_frees_at_once(store_url
     store = Store(store_url)
     with held(store, "evaluate 2026-07-01", 60) as mine:
         with (
-            pytest.raises(LeaseTaken, match=r"evaluate 2026-07-01 \(process \d+ on .+ since .+ "
-                          r"expires at .+ free by itself from") as refusal,
+            pytest.raises(
+                LeaseTaken,
+                match=r"evaluate 2026-07-01 \(process \d+ on .+ since .+ "
+                r"expires at .+ free by itself from",
+            ) as refusal,
             held(store, "another", 60),
-        ):  # fmt: skip
+        ):
             pass
         assert "\n" not in str(refusal.value)
         assert not mine.lost

@@ -50,8 +50,12 @@ def test_every_pair_becomes_one_row(engine: str, store_url: str) -> None:
     assert {r["source_id"] for r in failed} == {"p002"}
     assert all(r["image"] is None and "not an image" in r["error_message"] for r in failed)
     assert manifest["totals"] == {
-        "rows": 36, "ok": 30, "failed": 6, "failures": {"BadImage": 6}, "shards": 12,
-    }  # fmt: skip
+        "rows": 36,
+        "ok": 30,
+        "failed": 6,
+        "failures": {"BadImage": 6},
+        "shards": 12,
+    }
 
 
 def test_results_do_not_depend_on_engine_workers_shards_or_microbatches(

@@ -58,10 +58,14 @@ def test_dynavects_export_gives_its_authors_counts(
 ) -> None:
     folder = real / "user_study" / "dynavect"
     rows = analyze(
-        tmp_path / "out", f"answers={folder}/Survey.csv", "method=ours",
-        f"key={folder}/dynavect-survey-images-final.csv", "columns.choice=Answer.q{n}",
-        "columns.options=[image_A_url,image_B_url]", r"columns.method=_method_(\w+)\.png",
-    )  # fmt: skip
+        tmp_path / "out",
+        f"answers={folder}/Survey.csv",
+        "method=ours",
+        f"key={folder}/dynavect-survey-images-final.csv",
+        "columns.choice=Answer.q{n}",
+        "columns.options=[image_A_url,image_B_url]",
+        r"columns.method=_method_(\w+)\.png",
+    )
     said = capsys.readouterr().out
     assert "8 assignments not Submitted or Approved" in said
     assert "ours was preferred over styleclip_o in 58.9 % of answers, 95 % interval " in said
@@ -71,8 +75,12 @@ def test_dynavects_export_gives_its_authors_counts(
         expected, bounds = known[row["method_b"]], known["ci95"][row["method_b"]]
         assert (row["n_chosen"], row["n_answers"]) == (expected["ours_votes"], expected["n"])
         assert [row["pairs_won"], row["pairs_won"] + row["pairs_lost"]] == expected["majority"]
-        for kind, name in (("wilson_", "wilson"), ("participant_", "worker_boot"),
-                           ("item_", "item_boot"), ("", "two_way")):  # fmt: skip
+        for kind, name in (
+            ("wilson_", "wilson"),
+            ("participant_", "worker_boot"),
+            ("item_", "item_boot"),
+            ("", "two_way"),
+        ):
             found = (row[f"{kind}low"], row[f"{kind}high"])
             assert found == pytest.approx(bounds[name], abs=1e-4 if name == "wilson" else 0.015)
 
@@ -80,10 +88,14 @@ def test_dynavects_export_gives_its_authors_counts(
 def test_pwcmps_table_gives_its_authors_counts(real: Path, tmp_path: Path) -> None:
     file = real / "user_study" / "pwcmp" / "ex3_tmo_cmp_data.csv"
     rows = analyze(
-        tmp_path, f"answers={file}", "columns.choice=is_A_selected", 'columns.places=["1","0"]',
-        "columns.options=[condition_A,condition_B]", "columns.participant=observer",
+        tmp_path,
+        f"answers={file}",
+        "columns.choice=is_A_selected",
+        'columns.places=["1","0"]',
+        "columns.options=[condition_A,condition_B]",
+        "columns.participant=observer",
         "columns.item=scene",
-    )  # fmt: skip
+    )
     table = pd.read_csv(file)
     whole = rows[rows["exclusion"] == "all"]
     assert whole["n_answers"].sum() == 1213
@@ -104,8 +116,17 @@ def test_a_known_preference_is_recovered(
 ) -> None:
     """20 people, real pictures, from build to report; ours is preferred in 70 % of answers."""
     study, pictures = tmp_path / "study", f"side_by_side={real}/sidebyside"
-    assert build(f"out={study}", pictures, "participants=20", "methods=[OURS_DP,DSC,VUNET]",
-                 "n_pairs=80", "reuse=true") == 0  # fmt: skip
+    assert (
+        build(
+            f"out={study}",
+            pictures,
+            "participants=20",
+            "methods=[OURS_DP,DSC,VUNET]",
+            "n_pairs=80",
+            "reuse=true",
+        )
+        == 0
+    )
     answers = as_parquet(respond(trials_of(study), "OURS_DP"), tmp_path / "r" / "0.parquet").parent
     capsys.readouterr()
     rows = analyze(tmp_path / "out", f"answers={answers}", f"pack={study}")
@@ -165,8 +186,9 @@ def test_careless_participants_are_excluded_and_shown_both_ways(
     n = rows.groupby("exclusion")["n_participants"].unique()
     assert (list(n["all"]), list(n["filtered"])) == ([8], [5])
     kept = careless[~careless["participant"].isin(["p-00", "p-01", "p-02"])]
-    alone = analyze(tmp_path / "kept", f"pack={study}",
-                    f"answers={as_parquet(kept, tmp_path / 'kept.parquet')}")  # fmt: skip
+    alone = analyze(
+        tmp_path / "kept", f"pack={study}", f"answers={as_parquet(kept, tmp_path / 'kept.parquet')}"
+    )
     pd.testing.assert_frame_equal(
         rows[rows["exclusion"] == "filtered"].reset_index(drop=True),
         alone[alone["exclusion"] == "filtered"].reset_index(drop=True),
@@ -179,8 +201,11 @@ def test_careless_participants_are_excluded_and_shown_both_ways(
 def test_what_cannot_count_is_dropped_and_reported(
     study: Path, responses: pd.DataFrame, tmp_path: Path
 ) -> None:
-    clean = analyze(tmp_path / "clean", f"pack={study}",
-                    f"answers={as_parquet(responses, tmp_path / 'clean.parquet')}")  # fmt: skip
+    clean = analyze(
+        tmp_path / "clean",
+        f"pack={study}",
+        f"answers={as_parquet(responses, tmp_path / 'clean.parquet')}",
+    )
     again = responses.iloc[:5].assign(choice=lambda r: 1 - r["choice"])
     forged = responses.iloc[:3].assign(trial_id=["x", "y", "z"])
     nowhere = responses.iloc[5:7].assign(participant="new", choice=[2, -1])
@@ -209,8 +234,9 @@ def test_what_cannot_count_is_dropped_and_reported(
 
 def test_the_best_of_three_and_real_or_fake(tmp_path: Path) -> None:
     (tmp_path / "of").mkdir()
-    best = small_study(tmp_path / "of", "comparisons=[[ours,dull,dim]]", "participants=6", count=6,
-                       names=METHODS)  # fmt: skip
+    best = small_study(
+        tmp_path / "of", "comparisons=[[ours,dull,dim]]", "participants=6", count=6, names=METHODS
+    )
     answers = as_parquet(respond(trials_of(best), "ours"), tmp_path / "best.parquet")
     rows = analyze(tmp_path / "out", f"answers={answers}", f"pack={best}")
     rows = rows[rows["exclusion"] == "all"]
@@ -221,8 +247,14 @@ def test_the_best_of_three_and_real_or_fake(tmp_path: Path) -> None:
     scores = pq.read_table(tmp_path / "out" / "bradley_terry.parquet").to_pandas()
     assert scores["method"].iloc[0] == "ours"
     (tmp_path / "real").mkdir()
-    fake = small_study(tmp_path / "real", "methods=[ours,dull]", "question=real_or_fake",
-                       "participants=6", count=6, names=METHODS)  # fmt: skip
+    fake = small_study(
+        tmp_path / "real",
+        "methods=[ours,dull]",
+        "question=real_or_fake",
+        "participants=6",
+        count=6,
+        names=METHODS,
+    )
     answers = as_parquet(respond(trials_of(fake), "ours", 0.4), tmp_path / "fake.parquet")
     rows = analyze(tmp_path / "fooled", f"answers={answers}", f"pack={fake}")
     rows = rows[rows["exclusion"] == "all"].set_index("method_a")

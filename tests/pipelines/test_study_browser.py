@@ -123,8 +123,12 @@ def test_a_session_by_keyboard(server: Server, built: Path, opened: Opened) -> N
 
 def test_a_session_by_touch_on_a_phone(server: Server, built: Path, opened: Opened) -> None:
     code = codes(built)[1]
-    phone = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True,
-             "device_scale_factor": 2}  # fmt: skip
+    phone = {
+        "viewport": {"width": 360, "height": 640},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 2,
+    }
     page = opened(f"{server.url}/", **phone)
     page.get_by_label("Your code").fill(f" {code[:4].upper()}-{code[4:8]}-{code[8:]}")
     page.get_by_role("button", name="I agree").tap()
@@ -314,8 +318,12 @@ def test_the_template_for_mechanical_turk(
         asked(page, number)
         page.keyboard.press("12"[number % 2])
     expect(page.locator("#submit")).to_be_visible()
-    fields = dict(page.evaluate("[...document.forms, ...document.querySelectorAll('input')]"
-                                ".map(field => [field.name, field.value])"))  # fmt: skip
+    fields = dict(
+        page.evaluate(
+            "[...document.forms, ...document.querySelectorAll('input')]"
+            ".map(field => [field.name, field.value])"
+        )
+    )
     assert [fields[f"choice_{n}"] for n in range(1, 8)] == list("1010101")
     assert all(float(fields[f"seconds_{n}"]) > 0 for n in range(1, 8))
     assert Counter(row[f"trial_{n}"] for n in range(1, 8)) == dict.fromkeys(

@@ -35,8 +35,12 @@ from workers.data.storage import Store
 def test_the_papers_study_of_real_pictures(
     real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [f"side_by_side={real}/sidebyside", "participants=50", "n_pairs=80",
-                 "comparisons=[[OURS_DP,DSC],[OURS_DP,DPT],[OURS_DP,VUNET]]"]  # fmt: skip
+    arguments = [
+        f"side_by_side={real}/sidebyside",
+        "participants=50",
+        "n_pairs=80",
+        "comparisons=[[OURS_DP,DSC],[OURS_DP,DPT],[OURS_DP,VUNET]]",
+    ]
     said = wrong(capsys, "study", "build", *arguments, f"out={tmp_path}/study")
     assert "share 16 pairs, and a balanced study wants 80: reuse=true" in said
     assert build(*arguments, "reuse=true", f"out={tmp_path}/study") == 0
@@ -60,7 +64,11 @@ def test_the_key_and_the_pack_fit_together(tmp_path: Path) -> None:
     files = {(r["pair_id"], r["method"]): r["file"] for r in table(study, "pictures.parquet")}
     assert len({t["trial_id"] for t in trials}) == len(trials) == 4 * 7
     assert Counter(t["role"] for t in trials) == {
-        "main": 16, "practice": 4, "sentinel": 4, "repeat": 4}  # fmt: skip
+        "main": 16,
+        "practice": 4,
+        "sentinel": 4,
+        "repeat": 4,
+    }
     by_slot = pd.DataFrame(trials).groupby("slot")
     for slot, code in enumerate(codes(study)):
         rows = by_slot.get_group(slot).sort_values("position").to_dict("records")
@@ -103,9 +111,14 @@ def test_the_pack_tells_nothing_of_methods(tmp_path: Path) -> None:
     names = [file.removesuffix(".png") for file in list_files(f"{out}/pack/images")]
     assert all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
     assert {f.split("/")[0] for f in list_files(str(out))} == {
-        "design.json", "manifest.json", "mturk", "pack", "participants.csv", "pictures.parquet",
+        "design.json",
+        "manifest.json",
+        "mturk",
+        "pack",
+        "participants.csv",
+        "pictures.parquet",
         "trials",
-    }  # fmt: skip
+    }
 
 
 def test_the_same_study_has_the_same_bytes_wherever_it_lies(tmp_path: Path) -> None:
@@ -125,8 +138,14 @@ def test_a_study_is_not_written_over_another(
 ) -> None:
     study = small_study(tmp_path)
     before = list_files(str(study))
-    call = [f"side_by_side={tmp_path}/methods", "participants=4", "practice=1", "sentinels=1",
-            "repeats=1", f"out={study}"]  # fmt: skip
+    call = [
+        f"side_by_side={tmp_path}/methods",
+        "participants=4",
+        "practice=1",
+        "sentinels=1",
+        "repeats=1",
+        f"out={study}",
+    ]
     assert build(*call) == 0
     assert list_files(str(study)) == before
     capsys.readouterr()
@@ -188,13 +207,20 @@ def test_names_that_differ_in_their_underscores_are_not_joined(
     for side in ("A", "B"):
         for name, pixels in zip(names, pictures(3, 6, 48, 48), strict=True):
             Store(f"{tmp_path}/{side}").put(f"{name}.png", encode(pixels, PNG))
-    runs = [f"runs=[{tmp_path}/A,{tmp_path}/B]", "show_target=false", "practice=0", "sentinels=0",
-            "repeats=0", "participants=4"]  # fmt: skip
+    runs = [
+        f"runs=[{tmp_path}/A,{tmp_path}/B]",
+        "show_target=false",
+        "practice=0",
+        "sentinels=0",
+        "repeats=0",
+        "participants=4",
+    ]
     assert build(*runs, f"out={tmp_path}/study") == 0
     assert {t["pair_id"] for t in table(tmp_path / "study", "trials")} == set(names)
     Store(f"{tmp_path}/B").put("1_12.jpg", b"")
     assert "1_12.png and 1_12.jpg are two images of one pair" in wrong(
-        capsys, "study", "build", *runs, f"out={tmp_path}/other")  # fmt: skip
+        capsys, "study", "build", *runs, f"out={tmp_path}/other"
+    )
 
 
 def test_bad_input_gets_one_line_and_writes_nothing(
@@ -229,9 +255,18 @@ def test_bad_input_gets_one_line_and_writes_nothing(
 
 def test_failed_renders_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     renders, catalog = write_renders(f"{tmp_path}/a", bad=[1])
-    assert build(f"runs=[{renders},{renders}]", "methods=[A,B]", f"catalog={catalog}",
-                 "show_target=false", "participants=2", "repeats=0",
-                 f"out={tmp_path}/study") == 0  # fmt: skip
+    assert (
+        build(
+            f"runs=[{renders},{renders}]",
+            "methods=[A,B]",
+            f"catalog={catalog}",
+            "show_target=false",
+            "participants=2",
+            "repeats=0",
+            f"out={tmp_path}/study",
+        )
+        == 0
+    )
     assert re.search(r"left out +3 whose render by A failed", capsys.readouterr().out)
 
 
@@ -281,8 +316,9 @@ def test_real_or_fake_and_best_of_three(tmp_path: Path) -> None:
     assert json.loads((study / "pack" / "study.json").read_text())["labels"] == ["Real", "Fake"]
     (tmp_path / "b").mkdir()
     names = ("OURS", "DSC", "DPT")
-    study = small_study(tmp_path / "b", "comparisons=[[OURS,DSC,DPT]]", "participants=6",
-                        names=names, count=6)  # fmt: skip
+    study = small_study(
+        tmp_path / "b", "comparisons=[[OURS,DSC,DPT]]", "participants=6", names=names, count=6
+    )
     trials = [t for t in table(study, "trials") if t["role"] == "main"]
     for place in range(3):
         assert set(Counter((t["slot"], t["options"][place]) for t in trials).values()) == {2}
@@ -312,8 +348,16 @@ def test_mechanical_turks_files_fit_together_and_its_limit(
     ]
     totals = json.loads((study / "manifest.json").read_text())["totals"]
     assert totals["hit_bytes"] == max(len(hit.encode()) for hit in filled)
-    assert build(f"side_by_side={tmp_path}/methods", "n_pairs=400", "reuse=true", "participants=2",
-                 f"out={tmp_path}/long") == 0  # fmt: skip
+    assert (
+        build(
+            f"side_by_side={tmp_path}/methods",
+            "n_pairs=400",
+            "reuse=true",
+            "participants=2",
+            f"out={tmp_path}/long",
+        )
+        == 0
+    )
     assert "more than Mechanical Turk takes (65,535): ask fewer" in capsys.readouterr().out
 
 

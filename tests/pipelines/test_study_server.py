@@ -46,7 +46,9 @@ def test_a_session_from_first_to_last_answer(server: Server, built: Path) -> Non
     for n, trial in enumerate(opened["trials"]):
         answer = {"trial_id": trial["id"], "choice": n % 2, "seconds": n + 0.5}
         assert server.post("/api/answers", code, **answer) == (
-            200, {"trial_id": trial["id"], "choice": n % 2})  # fmt: skip
+            200,
+            {"trial_id": trial["id"], "choice": n % 2},
+        )
     _, opened = server.post("/api/session", code.upper())  # typed by hand
     assert set(opened["answered"]) == {trial["id"] for trial in opened["trials"]}
     rows = server.answers()
@@ -65,8 +67,10 @@ def test_a_question_has_one_answer(server: Server, built: Path) -> None:
     trial = session(built, code)[0]["id"]
     server.post("/api/session", code)
     with ThreadPoolExecutor(8) as pool:
-        posts = [pool.submit(server.post, "/api/answers", code, trial_id=trial, choice=n % 2)
-                 for n in range(16)]  # fmt: skip
+        posts = [
+            pool.submit(server.post, "/api/answers", code, trial_id=trial, choice=n % 2)
+            for n in range(16)
+        ]
         stood = {json.dumps(post.result()) for post in posts}
     assert len(stood) == 1  # every one is told the same
     (row,) = server.answers()
@@ -95,8 +99,14 @@ def test_forged_and_broken_posts_change_nothing(server: Server, built: Path) -> 
     ]:
         found, value = server.post("/api/answers", mine, **good | change)
         assert (found, said in value["error"]) == (status, True), (change, value)
-    for data, status in [(b"{", 400), (b"[]", 400), (b"[" * 4000, 400), (b"\xff", 400),
-                         (b" " * 5000, 413), (b"x" * 10**6, 413)]:  # fmt: skip
+    for data, status in [
+        (b"{", 400),
+        (b"[]", 400),
+        (b"[" * 4000, 400),
+        (b"\xff", 400),
+        (b" " * 5000, 413),
+        (b"x" * 10**6, 413),
+    ]:
         assert server.ask("/api/answers", token=mine, data=data)[0] == status
     form = "application/x-www-form-urlencoded"
     assert server.ask("/api/answers", good, token=mine, Content_Type=form)[0] == 415
@@ -112,8 +122,13 @@ def test_forged_and_broken_posts_change_nothing(server: Server, built: Path) -> 
 
 
 def test_only_the_packs_files_are_served(server: Server, built: Path) -> None:
-    for name, kind in [("/", "text/html"), ("/index.html", "text/html"), ("/style.css", "text/css"),
-                       ("/page.js", "javascript"), ("/study.json", "json")]:  # fmt: skip
+    for name, kind in [
+        ("/", "text/html"),
+        ("/index.html", "text/html"),
+        ("/style.css", "text/css"),
+        ("/page.js", "javascript"),
+        ("/study.json", "json"),
+    ]:
         assert server.ask(name)[0] == 200, (name, kind)
     assert json.loads(server.ask("/study.json")[1])["answers"] == "server"
     for name, data in list_files(f"{built}/pack/images").items():
@@ -216,8 +231,10 @@ def test_what_was_acknowledged_survives_a_kill(built: Path, tmp_path: Path) -> N
                 server.post("/api/session", code)
                 for trial in session(built, code)[round_ * 2 : round_ * 2 + 2]:
                     choice = (slot + round_) % 2
-                    assert server.post("/api/answers", code, trial_id=trial["id"],
-                                       choice=choice)[0] == 200  # fmt: skip
+                    assert (
+                        server.post("/api/answers", code, trial_id=trial["id"], choice=choice)[0]
+                        == 200
+                    )
                     acknowledged[trial["id"]] = choice
             assert server.stop(signal.SIGKILL) == -signal.SIGKILL
             token = server.token
@@ -282,8 +299,10 @@ def test_a_port_in_use_is_told(built: Path, tmp_path: Path, server: Server) -> N
 def test_answers_are_synced_before_they_are_acknowledged(tmp_path: Path) -> None:
     answers = Answers(tmp_path / "answers.db", "study")
     assert answers.record([Answer("t1", "c", 1, 0.5), Answer("t1", "c", 0, 9.0)]) == [1, 1]
-    settings = [answers.db.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("journal_mode", "synchronous")]  # fmt: skip
+    settings = [
+        answers.db.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous")
+    ]
     assert settings == ["wal", 2]  # 2: FULL
     with sqlite3.connect(tmp_path / "answers.db") as other:
         assert other.execute("SELECT trial_id, choice FROM answers").fetchall() == [("t1", 1)]

@@ -38,8 +38,16 @@ def key(tmp_path: Path) -> Path:
 
 def assignments(**more: Sequence[object]) -> list[dict[str, Any]]:
     """Four workers' rows of three questions."""
-    rows = [{"WorkerId": f"w{n}", "AssignmentStatus": "Submitted", "Answer.q1": "A",
-             "Answer.q2": "B", "Answer.q3": "AB"[n % 2]} for n in range(4)]  # fmt: skip
+    rows = [
+        {
+            "WorkerId": f"w{n}",
+            "AssignmentStatus": "Submitted",
+            "Answer.q1": "A",
+            "Answer.q2": "B",
+            "Answer.q3": "AB"[n % 2],
+        }
+        for n in range(4)
+    ]
     return [row | {name: values[n] for name, values in more.items()} for n, row in enumerate(rows)]
 
 
@@ -75,8 +83,10 @@ def test_decimal_commas_are_read_where_a_column_has_no_others(texts: list, value
 def test_times_that_a_spreadsheet_rewrote_are_not_trusted() -> None:
     read, notes = seconds(pd.Series(["3512", "02. Mai", None, "n/a"]))
     assert read.isna().all()
-    assert notes == ["2 of 3 answer times cannot be read, such as '02. Mai'; none is used, as a "
-                     "spreadsheet that rewrote some may have rewritten all"]  # fmt: skip
+    assert notes == [
+        "2 of 3 answer times cannot be read, such as '02. Mai'; none is used, as a "
+        "spreadsheet that rewrote some may have rewritten all"
+    ]
     read, notes = seconds(pd.Series(["3.5", "n/a"]))
     np.testing.assert_array_equal(read, [3.5, np.nan])
     assert notes == ["1 of 2 answer times cannot be read, such as 'n/a'"]
@@ -102,8 +112,10 @@ def test_what_the_rule_lacks_stands_in_every_report(
     assert notes[0].startswith(
         "6 of 12 answer times cannot be read, such as '3. May'; none is used"
     )
-    assert notes[1:] == ["the rule against hasty participants was not applied to 4 of 4 "
-                         "participants, who have no known answer times"]  # fmt: skip
+    assert notes[1:] == [
+        "the rule against hasty participants was not applied to 4 of 4 "
+        "participants, who have no known answer times"
+    ]
     for note in notes:
         assert f"note           {note}\n" in said
         assert f"- note: {note}\n" in (tmp_path / "date" / "report.md").read_text()
@@ -113,8 +125,10 @@ def test_what_the_rule_lacks_stands_in_every_report(
 
 def test_the_first_of_two_answers_is_found_whatever_fractions_times_have(tmp_path: Path) -> None:
     times = ["2026-01-01T10:00:00.5Z", "2026-01-01 10:00:00+00:00", "1. Jan"]
-    rows = [{"trial_id": "t", "participant": f"p{n}", "choice": n, "answered_at": time}
-            for n, time in enumerate(times)]  # fmt: skip
+    rows = [
+        {"trial_id": "t", "participant": f"p{n}", "choice": n, "answered_at": time}
+        for n, time in enumerate(times)
+    ]
     responses, _, notes = read_responses(str(write(tmp_path / "t.csv", rows)))
     assert responses["choice"].tolist() == [1, 0, 2]
     assert notes == ["1 of 3 answered_at cannot be read, such as '1. Jan'; they count as the last"]
@@ -128,8 +142,12 @@ def test_a_works_time_with_a_decimal_comma_is_shared_among_its_answers(
     assert frame.groupby("participant")["seconds"].median().tolist() == [2.5, 20, 20, 20]
 
 
-FORMS = [{"A": True, "B": False}, {"A": False, "B": True}, {"A": False, "B": False},
-         {"A": True, "B": True}]  # fmt: skip
+FORMS = [
+    {"A": True, "B": False},
+    {"A": False, "B": True},
+    {"A": False, "B": False},
+    {"A": True, "B": True},
+]
 
 
 @pytest.mark.parametrize("kind", ["columns", "json"])
@@ -140,8 +158,11 @@ def test_radio_buttons_of_a_form_are_choices(tmp_path: Path, key: Path, kind: st
         if kind == "json":
             row["Answer.taskAnswers"] = json.dumps([{"q1": form, "q3": form, "age": "30"}])
         else:  # Excel writes TRUE
-            row |= {f"Answer.q{n}.{place}": str(true).upper() if n == 3 else str(true).lower()
-                    for n in (1, 3) for place, true in form.items()}  # fmt: skip
+            row |= {
+                f"Answer.q{n}.{place}": str(true).upper() if n == 3 else str(true).lower()
+                for n in (1, 3)
+                for place, true in form.items()
+            }
     answers = read(write(tmp_path / "t.csv", rows), WIDE, key)
     assert answers.frame["participant"].tolist() == ["w0", "w1"] * 2
     assert answers.frame["choice"].tolist() == [0, 1] * 2
@@ -169,9 +190,11 @@ def test_forms_give_a_published_studys_counts(real: Path, tmp_path: Path) -> Non
     names = [name for name in rows.columns if name.startswith("Answer.")]
     flags = {f"{name}.{place}": rows[name].eq(place) for name in names for place in "AB"}
     json_rows = [
-        json.dumps([{name.removeprefix("Answer."): {p: row[name] == p for p in "AB"}
-                     for name in names}]) for row in rows.to_dict("records")
-    ]  # fmt: skip
+        json.dumps(
+            [{name.removeprefix("Answer."): {p: row[name] == p for p in "AB"} for name in names}]
+        )
+        for row in rows.to_dict("records")
+    ]
     for form in ({"Answer.taskAnswers": json_rows}, flags):
         table = rows.drop(columns=names).join(pd.DataFrame(form, rows.index))
         table.to_csv(tmp_path / "t.csv", index=False)
@@ -195,15 +218,19 @@ def test_questions_that_nobody_answered_leave_the_others_their_numbers(
 
 
 SHOWN = [
-    ("DQ", "1", "DQ", "2"), ("HM", "1", "DQ", "2"), ("DQ", "1", "DQ", "1"), ("", "", "DQ", "1"),
+    ("DQ", "1", "DQ", "2"),
+    ("HM", "1", "DQ", "2"),
+    ("DQ", "1", "DQ", "1"),
+    ("", "", "DQ", "1"),
     ("real", "", "DQ", "1"),
-]  # fmt: skip
+]
 
 
 def test_a_question_of_one_method_is_no_answer(tmp_path: Path) -> None:
     names = ["a", "level_a", "b", "level_b"]
-    rows = [{"WorkerId": "w", "choice": "A", **dict(zip(names, shown, strict=True))}
-            for shown in SHOWN]  # fmt: skip
+    rows = [
+        {"WorkerId": "w", "choice": "A", **dict(zip(names, shown, strict=True))} for shown in SHOWN
+    ]
     table = write(tmp_path / "t.csv", rows)
     answers = read(table, LONG)
     assert answers.frame["options"].tolist() == [("HM", "DQ"), ("real", "DQ")]
@@ -213,7 +240,10 @@ def test_a_question_of_one_method_is_no_answer(tmp_path: Path) -> None:
     levels = [["a", "level_a"], ["b", "level_b"]]
     answers = read(table, LONG | {"options": levels})
     assert answers.frame["options"].tolist() == [
-        ("DQ 1", "DQ 2"), ("HM 1", "DQ 2"), ("real", "DQ 1")]  # fmt: skip
+        ("DQ 1", "DQ 2"),
+        ("HM 1", "DQ 2"),
+        ("real", "DQ 1"),
+    ]
     assert answers.dropped == {one: 1, unsaid: 1}
     answers = read(table, LONG | {"options": levels, "method": r"^(\w+)"})
     assert answers.frame["options"].tolist() == [("HM", "DQ"), ("real", "DQ")]

@@ -65,8 +65,15 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert f"next           reposer render model='{g}' ...\n" in capsys.readouterr().out
     for url, steps in ((f, 8), (g, 4)):
         there = files(url)
-        assert {"training.json", "manifest.json", "log.jsonl", "model.safetensors", "config.json",
-                "README.md", "trained_on.txt"} <= there  # fmt: skip
+        assert {
+            "training.json",
+            "manifest.json",
+            "log.jsonl",
+            "model.safetensors",
+            "config.json",
+            "README.md",
+            "trained_on.txt",
+        } <= there
         assert {name for name in there if name.startswith("sheets/")} == {
             f"sheets/step-{step:08d}.png" for step in range(4, steps + 1, 4)
         }
@@ -75,8 +82,12 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert records[0]["rate"] > records[-1]["rate"] > 0  # it decays
         assert "held_out_total" in records[-1]
         (events,) = (name for name in there if name.startswith("tensorboard/"))
-        told = {(name, record["step"]): value for record in records
-                for name, value in record.items() if name != "step"}  # fmt: skip
+        told = {
+            (name, record["step"]): value
+            for record in records
+            for name, value in record.items()
+            if name != "step"
+        }
         assert scalars(Store(str(url)).read(events)) == pytest.approx(told, rel=1e-5)
         card = Store(str(url)).read("README.md").decode()
         assert f"on 12 pairs, {steps} steps of 2 pairs, seed 0" in " ".join(card.split())
@@ -120,15 +131,26 @@ def test_every_variant_trains(variant: str, tmp_path: Path) -> None:
 
 
 def test_f_learns(tmp_path: Path) -> None:
-    trained(*inpainter(world(tmp_path), tmp_path / "f", "steps=60", "learning_rate=5e-3",
-                       "log_every=10", "augmentation.colour=0"))  # fmt: skip
+    trained(
+        *inpainter(
+            world(tmp_path),
+            tmp_path / "f",
+            "steps=60",
+            "learning_rate=5e-3",
+            "log_every=10",
+            "augmentation.colour=0",
+        )
+    )
     totals = [record["total"] for record in log(tmp_path / "f")]
     assert totals[-1] < 0.7 * totals[0]
 
 
 def test_log_and_sheets_keep_their_own_rhythms(tmp_path: Path) -> None:
-    trained(*inpainter(world(tmp_path), tmp_path / "f", "log_every=5", "sheet_every=3",
-                       "checkpoint_every=7"))  # fmt: skip
+    trained(
+        *inpainter(
+            world(tmp_path), tmp_path / "f", "log_every=5", "sheet_every=3", "checkpoint_every=7"
+        )
+    )
     records = log(tmp_path / "f")
     assert [record["step"] for record in records] == [3, 5, 6, 8]
     tested = [record["step"] for record in records if "held_out_total" in record]
@@ -143,8 +165,11 @@ def test_a_training_begins_with_a_checkpoint(
     data, f, g = world(tmp_path), tmp_path / "f", tmp_path / "g"
     trained(*inpainter(data, f, "steps=2"))
     trained(*generator(data, f, g, "steps=2"))
-    rest = ["learning_rate=1e-12", "steps=1", "pairs=" + str(
-        write_pairs(tmp_path / "few.csv", [("p000", "p001")]))]  # fmt: skip
+    rest = [
+        "learning_rate=1e-12",
+        "steps=1",
+        "pairs=" + str(write_pairs(tmp_path / "few.csv", [("p000", "p001")])),
+    ]
     trained(*inpainter(data, tmp_path / "f2", f"initial={f}", *rest))
     trained(*generator(data, f, tmp_path / "g2", f"initial={g}", *rest))
     for before, after in ((f, tmp_path / "f2"), (g, tmp_path / "g2")):
@@ -169,9 +194,13 @@ def in_own_process(arguments: list[str]) -> subprocess.Popen:
     code = "import sys; from pipelines.cli import main; sys.exit(main())"
     # Sums in more or fewer threads are other bits.
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, *arguments], cwd=ROOT,
-                            env=environment, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def killed_at(arguments: list[str], out: Path, checkpoints: int, sign: signal.Signals) -> int:

@@ -55,9 +55,10 @@ def test_two_processes_train_as_one(ray_session: None, tmp_path: Path) -> None:
 def workers() -> list[psutil.Process]:
     """The training processes of this process's own Ray."""
     return [
-        p for p in psutil.Process().children(recursive=True)
+        p
+        for p in psutil.Process().children(recursive=True)
         if "TrainWorker" in " ".join(p.cmdline())
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.slow
@@ -92,8 +93,16 @@ def test_a_mistake_ends_all_processes_in_one_line(
     ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out = world(tmp_path), tmp_path / "f"
-    call = inpainter(data, out, "learning_rate=1e30", "checkpoint_every=1", "steps=50",
-                     "batch=4", "execution.workers=2", engine="ray")  # fmt: skip
+    call = inpainter(
+        data,
+        out,
+        "learning_rate=1e30",
+        "checkpoint_every=1",
+        "steps=50",
+        "batch=4",
+        "execution.workers=2",
+        engine="ray",
+    )
     said = wrong(capsys, *call)
     assert f"stopped at step {checkpoint(out)['step'] + 1}: " in said
     assert finite(out)
@@ -105,8 +114,15 @@ def test_what_a_person_sees_is_ours(tmp_path: Path) -> None:
     arguments = inpainter(world(tmp_path), tmp_path / "f", engine="ray")
     code = "import sys; from pipelines.cli import main; sys.exit(main())"
     alone = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, env=alone, text=True,
-                          capture_output=True, timeout=280, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env=alone,
+        text=True,
+        capture_output=True,
+        timeout=280,
+        check=True,
+    )
     lines = done.stderr.splitlines()
     assert lines
     assert all(line.startswith("train inpainter: ") for line in lines), done.stderr

@@ -248,13 +248,19 @@ def test_engines_make_the_same_rows_of_all_people(
     tables = []
     for engine in ("local", "ray"):
         settings = config(
-            out=f"{tmp_path}/{engine}", densepose={"person": "all"}, shard_rows=4,
+            out=f"{tmp_path}/{engine}",
+            densepose={"person": "all"},
+            shard_rows=4,
             execution={"engine": engine, "workers": 2},
-        )  # fmt: skip
+        )
         manifest = run(settings)
         assert manifest["totals"] == {
-            "rows": 9, "ok": 6, "failed": 3, "failures": {"NobodyFound": 3}, "shards": 3,
-        }  # fmt: skip
+            "rows": 9,
+            "ok": 6,
+            "failed": 3,
+            "failures": {"NobodyFound": 3},
+            "shards": 3,
+        }
         assert manifest["identity"]["model"]["sha256"] == EMPTY_SHA256
         tables.append([rows_of(settings.out, table) for table in ("images", "uv_maps")])
         about = pq.read_schema(f"{settings.out}/uv_maps/00000-of-00003.parquet").metadata

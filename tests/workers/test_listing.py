@@ -62,12 +62,27 @@ def test_links_that_lead_nowhere_are_files_that_cannot_be_read(tmp_path: Path) -
 
 def test_leftovers_are_no_files_and_are_named_once_a_folder(store_url: str) -> None:
     store = Store(store_url)
-    left = ["._a.png", ".DS_Store", "Thumbs.db", "Desktop.ini", "__MACOSX/._a.png",
-            "__MACOSX/b.png", ".ipynb_checkpoints/a-checkpoint.png", "@eaDir/a/b.jpg"]  # fmt: skip
+    left = [
+        "._a.png",
+        ".DS_Store",
+        "Thumbs.db",
+        "Desktop.ini",
+        "__MACOSX/._a.png",
+        "__MACOSX/b.png",
+        ".ipynb_checkpoints/a-checkpoint.png",
+        "@eaDir/a/b.jpg",
+    ]
     for name in [*left, "a.png", "sub/__MACOSX/x.png", "sub/b.png"]:
         store.put(name, b"1")
-    top = [".DS_Store", "._a.png", ".ipynb_checkpoints/", "@eaDir/", "Desktop.ini", "Thumbs.db",
-           "__MACOSX/"]  # fmt: skip
+    top = [
+        ".DS_Store",
+        "._a.png",
+        ".ipynb_checkpoints/",
+        "@eaDir/",
+        "Desktop.ini",
+        "Thumbs.db",
+        "__MACOSX/",
+    ]
     found = list_files(store_url)
     assert [file.name for file in found.files] == ["a.png"]
     assert (found.folders, found.leftovers) == (["sub"], top)

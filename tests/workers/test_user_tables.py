@@ -18,8 +18,9 @@ def write(path: Path, separator: str, encoding: str) -> str:
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be",
-                                      "cp1252"])  # fmt: skip
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt"])
 def test_separator_and_encoding_are_recognised(
     tmp_path: Path, separator: str, encoding: str, suffix: str

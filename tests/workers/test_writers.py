@@ -110,17 +110,28 @@ def by_ray(table: pa.Table, folder: Path) -> None:
     [by_duckdb, by_pandas, by_pandas_with_an_index, pytest.param(by_ray, marks=pytest.mark.ray)],
 )
 def test_what_others_write_renders_the_same(
-    ours: Tables, expected: dict[bool, list[dict]], write: Write, pairs: bool, tmp_path: Path,
+    ours: Tables,
+    expected: dict[bool, list[dict]],
+    write: Write,
+    pairs: bool,
+    tmp_path: Path,
     request: pytest.FixtureRequest,
-) -> None:  # fmt: skip
+) -> None:
     if write is by_ray:
         request.getfixturevalue("ray_session")
     catalog = written(ours, tmp_path / "c", write)
     for name in ours:  # what writers leave beside their tables
         by_pyarrow(ours[name].slice(0, 0), catalog / name)  # an empty part
         (catalog / name / "_temporary").mkdir()
-        for stranger in ("_SUCCESS", "_metadata", ".a.parquet.crc", "._a.parquet", "_t.parquet",
-                         "_temporary/part.parquet", "readme.txt"):  # fmt: skip
+        for stranger in (
+            "_SUCCESS",
+            "_metadata",
+            ".a.parquet.crc",
+            "._a.parquet",
+            "_t.parquet",
+            "_temporary/part.parquet",
+            "readme.txt",
+        ):
             (catalog / name / stranger).write_bytes(b"stranger")
     assert rendered(catalog, pairs) == expected[pairs]
 
@@ -171,13 +182,24 @@ TEXTS = ("image_id", "layout", "status", "error_message", "from", "to")
         bare,
         dictionaries,
     ],
-    ids=["large", "views", "large struct", "integer ids", "integers", "floats", "bare images",
-         "dictionaries"],
-)  # fmt: skip
+    ids=[
+        "large",
+        "views",
+        "large struct",
+        "integer ids",
+        "integers",
+        "floats",
+        "bare images",
+        "dictionaries",
+    ],
+)
 def test_types_that_mean_the_same_are_read(
-    ours: Tables, expected: dict[bool, list[dict]], change: Callable[[pa.Table], pa.Table],
-    pairs: bool, tmp_path: Path,
-) -> None:  # fmt: skip
+    ours: Tables,
+    expected: dict[bool, list[dict]],
+    change: Callable[[pa.Table], pa.Table],
+    pairs: bool,
+    tmp_path: Path,
+) -> None:
     changed = {name: change(table) for name, table in ours.items()}
     catalog = written(changed, tmp_path / "c", by_pyarrow)
     assert rendered(catalog, pairs) == expected[pairs]
@@ -217,8 +239,12 @@ IMAGES = "binary or struct<bytes: binary, path: string>"
         ("images", "image_id", pa.array([1.0] * COUNT), f"double found, {ID} wanted"),
         ("images", "image_id", pa.array([b"a"] * COUNT), f"binary found, {ID} wanted"),
         ("images", "image", pa.array(["a.jpg"] * COUNT), f"string found, {IMAGES} wanted"),
-        ("images", "image", pa.array([{"data": b""}] * COUNT),
-         f"struct<data: binary> found, {IMAGES} wanted"),
+        (
+            "images",
+            "image",
+            pa.array([{"data": b""}] * COUNT),
+            f"struct<data: binary> found, {IMAGES} wanted",
+        ),
         ("images", "image", pa.array([{"bytes": "a"}] * COUNT), f"string> found, {IMAGES} wanted"),
         ("images", "width", pa.array(["32"] * COUNT), f"string found, {SIZES} wanted"),
         ("uv_maps", "uv", pa.array([[1, 2]] * COUNT), "int64> found, binary wanted"),
@@ -228,11 +254,16 @@ IMAGES = "binary or struct<bytes: binary, path: string>"
         ("pairs", "from", pa.array([1.5] * COUNT), f"double found, {ID} wanted"),
         ("pairs", "to", pa.array([b"a"] * COUNT), f"binary found, {ID} wanted"),
     ],
-)  # fmt: skip
+)
 def test_other_types_are_refused_by_name(
-    ours: Tables, table: str, column: str, values: pa.Array, said: str, tmp_path: Path,
+    ours: Tables,
+    table: str,
+    column: str,
+    values: pa.Array,
+    said: str,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     changed = ours[table].slice(0, COUNT)
     changed = changed.set_column(changed.column_names.index(column), column, values)
     tables = {**ours, table: changed}
@@ -248,11 +279,14 @@ def test_other_types_are_refused_by_name(
     [
         (pa.array(["a", None]), "uv_maps/a.parquet: row 2 has no image_id"),
         (pa.nulls(1), "uv_maps/a.parquet: row 1 has no image_id"),
-        (pa.array([b"\xff"]).view(pa.string()), "uv_maps/a.parquet: not a readable Parquet file: "
-         "In chunk 0: Invalid: Invalid UTF8 sequence at string index 0"),
+        (
+            pa.array([b"\xff"]).view(pa.string()),
+            "uv_maps/a.parquet: not a readable Parquet file: "
+            "In chunk 0: Invalid: Invalid UTF8 sequence at string index 0",
+        ),
     ],
     ids=["one null", "all null", "not UTF-8"],
-)  # fmt: skip
+)
 def test_rows_without_a_name_are_refused(
     ours: Tables, ids: pa.Array, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,9 +302,14 @@ def test_rows_without_a_name_are_refused(
 
 def test_an_input_table_may_hold_what_pandas_makes_of_it(tmp_path: Path) -> None:
     frame = pd.DataFrame(
-        {"image_id": [7, 8], "image": ["a.jpg", ""], "uv": ["a.npy", "b.npy"],
-         "item_id": pd.Categorical(["x", None]), "price": [1.5, np.nan]}
-    )  # fmt: skip
+        {
+            "image_id": [7, 8],
+            "image": ["a.jpg", ""],
+            "uv": ["a.npy", "b.npy"],
+            "item_id": pd.Categorical(["x", None]),
+            "price": [1.5, np.nan],
+        }
+    )
     (tmp_path / "in.parquet").mkdir()  # a folder of that name, as Ray and Dask write
     frame.to_parquet(tmp_path / "in.parquet" / "part.0.parquet")
     config = ExtractConfig(input=f"{tmp_path}/in.parquet", out="unused")

@@ -49,8 +49,14 @@ def back() -> scene.Photograph:
 def test_attributes_are_perspective_correct(seed: int) -> None:
     rng = np.random.default_rng(seed)
     corners = rng.uniform(-1, 1, (3, 3)) + np.array((0, 0, 3))
-    screen = np.stack([16 + 20 * corners[:, 0] / corners[:, 2],
-                       16 + 20 * corners[:, 1] / corners[:, 2], corners[:, 2]], axis=1)  # fmt: skip
+    screen = np.stack(
+        [
+            16 + 20 * corners[:, 0] / corners[:, 2],
+            16 + 20 * corners[:, 1] / corners[:, 2],
+            corners[:, 2],
+        ],
+        axis=1,
+    )
     faces = np.array([[0, 1, 2]], np.int32)
     face, weights, depth = rasterise(screen, faces, 32, 32)
     rows, columns = np.nonzero(face >= 0)

@@ -59,8 +59,9 @@ def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
     spelled = (as_known(listed[end], usable) for end in ("from", "to"))
     pairs = [(a, b) for a, b in zip(*spelled, strict=True) if {a, b} <= usable]
     if not pairs:
-        raise ValueError(f"{url}: none of its {len(listed)} pairs has two usable rows in "
-                         f"{config.catalog}")  # fmt: skip
+        raise ValueError(
+            f"{url}: none of its {len(listed)} pairs has two usable rows in {config.catalog}"
+        )
     return pairs, len(listed) - len(pairs)
 
 

@@ -185,8 +185,9 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
             f"{config.variant} wants {wanted}: train it with variant={config.variant}"
         )
     if trained.layout != layout:
-        raise ValueError(f"{config.inpainter} reads UV maps of layout {trained.layout}, the "
-                         f"catalog has {layout}")  # fmt: skip
+        raise ValueError(
+            f"{config.inpainter} reads UV maps of layout {trained.layout}, the catalog has {layout}"
+        )
     model = replace(
         trained,
         variant=config.variant,

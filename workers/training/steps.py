@@ -79,8 +79,9 @@ def descend(optimiser: torch.optim.Optimizer, loss: Tensor, rate: float, batch: 
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    gradients = [p.grad for group in optimiser.param_groups for p in group["params"]
-                 if p.grad is not None]  # fmt: skip
+    gradients = [
+        p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None
+    ]
     if not torch.nn.utils.get_total_norm(gradients).isfinite():
         raise NotFiniteError(f"the gradient is not finite on the batch {_named(batch)}")
     for group in optimiser.param_groups:
