@@ -46,9 +46,9 @@ class StorageUnavailable(OSError):  # noqa: N818 - ends the run: no row is at fa
 # No request of the run will succeed: the storage is silent, or does not know who asks. Another
 # refusal (permission denied, no such bucket) concerns one file. It is the row's fault where each
 # row names files of its own, as photographs are named that strangers keep in many places.
-UNREACHABLE = (StorageUnavailable, CredentialsError)
+UNREACHABLE: tuple[type[Exception], ...] = (StorageUnavailable, CredentialsError)
 # Where rows share their files, as the tables of a catalog, a refusal would fail every row alike.
-UNREACHABLE_OR_REFUSED = (StorageUnavailable, StorageError)
+UNREACHABLE_OR_REFUSED: tuple[type[Exception], ...] = (StorageUnavailable, StorageError)
 
 
 class BrokenLink(FileNotFoundError):  # noqa: N818 - a name for people who read a table
