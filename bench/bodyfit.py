@@ -17,9 +17,8 @@ from configs.bodyfit import BodyFit
 from models.raster import interpolate, rasterise
 from workers.data.catalog import Catalog
 from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
-from workers.extraction.bodyfit.readings import SIDE
+from workers.extraction.bodyfit.regions import SIDE
 from workers.extraction.bodyfit.surface import nearest
-from workers.extraction.bodyfit.warp import warp
 from world import bodies
 
 SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
@@ -85,7 +84,7 @@ def uv_map(person: FittedPerson, shape: tuple[int, int]) -> np.ndarray:
     row, column = np.indices(shape)
     centres = np.stack([column, row], axis=-1) + 0.5
     points = person.sighting.square.within(centres) * SIDE - 0.5
-    return warp(person.fit, person.sighting).uv(points)
+    return person.warp().uv(points)
 
 
 def errors(uv: np.ndarray, true: np.ndarray) -> Errors:

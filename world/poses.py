@@ -113,6 +113,31 @@ def sample(rng: np.random.Generator, archetype: Pose) -> Pose:
     return mirrored(pose) if rng.random() < 0.5 else pose
 
 
+def misread(rng: np.random.Generator, pose: Pose, spread: float) -> Pose:
+    """The pose with every limb turned by about `spread` radians, as a fit has it."""
+
+    def off(direction: Direction) -> Direction:
+        x, y, z = np.array(direction) + rng.normal(0, spread, 3)
+        return float(x), float(y), float(z)
+
+    def arm(a: Arm) -> Arm:
+        return replace(a, upper=off(a.upper), fore=off(a.fore))
+
+    def leg(one: Leg) -> Leg:
+        return replace(one, thigh=off(one.thigh), shin=off(one.shin))
+
+    return replace(
+        pose,
+        left_arm=arm(pose.left_arm),
+        right_arm=arm(pose.right_arm),
+        left_leg=leg(pose.left_leg),
+        right_leg=leg(pose.right_leg),
+        spine=off(pose.spine),
+        pelvis=off(pose.pelvis),
+        head=off(pose.head),
+    )
+
+
 def mirrored(pose: Pose) -> Pose:
     """The pose seen in a mirror."""
 

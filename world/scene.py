@@ -40,6 +40,7 @@ class Photograph:
     keypoints: np.ndarray  # (18, 3) float32: x, y, visible
     camera: Camera
     vertices: np.ndarray  # (V, 3) posed, turned body, for which the UV map is exact
+    joints: np.ndarray  # (B, 3) of that body
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,20 @@ def render(figure: Figure, view: View, size: int) -> Photograph:
         keypoints=keypoints(scene.joints, body_vertices, camera, depth, SAMPLES),
         camera=camera,
         vertices=body_vertices,
+        joints=scene.joints,
     )
+
+
+def bare(look: Look, view: View, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The body without clothes as a view poses and turns it: vertices (V, 3) and joints (B, 3).
+
+    `root` (3,) is where its first joint stands.
+    """
+    body = bodies.rest(look.traits)
+    turns = rotations(view.pose, body.joints)
+    posed, joints, _ = bodies.pose(body.vertices, body.joints, turns)
+    vertices, joints = (turned(points - joints[0], view.yaw) + root for points in (posed, joints))
+    return vertices, joints
 
 
 def stage(figure: Figure, view: View, size: int) -> Stage:

@@ -6,7 +6,7 @@ from world import poses
 from world.lighting import Studio
 from world.scene import View
 
-STUDIO, SHOOT = 3, 4  # streams of random numbers, beside wardrobe's
+STUDIO, SHOOT = 3, 4  # streams of random numbers, beside wardrobe's and workers.synthesis's
 YAWS = np.radians([0, 35, 90, 180, -35, 145, -90, -145])  # about the n-th view's
 CROPS, CROP_ODDS = ("full", "knees", "waist"), (0.60, 0.24, 0.16)
 BACKDROPS = (

@@ -23,8 +23,8 @@ from workers.extraction.bodyfit import networks
 from workers.extraction.bodyfit.body import TRAITS, fit_body, shape_weights
 from workers.extraction.bodyfit.landmarks import SWAPPED, Landmarks
 from workers.extraction.bodyfit.people import BodyFitter
-from workers.extraction.bodyfit.readings import FACINGS, SIDE, sighting, yaw
-from workers.extraction.bodyfit.regions import Region, cut
+from workers.extraction.bodyfit.readings import FACINGS, sighting, yaw
+from workers.extraction.bodyfit.regions import SIDE, Region, cut
 from workers.extraction.bodyfit.surface import Surface
 from workers.extraction.bodyfit.warp import membrane
 from workers.extraction.extractors import extraction_of

@@ -5,6 +5,11 @@ import numpy as np
 # In the order of `world.keypoints.NAMES`; the neck is the middle of the shoulders.
 LANDMARKS = ((0,), (11, 12), (12,), (14,), (16,), (11,), (13,), (15,), (24,), (26,), (28,), (23,),
              (25,), (27,), (5,), (2,), (8,), (7,))  # fmt: skip
+TIES = {
+    0: 1.0, 2: 1.0, 5: 1.0, 9: 0.6, 10: 0.6, 1: 0.4, 3: 0.4, 4: 0.4, 6: 0.4,  # face
+    13: 0.3, 14: 0.3, 15: 0.6, 16: 0.6, 19: 0.3, 20: 0.3,  # elbows, wrists, index fingers
+    25: 0.3, 26: 0.3, 27: 0.5, 28: 0.5, 31: 0.4, 32: 0.4,  # knees, ankles, toes
+}  # landmark: how well its place on the skin is known; shoulders and hips lie too deep  # fmt: skip
 SEEN = 0.5  # visibility from which a keypoint is not hidden
 
 

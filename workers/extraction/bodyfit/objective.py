@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from workers.extraction.bodyfit.body import FitBody, shape_weights
-from workers.extraction.bodyfit.readings import SIDE, Reading, Sighting
+from workers.extraction.bodyfit.readings import Reading, Sighting
+from workers.extraction.bodyfit.regions import SIDE
 from world.camera import DISTANCE, NEAR
 
 LANDMARK_WEIGHT = 60.0

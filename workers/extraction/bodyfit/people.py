@@ -9,13 +9,17 @@ import torch
 from configs.people import People
 from workers.extraction.bodyfit.detector import SIDE, Detector
 from workers.extraction.bodyfit.fit import Fit, fit
+from workers.extraction.bodyfit.keypoints import TIES
 from workers.extraction.bodyfit.landmarks import LandmarkNetwork, Landmarks
 from workers.extraction.bodyfit.readings import Sighting, look, sighting
 from workers.extraction.bodyfit.regions import Region
+from workers.extraction.bodyfit.surface import Surface
+from workers.extraction.bodyfit.warp import Marks, Warp, warp
 from workers.extraction.people import chosen
 
 DEEPEST = 2  # times that a photograph's parts are halved in the search for people
 SAME = 0.5  # torsos between two people's landmarks, on the mean, below which they are one person
+TIED = 0.6  # visibility from which a landmark leads the warp
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,20 @@ class FittedPerson:
         The mean cosine between the ways that they face and the way that was taken, 0 if negative.
         """
         return float(np.cos(self.sighting.yaws - self.fit.reading.yaw).mean().clip(0))
+
+    def warp(self) -> Warp:
+        """The fitted body, stretched over the person's mask."""
+        reading = self.fit.reading
+        which = np.array([i for i in TIES if reading.visible[i] > TIED], int)
+        certainty = np.array([TIES[i] for i in which])
+        marks = Marks(reading.points[which], self.fit.landmarks[which], certainty)
+        return warp(
+            Surface(self.fit.screen),
+            self.sighting.mask,
+            marks,
+            self.sighting.photograph,
+            self.fit.pixels_a_metre,
+        )
 
 
 class BodyFitter:

@@ -20,9 +20,8 @@ from workers.extraction.bodyfit.landmarks import (
     LandmarkNetwork,
     Landmarks,
 )
-from workers.extraction.bodyfit.regions import Region
+from workers.extraction.bodyfit.regions import SIDE, Region
 
-SIDE = 256  # pixels of the square that a person is fitted in
 COPIES = (  # whether mirrored, and the region's side and turn (radians) by the detector's
     (False, 1.0, 0.0), (True, 1.0, 0.0), (False, 1.12, 0.06), (True, 1.12, 0.06),
     (False, 0.94, -0.06), (True, 0.94, -0.06),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+SIDE = 256  # pixels of the upright square that a person is fitted in
+
 
 @dataclass(frozen=True)
 class Region:

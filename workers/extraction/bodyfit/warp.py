@@ -6,6 +6,7 @@ at landmarks the fitted landmark, and in between a membrane spans (a sparse line
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -14,8 +15,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 from skimage.measure import find_contours
 
-from workers.extraction.bodyfit.fit import Fit
-from workers.extraction.bodyfit.readings import SIDE, Sighting
+from workers.extraction.bodyfit.regions import SIDE
 from workers.extraction.bodyfit.surface import Surface, nearest
 
 REACH = 0.09  # metres that clothes may stand off the body
@@ -26,34 +26,18 @@ ALIKE = 0.3  # least cosine between the normals of outlines that belong together
 INSET = 0.8  # pixels: the mask's outline shows the body just inside its own
 TIED = 3.0  # weight of a landmark of certainty 1; an outline's point has 1
 LOOSE = 2e-4  # weight of no displacement, so that parts without ties stay where they are
-SEEN = 0.6  # visibility from which a landmark is tied
 FAR = 0.10  # metres off at which a landmark is not believed
-TIES = {
-    0: 1.0,
-    2: 1.0,
-    5: 1.0,
-    9: 0.6,
-    10: 0.6,
-    1: 0.4,
-    3: 0.4,
-    4: 0.4,
-    6: 0.4,
-    13: 0.3,
-    14: 0.3,
-    15: 0.6,
-    16: 0.6,
-    25: 0.3,
-    26: 0.3,
-    27: 0.5,
-    28: 0.5,
-    19: 0.3,
-    20: 0.3,
-    31: 0.4,
-    32: 0.4,
-}  # landmark: certainty; shoulders and hips lie too deep
 SMOOTH = 0.7  # pixels by which masks are blurred where their outline is asked for
 NORMAL_SMOOTH = 1.5  # and where its normal is
 SHORTEST = 12  # points of an outline that counts
+
+
+class Marks(NamedTuple):
+    """Landmarks of a person that the body's picture shows, too; pixels of the square."""
+
+    points: np.ndarray  # (N, 2) on the person
+    on_body: np.ndarray  # (N, 2) on the body's picture
+    certainty: np.ndarray  # (N,) 0..1
 
 
 @dataclass(frozen=True)
@@ -89,17 +73,24 @@ def smooth(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
     return on
 
 
-def warp(fit: Fit, sighting: Sighting) -> Warp:
-    """Stretch a fitted body over its person's mask."""
-    surface = Surface(fit.screen)
-    points, shifts, weights = _along_outline(
-        sighting.mask, surface.mask, sighting.photograph, REACH * fit.pixels_a_metre
-    )
-    more = _at_landmarks(fit, sighting.photograph)
+def warp(
+    surface: Surface,
+    mask: np.ndarray,
+    marks: Marks,
+    photograph: np.ndarray,
+    pixels_a_metre: float,
+) -> Warp:
+    """Stretch a body over its person's mask (SIDE, SIDE) bool.
+
+    `photograph` (4,) holds its edges in the square: left, top, right, bottom. Where it ends, the
+    person goes on, so nothing is tied there. `pixels_a_metre` is the scale at the person.
+    """
+    points, shifts, weights = _along_outline(mask, surface.mask, photograph, REACH * pixels_a_metre)
+    more = _at_landmarks(marks, photograph, FAR * pixels_a_metre)
     ties = [np.concatenate(pair) for pair in zip((points, shifts, weights), more, strict=True)]
-    domain = binary_dilation(sighting.mask | surface.mask, iterations=2)
+    domain = binary_dilation(mask | surface.mask, iterations=2)
     displacement = membrane(domain, *ties)
-    return _completed(sighting.mask, surface, displacement, BEYOND * fit.pixels_a_metre)
+    return _completed(mask, surface, displacement, BEYOND * pixels_a_metre)
 
 
 def membrane(
@@ -168,15 +159,14 @@ def _outline(mask: np.ndarray, photograph: np.ndarray) -> tuple[np.ndarray, np.n
     return points, normals / np.linalg.norm(normals, axis=1, keepdims=True).clip(1e-9)
 
 
-def _at_landmarks(fit: Fit, photograph: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Landmarks as read, the way to where the fit has them, and weights."""
-    which, certainty = np.array(list(TIES)), np.array(list(TIES.values()))
-    points = fit.reading.points[which]
-    shifts = fit.landmarks[which] - points
-    inside = ((points > photograph[:2]) & (points < photograph[2:])).all(1)
-    believed = np.linalg.norm(shifts, axis=1) < FAR * fit.pixels_a_metre
-    good = inside & believed & (fit.reading.visible[which] > SEEN)
-    return points[good], shifts[good], TIED * certainty[good]
+def _at_landmarks(
+    marks: Marks, photograph: np.ndarray, far: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The marks that are believed, the way to the body's, and weights."""
+    shifts = marks.on_body - marks.points
+    inside = ((marks.points > photograph[:2]) & (marks.points < photograph[2:])).all(1)
+    good = inside & (np.linalg.norm(shifts, axis=1) < far)
+    return marks.points[good], shifts[good], TIED * marks.certainty[good]
 
 
 def _completed(mask: np.ndarray, surface: Surface, displacement: np.ndarray, beyond: float) -> Warp:

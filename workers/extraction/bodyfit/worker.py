@@ -11,8 +11,8 @@ from configs.extract import ExtractConfig
 from workers.data.errors import EmptyUvMap
 from workers.extraction.bodyfit.keypoints import keypoints
 from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
-from workers.extraction.bodyfit.readings import SIDE
-from workers.extraction.bodyfit.warp import Warp, smooth, warp
+from workers.extraction.bodyfit.regions import SIDE
+from workers.extraction.bodyfit.warp import Warp, smooth
 from workers.extraction.catalog_rows import failed, image_columns, uv_columns
 from workers.extraction.extraction import Photo
 from workers.extraction.framing import Box, Framing, kept_box
@@ -55,7 +55,7 @@ class BodyFitWorker:
         self, photo: Photo, data: bytes, pixels: np.ndarray, person: FittedPerson
     ) -> Rows:
         height, width = pixels.shape[:2]
-        warped = warp(person.fit, person.sighting)
+        warped = person.warp()
         if not warped.shown.any():
             raise EmptyUvMap("a person was found, but no pixel of the body")
         box = kept_box(_extent(warped, person, height, width), height, width, self.config)
