@@ -1,7 +1,7 @@
 """A completer that needs no training: the unseen side of a body looks like the seen one.
 
-It stands in for both networks: f's D comes from left/right symmetry and nearest texels, and the
-image is the photograph read through it, with nothing painted over.
+It stands in for both networks: f's D comes from left/right symmetry, from the body's other side
+and from nearest texels, and the image is the photograph read through it, with nothing painted over.
 """
 
 import hashlib
@@ -35,11 +35,20 @@ class Completed(NamedTuple):
     coordinates: Tensor  # D (B, 2, TEXTURE_SIZE, TEXTURE_SIZE)
 
 
+class Counterpart(NamedTuple):
+    """Where each texel's counterpart on the sheet lies."""
+
+    place: np.ndarray  # (2, t, t) int64: x and y in texels
+    exists: np.ndarray  # (t, t) bool
+
+
 class SymmetryReposer:
     """Renders without weights; a `models.reposer.Reposer`.
 
     `lookup` (models.lookup) is for layout smpl, where it is rebuilt if not given (ValueError
-    if that cannot be); `background` is the RGB, 0-255, of pixels off the body.
+    if that cannot be); `opposite` (2, TEXTURE_SIZE, TEXTURE_SIZE) tells of each texel where the
+    other of front and back lies, as `models.layouts.mirror_map` does of left and right;
+    `background` is the RGB, 0-255, of pixels off the body.
     """
 
     name, same_size = "symmetry", False
@@ -49,20 +58,21 @@ class SymmetryReposer:
         layout: str,
         device: torch.device,
         lookup: np.ndarray | None = None,
+        opposite: np.ndarray | None = None,
         background: tuple[int, int, int] = (255, 255, 255),
     ):
         self.layout = layout
         self.device = device
         if lookup is None and LAYOUTS[layout].mirror == "charts":
             lookup = rebuild_lookup()
-        mirror = mirror_map(LAYOUTS[layout], TEXTURE_SIZE, lookup)
-        self.mirrored = ~np.isnan(mirror[0])
-        self.mirror = np.rint(np.where(self.mirrored, mirror, 0)).astype(np.int64)
-        self.islands = np.empty(self.mirrored.shape, np.int32)  # numbered from 1
-        label(self.mirrored, output=self.islands)
+        self.mirror = _counterpart(mirror_map(LAYOUTS[layout], TEXTURE_SIZE, lookup))
+        self.opposite = None if opposite is None else _counterpart(opposite)
+        self.islands = np.empty(self.mirror.exists.shape, np.int32)  # numbered from 1
+        label(self.mirror.exists, output=self.islands)
         self.background = torch.tensor(background, device=device).view(1, 3, 1, 1) / 255
         definition = hashlib.sha256(f"{VERSION} {layout} {background}".encode())
-        definition.update(self.mirror.astype("<i2").tobytes() + self.mirrored.tobytes())
+        for table in filter(None, (self.mirror, self.opposite)):
+            definition.update(table.place.astype("<i2").tobytes() + table.exists.tobytes())
         self.sha256 = definition.hexdigest()
 
     @torch.inference_mode()
@@ -90,13 +100,15 @@ class SymmetryReposer:
         """C (2, t, t) where `known` (t, t) -> D (2, t, t), known everywhere.
 
         An unknown texel takes the coordinate of its left/right mirror, where that is known,
-        else of the nearest texel that has one by now: of the same island of the sheet if
-        that has any (an unseen shin then continues the thigh, not the face beside it).
+        else of the body's other side (the back wears the front's garment), else of the nearest
+        texel that has one by now: of the same island of the sheet if that has any (an unseen
+        shin then continues the thigh, not the face beside it).
         """
-        x, y = self.mirror
-        copied = ~known & self.mirrored & known[y, x]
-        D = np.where(copied, C[:, y, x], C)
-        filled = known | copied
+        D, filled = C, known
+        for (x, y), exists in filter(None, (self.mirror, self.opposite)):
+            copied = ~filled & exists & filled[y, x]
+            D = np.where(copied, D[:, y, x], D)
+            filled = filled | copied
         if not filled.any():
             return D  # nobody to be seen: the middle of the photograph
         everywhere = D[:, *_nearest(filled)]
@@ -107,6 +119,12 @@ class SymmetryReposer:
                 view = everywhere[:, *box]  # written through
                 view[:, island] = D[:, *box][:, *_nearest(usable)][:, island]
         return everywhere
+
+
+def _counterpart(place: np.ndarray) -> Counterpart:
+    """Of a table (2, t, t) that has NaN where there is none."""
+    exists = ~np.isnan(place[0])
+    return Counterpart(np.rint(np.where(exists, place, 0)).astype(np.int64), exists)
 
 
 def _seen(M_S: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from models.checkpoint import load as load_checkpoint
 from models.layouts import LAYOUTS
 from models.lookup import load_lookup
 from models.reposer import Reposer
-from models.symmetry import SymmetryReposer
+from models.symmetry import TEXTURE_SIZE, SymmetryReposer
 from workers.data.storage import Store, read_bytes
+from world import sides
 
 
 @dataclass(frozen=True)
@@ -32,4 +34,15 @@ class ModelSpec:
         if self.layout not in LAYOUTS:
             raise ValueError(f"UV layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
         lookup = load_lookup(read_bytes(self.lookup)) if self.lookup else None
-        return SymmetryReposer(self.layout, device, lookup, self.background)
+        return symmetry(self.layout, device, lookup, self.background)
+
+
+def symmetry(
+    layout: str,
+    device: torch.device,
+    lookup: np.ndarray | None = None,
+    background: tuple[int, int, int] = (255, 255, 255),
+) -> SymmetryReposer:
+    """The model `symmetry`, which knows front from back where the layout's body is at hand."""
+    opposite = sides.opposite(TEXTURE_SIZE) if layout == "anny" else None
+    return SymmetryReposer(layout, device, lookup, opposite, background)

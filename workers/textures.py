@@ -18,11 +18,11 @@ from models.checkpoint import load_networks
 from models.coordinates import CONSISTENT, sample
 from models.inference import folded
 from models.maps import Source, Texture
-from models.symmetry import SymmetryReposer
 from models.texture import body_colours, complete
 from workers.data.catalog import Catalog
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.data.storage import Store
+from workers.model import symmetry
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key
 from workers.shards.rows import failed_texture, photo_id
@@ -60,7 +60,7 @@ class Measured(NamedTuple):
 def load_completer(name: str, device: torch.device) -> tuple[Completer, str]:
     """`symmetry`, or the f of a checkpoint's URL; with the sha256 of what decides its answers."""
     if name == "symmetry":
-        reposer = SymmetryReposer(LAYOUT, device)
+        reposer = symmetry(LAYOUT, device)
 
         def from_mirror(source: Source) -> Texture:
             D = reposer.encode(source).coordinates
