@@ -16,6 +16,7 @@ from models.symmetry import TEXTURE_SIZE, SymmetryReposer, _sample_coordinates
 
 CPU = torch.device("cpu")
 NAN = float("nan")
+UPWARDS = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,18 @@ def test_an_unseen_texel_shows_its_mirror(reposer):
     image = reposer.render(reposer.encode(Source(photograph, uv)), [0], Target(unseen))
     core = _core(uv)
     assert (image - photograph)[0, :, core].abs().max() < 0.02
+
+
+def test_an_unseen_back_shows_the_front():
+    """With a table that exchanges the sheet's upper and lower half, rows upside down."""
+    y, x = np.mgrid[:TEXTURE_SIZE, :TEXTURE_SIZE].astype(np.float32)
+    reposer = SymmetryReposer("anny", CPU, opposite=np.stack([x, TEXTURE_SIZE - 1 - y]))
+    photograph, uv = _photograph(), _left_only()
+    uv = uv.where(uv[:, 1:] > 0.1, NAN)
+    image = reposer.render(reposer.encode(Source(photograph, uv)), [0], Target(uv * UPWARDS))
+    core = _core(uv)
+    assert (image - photograph)[0, :, core].abs().max() < 0.02
+    assert reposer.sha256 != SymmetryReposer("anny", CPU).sha256
 
 
 def test_what_has_no_mirror_shows_the_nearest_texel(reposer):

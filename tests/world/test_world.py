@@ -1,6 +1,7 @@
 """The sample world: exact UV maps, honest labels, pictures that depend on nothing but their key."""
 
 import io
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from bench.bodyfit import places
 from configs.synthesize import SynthesizeConfig
 from models.raster import interpolate, rasterise
 from models.uv_maps import dequantise
@@ -18,7 +20,7 @@ from tests.conftest import ROOT
 from workers.data.tables import SCHEMAS
 from workers.shards.shard import made_tables
 from workers.synthesis import SynthesizeWorker, image_ids
-from world import bodies, figures, labels, scene, studio, wardrobe
+from world import bodies, figures, labels, scene, sides, studio, wardrobe
 from world.fabrics import PATTERNS, Fabric
 from world.keypoints import NAMES
 
@@ -205,8 +207,11 @@ def test_bold_fabrics_leave_no_garment_plain_and_keep_to_their_stock(stock: str)
         assert (bold.traits, bold.hair) == (mixed.traits, mixed.hair)
 
 
-def test_rows_depend_on_their_key_alone() -> None:
-    config = SynthesizeConfig(out="unused", items=2, views=2, size=64, seed=11)
+@pytest.mark.parametrize("uv", ["body", "mixed"])
+def test_rows_depend_on_their_key_alone(uv: Literal["body", "mixed"]) -> None:
+    config = SynthesizeConfig(
+        out="unused", items=2, views=2, size=64, seed=11, uv=uv, uv_noise=0.08
+    )
     keys = image_ids(config)
     assert keys[:3] == ["item-000000_view-00", "item-000000_view-01", "item-000001_view-00"]
     together = made_tables(TABLES, SynthesizeWorker(config)([(key,) for key in keys]))
@@ -233,6 +238,30 @@ def test_other_seeds_are_other_worlds() -> None:
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(ValueError, match="'photo7' is no image of the sample world"):
         next(SynthesizeWorker(SynthesizeConfig(out="unused"))([("photo7",)]))
+
+
+# Front and back
+
+
+def test_the_other_side_lies_straight_behind() -> None:
+    """Every place of torso and limbs and its opposite share x and z, and are far apart in y."""
+    size = 256
+    there = sides.opposite(size)
+    row, column = np.nonzero(~np.isnan(there[0]))
+    here = places(texels_as_uv(np.stack([column, row], axis=-1), size))
+    other = places(texels_as_uv(np.moveaxis(there, 0, -1)[row, column], size))
+    assert len(row) > 10_000
+    off = np.abs(other - here)
+    assert np.median(off[:, [0, 2]].max(1)) < 0.005
+    assert np.quantile(off[:, [0, 2]].max(1), 0.95) < 0.02
+    torso = (np.abs(here[:, 0]) < 0.08) & (here[:, 2] > 0.1) & (here[:, 2] < 0.5)
+    assert off[torso, 1].min() > 0.1
+    assert (np.sign(other[torso, 1]) != np.sign(here[torso, 1])).mean() > 0.99
+
+
+def texels_as_uv(texels: np.ndarray, size: int) -> np.ndarray:
+    """Texels (N, 2) -> UV coordinates in [-1, 1]."""
+    return texels / (size - 1) * 2 - 1
 
 
 # The bundled sample
