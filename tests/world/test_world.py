@@ -22,7 +22,7 @@ from workers.shards.shard import made_tables
 from workers.synthesis import SynthesizeWorker, image_ids
 from world import bodies, figures, labels, scene, sides, studio, wardrobe
 from world.fabrics import PATTERNS, Fabric
-from world.keypoints import NAMES
+from world.keypoints import EYE, NAMES
 
 SAMPLE = ROOT / "assets" / "sample"
 SIZE = 96
@@ -243,20 +243,35 @@ def test_unknown_keys_are_refused() -> None:
 # Front and back
 
 
-def test_the_other_side_lies_straight_behind() -> None:
-    """Every place of torso and limbs and its opposite share x and z, and are far apart in y."""
+@pytest.fixture(scope="module")
+def both_sides() -> tuple[np.ndarray, np.ndarray]:
+    """The places (N, 3) of texels that have an opposite, and those of the opposites."""
     size = 256
     there = sides.opposite(size)
     row, column = np.nonzero(~np.isnan(there[0]))
     here = places(texels_as_uv(np.stack([column, row], axis=-1), size))
-    other = places(texels_as_uv(np.moveaxis(there, 0, -1)[row, column], size))
-    assert len(row) > 10_000
+    return here, places(texels_as_uv(np.moveaxis(there, 0, -1)[row, column], size))
+
+
+def test_the_other_side_lies_straight_behind(both_sides) -> None:
+    """A place of torso and limbs and its opposite share x and z, and are far apart in y."""
+    here, other = (points[both_sides[0][:, 2] < 0.7] for points in both_sides)
+    assert len(here) > 10_000
     off = np.abs(other - here)
     assert np.median(off[:, [0, 2]].max(1)) < 0.005
     assert np.quantile(off[:, [0, 2]].max(1), 0.95) < 0.02
     torso = (np.abs(here[:, 0]) < 0.08) & (here[:, 2] > 0.1) & (here[:, 2] < 0.5)
     assert off[torso, 1].min() > 0.1
     assert (np.sign(other[torso, 1]) != np.sign(here[torso, 1])).mean() > 0.99
+
+
+def test_behind_a_face_there_is_hair(both_sides) -> None:
+    """Of the head only the back has an opposite: the crown as it is seen from before."""
+    here, other = (points[both_sides[0][:, 2] > 0.85] for points in both_sides)
+    assert len(here) > 1_000
+    assert (here[:, 1] > EYE[1] + 0.05).mean() > 0.98  # but for folds of eyelids and nostrils
+    assert (other[:, 2] > EYE[2] + 0.04).mean() > 0.99
+    assert (np.abs(other[:, 0]) < np.abs(here[:, 0]).max() / 2).mean() > 0.99
 
 
 def texels_as_uv(texels: np.ndarray, size: int) -> np.ndarray:
