@@ -8,18 +8,22 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
+Shown = tuple[str, Sequence[bytes]]  # a caption, and pictures
+
 
 def run_page(
     url: str,
     manifest: dict[str, Any],
     failures: Sequence[dict[str, Any]],
     titles: Sequence[str],
-    samples: Sequence[tuple[str, Sequence[bytes]]],
+    samples: Sequence[Shown],
+    asked: dict[str, Any] | None = None,
 ) -> str:
     """The page of a run.
 
     `failures` are dicts of kind, rows and (the first) message; `samples` are captions with one
-    encoded picture (JPEG) a title.
+    encoded picture (JPEG) a title. `asked` is a dict of a question to a person, advice, titles and
+    samples of its own, and lines to be copied.
     """
     return render_page(
         "run_page.html",
@@ -29,12 +33,14 @@ def run_page(
         timings=manifest["timings"],
         failures=failures,
         titles=titles,
-        samples=[
-            {"caption": caption, "pictures": [inline(p) for p in pictures]}
-            for caption, pictures in samples
-        ],
+        samples=_inlined(samples),
+        asked=asked and {**asked, "samples": _inlined(asked["samples"])},
         made_by=json.dumps({k: manifest[k] for k in ("identity", "versions")}, indent=2),
     )
+
+
+def _inlined(samples: Sequence[Shown]) -> list[dict[str, Any]]:
+    return [{"caption": caption, "pictures": [inline(p) for p in row]} for caption, row in samples]
 
 
 def render_page(template: str, **values: object) -> str:

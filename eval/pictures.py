@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 GAP, LABEL = 6, 22  # pixels between tiles, and of a label line
+OPAQUE = 0.65  # of a UV map over its photograph
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
@@ -19,6 +20,13 @@ def uv_picture(uv: np.ndarray) -> np.ndarray:
     u, v = np.nan_to_num((uv + 1) / 2)
     colour = np.stack([0.15 + 0.8 * u, 0.2 + 0.75 * v, 0.95 - 0.7 * u], axis=-1)
     return np.where(body[..., None], colour * 255, 255).astype(np.uint8)
+
+
+def overlay(photograph: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """A photograph (H, W, 3) uint8 under the colours of its UV map (2, H, W), uint8."""
+    body = np.isfinite(uv).all(axis=0)[..., None]
+    mixed = (1 - OPAQUE) * photograph + OPAQUE * uv_picture(uv)
+    return np.where(body, mixed, photograph).astype(np.uint8)
 
 
 def contact_sheet(

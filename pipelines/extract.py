@@ -6,6 +6,7 @@ import json
 import shlex
 
 from configs.extract import ExtractConfig
+from pipelines.doubtful import ask_facing
 from pipelines.runs.execute import carry_out
 from pipelines.runs.ignored import tell_ignored
 from pipelines.runs.plan import Plan, make_plan
@@ -13,19 +14,26 @@ from pipelines.runs.report import CATALOG_TITLES, catalog_samples
 from workers.data.names import utf8
 from workers.data.retrying import StorageError
 from workers.data.storage import Store
-from workers.extraction.extraction import Input, Photo
+from workers.extraction.extraction import Extraction, Input, Photo
 from workers.extraction.extractors import extraction_of
 from workers.shards.keys import Keys
 from workers.shards.rows import photo_id
-from workers.shards.shard import Job
 
 NATIVE_PIXELS = 1_000_000  # a guess, for the length of a shard: photographs differ in size
 
 
 def run(config: ExtractConfig, dry: bool = False) -> int:
     """Extract; returns the exit code."""
-    plan, job = prepare(config)
-    code = carry_out(plan, job, config, dry, CATALOG_TITLES, lambda: catalog_samples(config.out))
+    plan, extraction = prepare(config)
+    code = carry_out(
+        plan,
+        extraction.job,
+        config,
+        dry,
+        CATALOG_TITLES,
+        lambda: catalog_samples(config.out),
+        lambda: ask_facing(extraction),
+    )
     if dry or code:
         return code
     out = shlex.quote(config.out)
@@ -33,8 +41,8 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
     return code
 
 
-def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
-    """The plan of an extraction, and what its workers do."""
+def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:
+    """The plan of an extraction, and what its extractor does."""
     extracted = extraction_of(config)
     config, found = extracted.config, extracted.input
     _tell_ignored(found)
@@ -42,7 +50,7 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Job]:
     keys = Keys.of(Photo._fields, found.photos)
     pixels = NATIVE_PIXELS if config.size == "native" else config.size**2
     plan = make_plan("extract", config, extracted.job, keys, photo_id, pixels, facts)
-    return plan, extracted.job
+    return plan, extracted
 
 
 def _tell_ignored(found: Input) -> None:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -18,10 +18,21 @@ from workers.data.storage import Store
 from workers.shards.shard import read_file
 
 SAMPLES = 24
+TILE = 224  # pixels a side of the page's pictures
 CATALOG_TITLES = ("photograph", "UV map")
 SHEET, PAGE = "contact_sheet.png", "index.html"
 
 Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
+
+
+class Question(NamedTuple):
+    """What a page asks a person."""
+
+    question: str
+    advice: str
+    titles: Sequence[str]
+    samples: Iterable[Sample]
+    lines: str  # to be copied
 
 
 def write_report(
@@ -30,9 +41,10 @@ def write_report(
     table: str,
     titles: Sequence[str],
     samples: Iterable[Sample],
+    question: Question | None = None,
 ) -> dict[str, str]:
     """Write the contact sheet and the page beside a run's tables; returns their URLs by kind."""
-    shown = list(samples)
+    shown = [(caption, [np.asarray(fit(p, TILE)) for p in row]) for caption, row in samples]
     written = {"table": table}
     if shown:
         sheet = Image.fromarray(
@@ -40,11 +52,16 @@ def write_report(
         )
         store.put(SHEET, _encoded(sheet, "PNG"))
         written["contact sheet"] = SHEET
-    thumbnails = [(caption, [_encoded(fit(p, 224), "JPEG") for p in row]) for caption, row in shown]
-    page = run_page(store.url, manifest, failures(store, manifest, table), titles, thumbnails)
+    asked = question and question._replace(samples=_thumbnails(question.samples))._asdict()
+    failed = failures(store, manifest, table)
+    page = run_page(store.url, manifest, failed, titles, _thumbnails(shown), asked)
     store.put(PAGE, page.encode())
     written["page"] = PAGE
     return {kind: f"{store.url}/{name}" for kind, name in written.items()}
+
+
+def _thumbnails(samples: Iterable[Sample]) -> list[tuple[str, list[bytes]]]:
+    return [(caption, [_encoded(fit(p, TILE), "JPEG") for p in row]) for caption, row in samples]
 
 
 def catalog_samples(url: str) -> Iterator[Sample]:

@@ -234,9 +234,9 @@ def test_an_error_of_the_network_is_the_photographs_alone(config: Any, tmp_path:
 
 
 def run(config: ExtractConfig) -> dict[str, Any]:
-    plan, job = prepare(config)
+    plan, extraction = prepare(config)
     make_worker = partial(DensePoseWorker, config, STAND_IN, RedBoxes)
-    return execute(replace(job, make_worker=make_worker), plan, config)
+    return execute(replace(extraction.job, make_worker=make_worker), plan, config)
 
 
 @pytest.mark.ray

@@ -67,9 +67,10 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     # Exact for the sample world, estimated by bodyfit; the label codes are in world/labels.py.
     "annotations": _schema(
-        {"image_id": ID, "keypoints": KEYPOINTS, "segmentation": IMAGE},
+        {"image_id": ID, "keypoints": KEYPOINTS, "segmentation": IMAGE, "facing": TEXT},
         keypoints="18 OpenPose (COCO-18) points x (x, y, visible), pixels",
         segmentation="8-bit PNG of label codes",
+        facing="front | back | left | right (of the picture); of bodyfit",
     ),
     "pairs": _schema({"from": ID, "to": ID}),
     "renders": _schema(

@@ -47,6 +47,8 @@ class Extraction:
     input: Input
     job: Job  # tables, worker, the longest time a row may take, failed rows
     facts: dict[str, Any]  # JSON values that decide the rows beside config and input: the model
+    # Scores below it leave open which way somebody faces; None where scores do not tell.
+    doubtful: float | None = None
 
 
 Extractor = Callable[[ExtractConfig], Extraction]

@@ -11,7 +11,7 @@ from workers.extraction.bodyfit.detector import SIDE, Detector
 from workers.extraction.bodyfit.fit import Fit, fit
 from workers.extraction.bodyfit.keypoints import TIES
 from workers.extraction.bodyfit.landmarks import LandmarkNetwork, Landmarks
-from workers.extraction.bodyfit.readings import Sighting, look, sighting
+from workers.extraction.bodyfit.readings import FACINGS, Sighting, look, sighting
 from workers.extraction.bodyfit.regions import Region
 from workers.extraction.bodyfit.surface import Surface
 from workers.extraction.bodyfit.warp import Marks, Warp, warp
@@ -37,6 +37,11 @@ class FittedPerson:
         The mean cosine between the ways that they face and the way that was taken, 0 if negative.
         """
         return float(np.cos(self.sighting.yaws - self.fit.reading.yaw).mean().clip(0))
+
+    @property
+    def facing(self) -> str:
+        """Which way the person was taken to face: the nearest of `readings.FACINGS`."""
+        return max(FACINGS, key=lambda way: np.cos(self.fit.reading.yaw - FACINGS[way]))
 
     def warp(self) -> Warp:
         """The fitted body, stretched over the person's mask."""

@@ -18,7 +18,7 @@ from workers.extraction.extraction import Photo
 from workers.extraction.framing import Box, Framing, kept_box
 from workers.extraction.windows import PeopleWorker
 from workers.shards.keys import Key
-from workers.shards.rows import Origin, failed_fit, uv_map_row
+from workers.shards.rows import Origin, failed_fit, photograph_id, uv_map_row
 from workers.shards.shard import Rows
 from world.labels import PERSON
 
@@ -64,11 +64,12 @@ class BodyFitWorker:
         points = framing.in_picture(
             person.sighting.square.on_photograph((person.fit.reading.points + 0.5) / SIDE)
         )
+        told = self.facing.get(photograph_id(photo.image_id))
         uv_row = uv_map_row(
             self.origin,
             photo.image_id,
             **uv_columns(uv, self.config),
-            score=person.agreement,
+            score=None if told else person.agreement,
             status="ok",
         )
         image = {"image_id": photo.image_id, "item_id": photo.item_id}
@@ -76,6 +77,7 @@ class BodyFitWorker:
             "image_id": photo.image_id,
             "keypoints": keypoints(points - 0.5, person.fit.reading.visible, *framing.side).ravel(),
             "segmentation": {"bytes": _png(mask), "path": f"{photo.image_id}.png"},
+            "facing": person.facing,
         }
         return {
             "images": [image | image_columns(data, pixels, box, self.config)],
