@@ -19,10 +19,10 @@ from world.camera import DISTANCE
 # First the landmarks alone, with wide tolerance; then the mask, too, and the traits. The mask is
 # of clothes, and the body under them: it leads little, but it decides between readings.
 STAGES = (
-    Stage(steps=60, rate=0.06, tolerance=0.25, directions=0.25, inside=0, outline=0),
-    Stage(steps=60, rate=0.03, tolerance=0.12, directions=0.10, inside=400, outline=120),
+    Stage(steps=45, rate=0.06, tolerance=0.25, directions=0.25, inside=0, outline=0, kept=3),
+    Stage(steps=45, rate=0.03, tolerance=0.12, directions=0.10, inside=400, outline=120, kept=1),
 )
-VERDICT = Stage(steps=0, rate=0, tolerance=0.12, directions=0.10, inside=500, outline=300)
+VERDICT = Stage(steps=0, rate=0, tolerance=0.12, directions=0.10, inside=500, outline=300, kept=0)
 # How far parameters move while an angle moves by a radian.
 FOCAL_SCALE, CENTRE_SCALE, TRAIT_SCALE = 0.4, 40.0, 2.0  # of the logarithm; pixels; logits
 LEAST_FOCAL = 50.0  # pixels
@@ -57,6 +57,10 @@ class _State:
     values: Tensor
     start: Tensor  # (B, 3): log focal length and centre before the fit
 
+    def rows(self, index: Tensor) -> "_State":
+        """Some rows of the batch."""
+        return _State(self.body, self.yaw[index], self.values[index], self.start[index])
+
     @property
     def angles(self) -> Tensor:
         return self.values[:, : self.body.count]
@@ -81,15 +85,24 @@ def fit(sightings: Sequence[Sighting]) -> list[Fit]:
     rows = [(s, reading) for s in sightings for reading in s.readings]
     objective = Objective(body, targets(rows))
     state = _start(body, objective, rows)
+    people = torch.tensor([n for n, s in enumerate(sightings) for _ in s.readings])
     for stage in STAGES:
         _descend(state, objective, stage)
-    with torch.no_grad():
-        cost = objective(state, VERDICT)
-    best, first = [], 0
-    for s in sightings:
-        best.append(first + int(cost[first : first + len(s.readings)].argmin()))
-        first += len(s.readings)
-    return _fits(state, objective, best, rows, cost)
+        with torch.no_grad():
+            cost = objective(state, VERDICT)
+        best = _best(people, cost, stage.kept)
+        people, cost, rows = people[best], cost[best], [rows[i] for i in best.tolist()]
+        state, objective = state.rows(best), objective.rows(best)
+    return _fits(state, objective, [reading for _, reading in rows], cost)
+
+
+def _best(people: Tensor, cost: Tensor, kept: int) -> Tensor:
+    """The rows of each person (B,) that cost (B,) least, `kept` of them, person by person."""
+    by_cost = cost.argsort(stable=True)
+    order = by_cost[people[by_cost].argsort(stable=True)]
+    mine = people[order]
+    rank = torch.arange(len(order)) - torch.searchsorted(mine, mine)
+    return order[rank < kept]
 
 
 def _start(body: FitBody, objective: Objective, rows: Sequence[tuple[Sighting, Reading]]) -> _State:
@@ -134,15 +147,11 @@ def _descend(state: _State, objective: Objective, stage: Stage) -> None:
 
 @torch.no_grad()
 def _fits(
-    state: _State,
-    objective: Objective,
-    best: list[int],
-    rows: Sequence[tuple[Sighting, Reading]],
-    cost: Tensor,
+    state: _State, objective: Objective, readings: Sequence[Reading], cost: Tensor
 ) -> list[Fit]:
-    rotations = state.body.rotations(state.angles, state.yaw)[best]
-    vertices, _ = state.body.whole(shape_weights(state.traits)[best], rotations)
-    screen = project(vertices, state.focal[best], state.centre[best]).double().numpy()
+    rotations = state.body.rotations(state.angles, state.yaw)
+    vertices, _ = state.body.whole(shape_weights(state.traits), rotations)
+    screen = project(vertices, state.focal, state.centre).double().numpy()
     shown = project(objective.landmarks(state), state.focal, state.centre)[..., :2].numpy()
     traits = torch.sigmoid(state.traits)
     return [
@@ -153,9 +162,9 @@ def _fits(
             focal=float(state.focal[i]),
             centre=(float(state.centre[i, 0]), float(state.centre[i, 1])),
             landmarks=shown[i],
-            screen=screen[n],
-            reading=rows[i][1],
+            screen=screen[i],
+            reading=reading,
             cost=float(cost[i]),
         )
-        for n, i in enumerate(best)
+        for i, reading in enumerate(readings)
     ]

@@ -51,6 +51,7 @@ class Stage(NamedTuple):
     directions: float  # weight of the landmarks' directions in space
     inside: float  # weight of vertices outside the mask
     outline: float  # weight of the mask's outline off the body
+    kept: int  # readings of each person that go on afterwards
 
 
 class Targets(NamedTuple):
@@ -90,6 +91,12 @@ class Objective:
         self.pixels_a_metre = torch.ones(len(targets.points))
         start, end, _ = zip(*SEGMENTS, strict=True)
         self._start, self._end = torch.tensor(start), torch.tensor(end)
+
+    def rows(self, index: Tensor) -> "Objective":
+        """The objective of some rows of the batch."""
+        rows = Objective(self.body, Targets(*(values[index] for values in self.targets)))
+        rows.pixels_a_metre = self.pixels_a_metre[index]
+        return rows
 
     def landmarks(self, state: State) -> Tensor:
         """(B, 33, 3) metres from the root."""
@@ -136,7 +143,11 @@ class Objective:
 
     def _off_outline(self, shown: Tensor, scale: Tensor) -> Tensor:
         """How far the mask's outline lies off the body's nearest vertices."""
-        nearest = torch.cdist(self.targets.outline, shown).amin(-1) / scale
+        outline = self.targets.outline
+        with torch.no_grad():  # which vertex is nearest; only its own distance has a slope
+            order = shown.square().sum(-1)[:, None]  # less that of the outline's point
+            index = torch.baddbmm(order, outline, shown.mT, alpha=-2).argmin(-1, keepdim=True)
+        nearest = (outline - shown.gather(1, index.expand(-1, -1, 2))).norm(dim=-1) / scale
         off = tolerant((nearest - TOUCHING).clamp_min(0), OUTLINE_TOLERANCE)
         weights = self.targets.outline_weights
         return (weights * off).sum(1) / weights.sum(1).clamp_min(1)
@@ -162,7 +173,7 @@ def targets(rows: Sequence[tuple[Sighting, Reading]]) -> Targets:
     masks = {id(s): _mask(s) for s, _ in rows}
     columns = []
     for sighting, reading in rows:
-        distance, outline = masks[id(sighting)]
+        distance, outline, shown = masks[id(sighting)]
         left, top, right, bottom = sighting.photograph
         x, y = reading.points.T
         inside = (x > left - 1) & (x < right + 1) & (y > top - 1) & (y < bottom + 1)
@@ -175,15 +186,18 @@ def targets(rows: Sequence[tuple[Sighting, Reading]]) -> Targets:
         ways = ways / np.linalg.norm(ways, axis=1, keepdims=True).clip(1e-6)
         columns.append((
             reading.points, ways, weights, seen, reading.visible, distance[None],
-            sighting.photograph, outline, _outline_weights(outline, reading.points),
+            sighting.photograph, outline, shown * _outline_weights(outline, reading.points),
         ))  # fmt: skip
     return Targets(
         *(torch.from_numpy(np.stack(c).astype(np.float32)) for c in zip(*columns, strict=True))
     )
 
 
-def _mask(sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
-    """Distances to the mask, in pixels, and points along its outline within the photograph."""
+def _mask(sighting: Sighting) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Distances to the mask, in pixels, and points along its outline within the photograph.
+
+    At last, whether there are such points: of who fills the photograph there are none.
+    """
     distance = distance_transform_edt(~sighting.mask)
     left, top, right, bottom = sighting.photograph
     low = np.maximum([left, top], 0) + 2
@@ -192,8 +206,8 @@ def _mask(sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
     points = np.concatenate([np.zeros((0, 2)), *(line for line in lines if len(line) >= 20)])
     points = points[((points > low) & (points < high)).all(1)]
     if not len(points):
-        return np.asarray(distance), np.full((OUTLINE, 2), np.nan)
-    return np.asarray(distance), points[np.linspace(0, len(points) - 1, OUTLINE).astype(int)]
+        return np.asarray(distance), np.zeros((OUTLINE, 2)), False
+    return np.asarray(distance), points[np.linspace(0, len(points) - 1, OUTLINE).astype(int)], True
 
 
 def _outline_weights(outline: np.ndarray, points: np.ndarray) -> np.ndarray:
