@@ -1,6 +1,7 @@
 """All benchmarks, one after the other: `make bench`."""
 
 from bench import (
+    bodyfit,
     coverage,
     densepose,
     engines,
@@ -13,7 +14,19 @@ from bench import (
     training,
 )
 
-PARTS = (coverage, rates, metrics, synthesize, scale, study, engines, forward, training, densepose)
+PARTS = (
+    coverage,
+    rates,
+    metrics,
+    synthesize,
+    scale,
+    study,
+    engines,
+    forward,
+    training,
+    bodyfit,
+    densepose,
+)
 
 if __name__ == "__main__":
     for part in PARTS:

@@ -3,7 +3,10 @@
 import csv
 import html
 import io
+import os
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from workers.data.images import encode
 from workers.data.storage import Store
 from workers.extraction.bodyfit import networks
 from workers.extraction.bodyfit.body import TRAITS, fit_body, shape_weights
+from workers.extraction.bodyfit.fit import fit
 from workers.extraction.bodyfit.landmarks import SWAPPED, Landmarks
 from workers.extraction.bodyfit.people import BodyFitter
 from workers.extraction.bodyfit.readings import FACINGS, sighting, yaw
@@ -263,7 +267,7 @@ def test_a_map_names_the_right_places(
     rows = extract()
     row = rows["uv_maps"]["one"]
     assert (row["layout"], row["status"]) == ("anny", "ok")
-    assert all(word in row["extractor"] for word in ("bodyfit-1", "anny-", "9ba9dd3d", "e9a5c5cb"))
+    assert all(word in row["extractor"] for word in ("bodyfit-2", "anny-", "9ba9dd3d", "e9a5c5cb"))
     assert 0.9 < row["score"] <= 1
     found = errors(stored(row), np.moveaxis(world.uv_map(FRONT, "anny"), 0, -1))
     assert found.median < 4
@@ -327,6 +331,70 @@ def test_of_several_people_those_asked_for_become_rows(
     assert np.nonzero(np.isfinite(stored(largest)[..., 0]))[1].mean() < 128
     nobody = extract(bodyfit={"min_side": 2000})["uv_maps"]["two"]
     assert nobody["error_type"] == "NobodyFound"
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_who_lies_or_stands_on_the_head_is_fitted(
+    quarters: int, world: Catalog, extract: Callable[..., dict], tmp_path: Path
+) -> None:
+    save(tmp_path / "photos", one=np.rot90(world.photograph(FRONT), quarters))
+    row = extract()["uv_maps"]["one"]
+    true = np.moveaxis(world.uv_map(FRONT, "anny"), 0, -1)
+    found = errors(np.rot90(stored(row), -quarters), true)
+    assert found.median < 4
+    assert found.overlap > 0.85
+    assert row["score"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "part",
+    [np.s_[:150], np.s_[60:200], np.s_[:, :128]],
+    ids=["without legs", "without head and feet", "one half"],
+)
+def test_who_is_cut_off_is_fitted(
+    part: Any, world: Catalog, extract: Callable[..., dict], tmp_path: Path
+) -> None:
+    save(tmp_path / "photos", one=world.photograph(FRONT)[part])
+    row = extract(size="native")["uv_maps"]["one"]
+    found = errors(stored(row), np.moveaxis(world.uv_map(FRONT, "anny"), 0, -1)[part])
+    assert found.median < 5
+    assert found.right_side
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_who_fills_the_photograph_is_fitted(world: Catalog) -> None:
+    """The mask has no outline then, and the fit no number that is none."""
+    fitter = BodyFitter(BodyFit())
+    ((_, seen),) = fitter._sightings(world.photograph(FRONT), None)
+    (found,) = fit([replace(seen, mask=np.ones_like(seen.mask))])
+    assert np.isfinite(found.screen).all()
+    assert np.isfinite(found.cost)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("side", "left", "top", "kind"),
+    [(1200, 6500, 4000, None), (6000, 1000, 0, None), (400, 6500, 4000, "BadFit")],
+)
+def test_a_large_photograph_takes_bounded_memory(
+    side: int, left: int, top: int, kind: str | None, world: Catalog, tmp_path: Path
+) -> None:
+    """8,000 pixels wide; the person is large, small, or too small to be told apart."""
+    pixels = np.full((6000, 8000, 3), 240, np.uint8)
+    person = Image.fromarray(world.photograph(FRONT)).resize((side, side))
+    pixels[top : top + side, left : left + side] = np.asarray(person)
+    save(tmp_path / "photos", one=pixels)
+    out = tmp_path / "out"
+    words = ("extract", f"input={tmp_path}/photos", f"out={out}", *LOCALLY)
+    command = str(Path(sys.executable).parent / "reposer")
+    _, status, usage = os.wait4(os.posix_spawn(command, [command, *words], os.environ), 0)
+    row = rows_of(str(out), "uv_maps")[0]
+    assert row["error_type"] == kind
+    assert os.waitstatus_to_exitcode(status) == (3 if kind else 0)
+    assert usage.ru_maxrss < 3_000_000  # kilobytes
+    if not kind:
+        near = np.nonzero(np.isfinite(stored(row)[..., 0]))[1].mean() * 8000 / 256
+        assert abs(near - left - side / 2) < side / 8
 
 
 def test_a_table_s_facing_turns_a_body_round(

@@ -33,6 +33,10 @@ class NobodyFound(RowError):  # noqa: N818
     """Nobody is found on the photograph, or nobody large and certain enough."""
 
 
+class BadFit(RowError):  # noqa: N818
+    """Somebody is found on the photograph, whom the body cannot be made to fit."""
+
+
 class WrongLayout(RowError):  # noqa: N818
     """The UV map has another layout than the model."""
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from workers.data.errors import BadFileName, EmptyUvMap, MissingImage, NobodyFound
+from workers.data.errors import BadFileName, BadFit, EmptyUvMap, MissingImage, NobodyFound
 from workers.data.images import decode, open_image
 from workers.data.retrying import UNREACHABLE
 from workers.data.storage import read_bytes
@@ -118,7 +118,7 @@ class PeopleWorker(Generic[P]):
             name = person_id(photo.image_id, len(rows.get("images", [])) + 1)
             try:
                 made = self.person_rows(photo._replace(image_id=name), data, pixels, person)
-            except EmptyUvMap as error:  # other people may have a UV map
+            except (BadFit, EmptyUvMap) as error:  # other people may have a UV map
                 lost = error
                 continue
             for table, more in made.items():

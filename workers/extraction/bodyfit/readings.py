@@ -31,6 +31,7 @@ ISLAND = 0.05  # smaller parts of the mask, by its largest, are no part of the p
 QUARREL = 4.0  # pixels of spread, of 256, from which single copies are tried, too
 ALONE = 4.0  # the spread of a copy that nothing confirms
 LIMBS = slice(11, 25)  # landmarks of shoulders, arms and hips
+QUARTER = np.pi / 2
 FACINGS = {"front": 0.0, "back": np.pi, "left": -np.pi / 2, "right": np.pi / 2}  # radians of yaw
 
 
@@ -53,7 +54,8 @@ class Reading:
 class Sighting:
     """All that is known of a person before the fit."""
 
-    square: Region  # upright, on the photograph: what the fit sees, at 256 x 256 pixels
+    # What the fit sees, at 256 x 256 pixels; turned by quarters so that the person stands in it.
+    square: Region
     photograph: np.ndarray  # (4,) its edges there: left, top, right, bottom
     mask: np.ndarray  # (256, 256) bool
     soft: np.ndarray  # (256, 256) float32: how likely
@@ -106,9 +108,9 @@ def sighting(
     soft = np.mean([copy.mask_at(centres) for copy in copies], axis=0)
     inside = np.all((centres >= 0) & (centres < [width, height]), axis=-1)
     soft = np.where(inside, soft, 0).astype(np.float32)
-    corners = square.within(np.array([[0, 0], [width, height]])) * SIDE - 0.5
+    corners = np.sort(square.within(np.array([[0, 0], [width, height]])), axis=0) * SIDE - 0.5
     points = np.stack([square.within(copy.points) * SIDE - 0.5 for copy in copies])
-    space = np.stack([copy.space for copy in copies])
+    space = np.stack([_turned(copy.space, -square.angle) for copy in copies])
     visible = np.stack([copy.visible for copy in copies])
     return Sighting(
         square,
@@ -121,13 +123,20 @@ def sighting(
 
 
 def _square(region: Region, height: int, width: int) -> Region:
-    """The upright square round what of the region lies on the photograph."""
+    """The square round what of the region lies on the photograph."""
     half = region.side / 2
     low = np.maximum(np.array(region.centre) - half, 0)
     high = np.minimum(np.array(region.centre) + half, [width, height])
     side = max(float((high - low).max()), 1.0)
     x, y = ((low + high) / 2).tolist()
-    return Region((x, y), side)
+    return Region((x, y), side, round(region.angle / QUARTER) * QUARTER)
+
+
+def _turned(space: np.ndarray, angle: float) -> np.ndarray:
+    """Landmarks in space (33, 3), turned clockwise in the picture's plane."""
+    x, away, up = space.T
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([c * x + s * up, away, c * up - s * x], axis=1)
 
 
 def _person(mask: np.ndarray, inside: np.ndarray) -> np.ndarray:

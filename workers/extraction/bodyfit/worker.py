@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from configs.extract import ExtractConfig
-from workers.data.errors import EmptyUvMap
+from workers.data.errors import BadFit, EmptyUvMap
 from workers.extraction.bodyfit.keypoints import keypoints
 from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
 from workers.extraction.bodyfit.regions import SIDE
@@ -23,6 +23,7 @@ from workers.shards.shard import Rows
 from world.labels import PERSON
 
 WINDOW = 8  # photographs that are fitted at once; more are no faster on a core
+UNEXPLAINED = 1.5  # the largest cost of a fit; good ones are below 0.8
 STRIP = 1_000_000  # pixels whose coordinates are held at once
 
 
@@ -55,6 +56,11 @@ class BodyFitWorker:
         self, photo: Photo, data: bytes, pixels: np.ndarray, person: FittedPerson
     ) -> Rows:
         height, width = pixels.shape[:2]
+        if person.fit.cost > UNEXPLAINED:
+            raise BadFit(
+                f"a person was found, but no body fits ({person.fit.cost:.1f} is left unexplained, "
+                f"more than {UNEXPLAINED}): a photograph of this person alone may help"
+            )
         warped = person.warp()
         if not warped.shown.any():
             raise EmptyUvMap("a person was found, but no pixel of the body")
@@ -108,7 +114,7 @@ def _extent(warped: Warp, person: FittedPerson, height: int, width: int) -> Box:
     """The box round what is shown of a person, on the photograph."""
     rows, columns = np.nonzero(warped.shown)
     corners = np.array([[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]])
-    low, high = person.sighting.square.on_photograph(corners / SIDE)
+    low, high = np.sort(person.sighting.square.on_photograph(corners / SIDE), axis=0)
     left, top = np.floor(low).astype(int).clip(0, [width - 1, height - 1]).tolist()
     right, bottom = np.ceil(high).astype(int).clip([left + 1, top + 1], [width, height]).tolist()
     return Box(left, top, right, bottom)
