@@ -1,1 +1,7 @@
-"""Files that come with the software: the bundled sample catalog."""
+"""What comes with the software, wherever it is installed."""
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SAMPLE = HERE / "sample"  # a catalog of the sample world
+NETWORKS = HERE / "small"  # a checkpoint, `model=bundled`

@@ -147,4 +147,4 @@ class TexturesConfig(Run):
     """Measure completed textures against the truth of the sample world."""
 
     catalog: Url = Field(description="Catalog of a synthesized world.")
-    completer: Model = Field(description="A checkpoint that holds an f, or symmetry.")
+    completer: Model = Field(description="A checkpoint that holds an f, bundled or symmetry.")

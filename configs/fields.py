@@ -43,8 +43,8 @@ def identity_of(config: Frozen) -> dict[str, Any]:
 Url = Annotated[str, AfterValidator(absolute), WithJsonSchema(URL_SCHEMA)]
 Model = Annotated[
     str,
-    AfterValidator(lambda model: model if model == "symmetry" else absolute(model)),
-    WithJsonSchema({"anyOf": [{"const": "symmetry"}, URL_SCHEMA]}),
+    AfterValidator(lambda model: model if model in ("symmetry", "bundled") else absolute(model)),
+    WithJsonSchema({"anyOf": [{"enum": ["symmetry", "bundled"]}, URL_SCHEMA]}),
 ]
 
 

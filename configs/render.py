@@ -26,7 +26,8 @@ class RenderConfig(Run):
     )
     model: Model = Field(
         default="symmetry",
-        description="A checkpoint; or symmetry, which copies and mirrors colours, untrained.",
+        description="A checkpoint; bundled: the networks that come with reposer, for layout anny; "
+        "symmetry, which copies and mirrors colours, untrained.",
     )
     lookup: Url | None = Field(
         default=None,

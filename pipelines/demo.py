@@ -1,17 +1,14 @@
 """`reposer demo`: the bundled sample through the bundled networks, on this machine."""
 
-from pathlib import Path
-
 import pandas as pd
 
+from assets import SAMPLE
 from configs.demo import DemoConfig
 from configs.render import RenderConfig
 from pipelines import render
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 
-ASSETS = Path(__file__).parent.parent / "assets"
-SAMPLE, MODEL = ASSETS / "sample", ASSETS / "small"
 POSES = 6
 NEXT = """
 Next, the photographs of your own in a folder PHOTOS:
@@ -38,7 +35,7 @@ def run(config: DemoConfig) -> int:
         RenderConfig(
             catalog=str(SAMPLE),
             pairs=f"{config.out}/pairs.csv",
-            model=str(MODEL),
+            model="bundled",
             out=f"{config.out}/renders",
             execution=config.execution,
         )

@@ -18,7 +18,7 @@ from workers.data.images import decode
 from workers.data.names import as_known, elided
 from workers.data.storage import Store
 from workers.data.user_tables import read_pairs
-from workers.model import ModelSpec
+from workers.model import ModelSpec, checkpoint
 from workers.rendering import RenderWorker
 from workers.shards.keys import Keys
 from workers.shards.rows import failed_render, render_id
@@ -45,14 +45,15 @@ def prepare(
     layout = catalog.layout()
     if poses.layout() != layout:
         raise RunError(
-            f"{config.catalog} has layout {layout}, {config.poses} layout {poses.layout()}"
+            f"{config.catalog} has UV maps of layout {layout}, poses={config.poses} of layout "
+            f"{poses.layout()}: {_makes(poses.layout())}"
         )
     load_model = load_model or ModelSpec(config.model, layout, config.lookup, config.background)
     model = load_model()
     if model.layout != layout:
         raise RunError(
-            f"{config.catalog} has UV maps of layout {layout}, the model {config.model} "
-            f"was made for {model.layout}"
+            f"{config.catalog} has UV maps of layout {layout}, model={config.model} was made for "
+            f"layout {model.layout}: use model=symmetry, or {_makes(model.layout)}"
         )
     facts = {
         "inputs": {
@@ -66,9 +67,15 @@ def prepare(
     return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job
 
 
+def _makes(layout: str) -> str:
+    """How to get a catalog of a layout."""
+    way = "extractor=bodyfit" if layout == "anny" else "DensePose's maps"
+    return f"extract the photographs with {way}"
+
+
 def _trained_on(config: RenderConfig) -> dict[str, str]:
     """The id of the images that a checkpoint was trained on, where it says so."""
-    if config.model == "symmetry" or not (known := trained_on(Store(config.model).read)):
+    if config.model == "symmetry" or not (known := trained_on(checkpoint(config.model).read)):
         return {}
     return {"trained_on": known}
 

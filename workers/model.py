@@ -1,10 +1,11 @@
-"""Loads the model that a command names: `symmetry`, or the URL of a checkpoint."""
+"""Loads the model that a command names: `symmetry`, `bundled`, or the URL of a checkpoint."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from assets import NETWORKS
 from models.checkpoint import load as load_checkpoint
 from models.layouts import LAYOUTS
 from models.lookup import load_lookup
@@ -12,6 +13,11 @@ from models.reposer import Reposer
 from models.symmetry import TEXTURE_SIZE, SymmetryReposer
 from workers.data.storage import Store, read_bytes
 from world import sides
+
+
+def checkpoint(model: str) -> Store:
+    """The files of the checkpoint that a command names."""
+    return Store(str(NETWORKS) if model == "bundled" else model)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class ModelSpec:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.model != "symmetry":
             try:
-                return load_checkpoint(Store(self.model).read, device)
+                return load_checkpoint(checkpoint(self.model).read, device)
             except ValueError as error:
                 raise ValueError(f"model={self.model}: {error}") from error
         if self.layout not in LAYOUTS:

@@ -21,8 +21,7 @@ from models.maps import Source, Texture
 from models.texture import body_colours, complete
 from workers.data.catalog import Catalog
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
-from workers.data.storage import Store
-from workers.model import symmetry
+from workers.model import checkpoint, symmetry
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key
 from workers.shards.rows import failed_texture, photo_id
@@ -58,7 +57,7 @@ class Measured(NamedTuple):
 
 
 def load_completer(name: str, device: torch.device) -> tuple[Completer, str]:
-    """`symmetry`, or the f of a checkpoint's URL; with the sha256 of what decides its answers."""
+    """`symmetry`, or the f of a checkpoint; with the sha256 of what decides its answers."""
     if name == "symmetry":
         reposer = symmetry(LAYOUT, device)
 
@@ -67,7 +66,7 @@ def load_completer(name: str, device: torch.device) -> tuple[Completer, str]:
             return Texture(sample(body_colours(source, extend=False), D, CONSISTENT), D)  # eq. 2
 
         return from_mirror, reposer.sha256
-    config, networks, sha256 = load_networks(Store(name).read, "inpainter")
+    config, networks, sha256 = load_networks(checkpoint(name).read, "inpainter")
     inpainter = folded(networks["inpainter"], device)
     return lambda source: complete(config, inpainter, source), sha256
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from models.checkpoint import training_images
 from pipelines.runs.plan import Plan, RunError
 from workers.data.names import canonical_key, former_key, short
-from workers.data.storage import Store
 from workers.data.user_tables import read_pairs, read_text
+from workers.model import checkpoint
 from workers.shards.rows import ScoreKey
 
 LIST = ".lst"
@@ -83,7 +83,7 @@ def overlap(renders: Plan, keys: Iterable[ScoreKey]) -> Overlap | None:
         return None
     model = renders.identity["config"]["model"]
     try:
-        known = training_images(Store(model).read, trained_on)
+        known = training_images(checkpoint(model).read, trained_on)
     except ValueError as error:
         raise RunError(
             f"{model}: {error}, so nobody can tell which images the model was trained on; copy "

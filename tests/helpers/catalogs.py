@@ -65,6 +65,7 @@ def write_catalog(
     prefix: str = "p",
     ids: Sequence[str] = (),
     size: int = SIZE,
+    layout: str = "anny",
 ) -> list[str]:
     """A catalog of `count` photographs; `bad` ones are no image files. Returns the ids.
 
@@ -82,7 +83,7 @@ def write_catalog(
         sides = {"width": size, "height": size}
         images.append({"image_id": image_id, "image": image, **sides})
         uv = quantise(body_uv(i, size, poison.get(i))).tobytes()
-        row = {"image_id": image_id, "layout": "anny", "uv": uv, "status": "ok", **sides}
+        row = {"image_id": image_id, "layout": layout, "uv": uv, "status": "ok", **sides}
         uv_maps.append(row)
     store = Store(url)
     for name, rows in (("images", images), ("uv_maps", uv_maps)):
