@@ -27,7 +27,8 @@ class ExtractConfig(Run):
     )
     # The plan of bodyfit holds it as a fact: no other extractor's plan depends on it.
     bodyfit: Annotated[BodyFit, NOT_IDENTITY] = Field(
-        default=BodyFit(), description="With extractor=bodyfit, the choice of people."
+        default=BodyFit(),
+        description="With extractor=bodyfit, the choice of people, and what is kept of them.",
     )
     densepose: DensePose = Field(
         default=DensePose(),

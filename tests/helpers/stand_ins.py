@@ -8,8 +8,10 @@ import pandas as pd
 import yaml
 from PIL import Image
 
+from assets import SAMPLE
+from configs.extract import ExtractConfig
 from configs.render import RenderConfig
-from pipelines import render
+from pipelines import extract, render
 from tests.conftest import ROOT
 from tests.helpers.answered import as_database, as_json, as_mturk, respond, trials_of
 from tests.helpers.catalogs import StandIn, write_catalog, write_pairs
@@ -17,6 +19,7 @@ from tests.helpers.evaluations import names, write_folders
 from tests.helpers.pictures import pictures
 from tests.helpers.seeded import write_authors_files
 from tests.helpers.studies import write_methods
+from workers.data.catalog import Catalog
 
 SIDE = 176  # pixels: `ms_ssim` wants more than 160
 SMALL = 64
@@ -49,6 +52,18 @@ def catalogs(folder: Path) -> None:
     write_catalog(f"{folder}/poses", 2, prefix="pose", size=SMALL)
     write_pairs(folder / "pairs.csv", [(ids[0], ids[1]), (ids[1], ids[2])])
     (folder / "checkpoint").symlink_to(ROOT / "assets" / "small")
+
+
+def fitted(folder: Path) -> None:
+    """posed, a catalog with saved fits, of a photograph of the sample world."""
+    (folder / "MODELS").mkdir()
+    photograph = Catalog(str(SAMPLE)).photograph_file("item-000000_view-00")
+    (folder / "MODELS/front.jpg").write_bytes(photograph)
+    config = ExtractConfig.model_validate({
+        "input": f"{folder}/MODELS", "out": f"{folder}/posed", "extractor": "bodyfit",
+        "bodyfit": {"save": True}, "execution": {"engine": "local"},
+    })  # fmt: skip
+    assert extract.run(config) == 0
 
 
 def remote_catalogs(bucket: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from bench.bodyfit import SAMPLE, errors
 from configs.bodyfit import BodyFit
@@ -395,6 +396,46 @@ def test_a_large_photograph_takes_bounded_memory(
     if not kind:
         near = np.nonzero(np.isfinite(stored(row)[..., 0]))[1].mean() * 8000 / 256
         assert abs(near - left - side / 2) < side / 8
+
+
+@pytest.mark.parametrize(
+    ("keys", "quarters"), [({}, 0), ({"crop": "person", "margin": 0.03}, 0), ({}, 1)]
+)
+def test_a_saved_fit_is_the_body_on_the_picture(
+    keys: dict[str, Any],
+    quarters: int,
+    world: Catalog,
+    extract: Callable[..., dict],
+    tmp_path: Path,
+) -> None:
+    wide = np.full((256, 384, 3), 255, np.uint8)
+    wide[:, 90:346] = world.photograph(FRONT)
+    wide = np.rot90(wide, quarters)
+    save(tmp_path / "photos", one=wide, none=np.full_like(wide, 255))
+    tables = extract(bodyfit={"save": True}, size=SIDE, **keys)
+    assert tables["fits"].keys() == {"one"}
+    surface = Surface(on_screen(tables["fits"]["one"]))
+    pixels = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).astype(float)
+    uv = np.full((SIDE, SIDE, 2), np.nan)
+    uv[surface.mask] = surface.uv(pixels[surface.mask])
+    found = errors(uv, stored(tables["uv_maps"]["one"]))
+    assert found.median < 1.5
+    assert found.overlap > 0.75
+
+
+def on_screen(fit: dict) -> np.ndarray:
+    """Pixels and depth (V, 3) of the vertices of a row of `fits`, as docs/extract.md has it."""
+    phenotype, camera = fit["phenotype"], fit["camera"]
+    traits = bodies.Traits(**phenotype | {"age": 3 * phenotype["age"] - 2})
+    body = bodies.rest(traits)
+    matrices = Rotation.from_rotvec(np.reshape(fit["rotations"], (-1, 3))).as_matrix()
+    turns = dict(zip(fit["bones"], matrices, strict=True))
+    vertices, joints, _ = bodies.pose(body.vertices, body.joints, turns)
+    across, away, up = (vertices - joints[0])[bodies.template().kept].T
+    depth = camera["distance"] + away
+    x = camera["centre_x"] + camera["focal_x"] * across / depth
+    y = camera["centre_y"] - camera["focal_y"] * up / depth
+    return np.stack([x, y, depth], axis=1)
 
 
 def test_a_table_s_facing_turns_a_body_round(

@@ -27,6 +27,10 @@ def _one_of(*values: str, required: bool = True) -> Column:
     return Column(pa.string(), required, {"values": " | ".join(values)})
 
 
+def _numbers(*names: str) -> Column:
+    return Column(pa.struct([(name, pa.float32()) for name in names]))
+
+
 def _schema(*groups: dict[str, Column], **about: str) -> pa.Schema:
     """A table's columns, in groups that follow each other; `about` says what they mean."""
     fields = [
@@ -46,6 +50,8 @@ VALUE = Column(pa.float64(), required=True)
 PLACE = pa.int8()  # of an option, from 0
 IMAGE = Column(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
 METHODS = Column(pa.list_(pa.string()), required=True)
+PHENOTYPE = _numbers("gender", "age", "muscle", "weight", "height", "proportions")
+CAMERA = _numbers("focal_x", "focal_y", "centre_x", "centre_y", "distance")
 KEYPOINTS = Column(pa.list_(pa.float32(), 54))
 
 SIZE = {"width": INT, "height": INT}  # pixels
@@ -71,6 +77,16 @@ SCHEMAS: dict[str, pa.Schema] = {
         keypoints="18 OpenPose (COCO-18) points x (x, y, visible), pixels",
         segmentation="8-bit PNG of label codes",
         facing="front | back | left | right (of the picture); of bodyfit",
+    ),
+    # Of `extractor=bodyfit`: anny's own names and ranges.
+    "fits": _schema(
+        {"image_id": ID, "phenotype": PHENOTYPE},
+        {"bones": Column(pa.list_(pa.string())), "rotations": Column(pa.list_(pa.float32()))},
+        {"camera": CAMERA},
+        rotations="a rotation vector (3 floats, radians) a bone, about its joint, in the axes of "
+        "the rest pose, in its parent's frame",
+        camera="x = centre_x + focal_x * X / (distance + Y), y = centre_y - focal_y * Z / "
+        "(distance + Y), pixels, of (X, Y, Z) metres from the joint of the bone root",
     ),
     "pairs": _schema({"from": ID, "to": ID}),
     "renders": _schema(

@@ -66,6 +66,7 @@ class FitBody:
     whole: SkinnedBody  # the vertices of `world.bodies.template().kept`
     surface: SkinnedBody  # one in EVERY of those that charts of skin use
     skin: SkinnedBody  # those of landmarks on the skin, in the order of `on_skin`
+    names: tuple[str, ...]  # of the J joints
     base: Tensor  # (J, 3, 3): rotations of a person who stands with arms down
     freedoms: Tensor  # (P, J, 3): rotation vector of each joint by angle
     prior: Prior
@@ -122,6 +123,7 @@ def fit_body() -> FitBody:
         whole=whole,
         surface=whole.only(torch.from_numpy(row[body_and_limbs[::EVERY]])),
         skin=whole.only(torch.from_numpy(row[list(skin.values())])),
+        names=tuple(names),
         base=_tensor(_standing(names)),
         freedoms=torch.from_numpy(axes),
         prior=prior,

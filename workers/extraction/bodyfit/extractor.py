@@ -38,7 +38,7 @@ def bodyfit(config: ExtractConfig) -> Extraction:
     settings = config.bodyfit.model_dump(mode="json")
     origin = Origin(model["name"], "anny")
     job = Job(
-        tables=("images", "annotations", "uv_maps"),
+        tables=("images", "annotations", *(["fits"] if config.bodyfit.save else []), "uv_maps"),
         make_worker=partial(BodyFitWorker, config, origin, facing),
         row_id=photo_id,
         failed=partial(failed_fit, origin),

@@ -62,6 +62,10 @@ class Sighting:
     readings: tuple[Reading, ...]
     yaws: np.ndarray  # (n,) of the copies, radians
 
+    def on_photograph(self, points: np.ndarray) -> np.ndarray:
+        """Pixels (..., 2) of the square -> the photograph's coordinates."""
+        return self.square.on_photograph((points + 0.5) / SIDE)
+
 
 def yaw(space: np.ndarray) -> float:
     """Of landmarks (33, 3): where the line from right to left, at shoulders and hips, points."""

@@ -12,6 +12,7 @@ from workers.data.errors import BadFit, EmptyUvMap
 from workers.extraction.bodyfit.keypoints import keypoints
 from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
 from workers.extraction.bodyfit.regions import SIDE
+from workers.extraction.bodyfit.saved import fit_row
 from workers.extraction.bodyfit.warp import Warp, smooth
 from workers.extraction.catalog_rows import failed, image_columns, uv_columns
 from workers.extraction.extraction import Photo
@@ -28,7 +29,7 @@ STRIP = 1_000_000  # pixels whose coordinates are held at once
 
 
 class BodyFitWorker:
-    """Keys (`workers.extraction.extraction.Photo`) -> rows of `images`, `annotations`, `uv_maps`.
+    """Keys (`workers.extraction.extraction.Photo`) -> rows of a catalog.
 
     `facing` says which way people face, by image id, where it is known.
     """
@@ -67,9 +68,7 @@ class BodyFitWorker:
         box = kept_box(_extent(warped, person, height, width), height, width, self.config)
         framing = Framing.of(box, self.config.size)
         uv, mask = framed_maps(warped, person, framing)
-        points = framing.in_picture(
-            person.sighting.square.on_photograph((person.fit.reading.points + 0.5) / SIDE)
-        )
+        points = framing.in_picture(person.sighting.on_photograph(person.fit.reading.points))
         told = self.facing.get(photograph_id(photo.image_id))
         uv_row = uv_map_row(
             self.origin,
@@ -85,11 +84,12 @@ class BodyFitWorker:
             "segmentation": {"bytes": _png(mask), "path": f"{photo.image_id}.png"},
             "facing": person.facing,
         }
+        fits = {"fits": [fit_row(photo.image_id, person, framing)]}
         return {
             "images": [image | image_columns(data, pixels, box, self.config)],
             "annotations": [annotation],
             "uv_maps": [uv_row],
-        }
+        } | (fits if self.config.bodyfit.save else {})
 
 
 def framed_maps(
@@ -114,7 +114,7 @@ def _extent(warped: Warp, person: FittedPerson, height: int, width: int) -> Box:
     """The box round what is shown of a person, on the photograph."""
     rows, columns = np.nonzero(warped.shown)
     corners = np.array([[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]])
-    low, high = np.sort(person.sighting.square.on_photograph(corners / SIDE), axis=0)
+    low, high = np.sort(person.sighting.on_photograph(corners - 0.5), axis=0)
     left, top = np.floor(low).astype(int).clip(0, [width - 1, height - 1]).tolist()
     right, bottom = np.ceil(high).astype(int).clip([left + 1, top + 1], [width, height]).tolist()
     return Box(left, top, right, bottom)
