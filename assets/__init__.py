@@ -4,4 +4,5 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SAMPLE = HERE / "sample"  # a catalog of the sample world
+POSES = HERE / "poses"  # a catalog of poses, `poses=bundled`
 NETWORKS = HERE / "small"  # a checkpoint, `model=bundled`

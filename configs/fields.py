@@ -41,6 +41,12 @@ def identity_of(config: Frozen) -> dict[str, Any]:
 
 
 Url = Annotated[str, AfterValidator(absolute), WithJsonSchema(URL_SCHEMA)]
+# What comes with reposer has a name of its own (`assets`).
+Poses = Annotated[
+    str,
+    AfterValidator(lambda poses: poses if poses == "bundled" else absolute(poses)),
+    WithJsonSchema({"anyOf": [{"const": "bundled"}, URL_SCHEMA]}),
+]
 Model = Annotated[
     str,
     AfterValidator(lambda model: model if model in ("symmetry", "bundled") else absolute(model)),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from configs.fields import ImageFormat, Model, Url
+from configs.fields import ImageFormat, Model, Poses, Url
 from configs.run import Run
 
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -14,10 +14,10 @@ class RenderConfig(Run):
     """Render the people of a catalog in new poses."""
 
     catalog: Url = Field(description="Catalog of the source photographs.")
-    poses: Url | None = Field(
+    poses: Poses | None = Field(
         default=None,
-        description="Catalog whose UV maps are the target poses. Without pairs=, every source is "
-        "rendered in every pose.",
+        description="Catalog whose UV maps are the target poses; bundled: the stances that come "
+        "with reposer, for layout anny. Without pairs=, every source is rendered in every pose.",
     )
     pairs: Url | None = Field(
         default=None,

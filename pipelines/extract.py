@@ -37,7 +37,8 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
     if dry or code:
         return code
     out = shlex.quote(config.out)
-    print(f"next           reposer render catalog={out} poses={out} out=renders")
+    how = "poses=bundled model=bundled" if config.extractor == "bodyfit" else f"poses={out}"
+    print(f"next           reposer render catalog={out} {how} out=renders")
     return code
 
 

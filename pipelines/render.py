@@ -19,7 +19,7 @@ from workers.data.names import as_known, elided
 from workers.data.storage import Store
 from workers.data.user_tables import read_pairs
 from workers.model import ModelSpec, checkpoint
-from workers.rendering import RenderWorker
+from workers.rendering import RenderWorker, pose_catalog
 from workers.shards.keys import Keys
 from workers.shards.rows import failed_render, render_id
 from workers.shards.shard import Job
@@ -40,7 +40,7 @@ def prepare(
 ) -> tuple[Plan, Job]:
     """The plan of a render run, and what its workers do."""
     catalog = Catalog(config.catalog)
-    poses = Catalog(config.poses) if config.poses else catalog
+    poses = pose_catalog(config, catalog)
     _ = catalog.images.ids  # refuses a damaged table, which pairs alone would not touch
     layout = catalog.layout()
     if poses.layout() != layout:
@@ -89,7 +89,9 @@ def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> Keys:
         rows = np.indices((len(sources), len(targets)), np.int32).reshape(2, -1)
         return _keys((rows[0], sources), (rows[1], targets))
     if not config.pairs:
-        raise RunError("render needs pairs= (a CSV `from,to`), or poses= (a catalog of poses)")
+        raise RunError(
+            "render needs poses= (bundled, or a catalog of poses), or pairs= (a CSV `from,to`)"
+        )
     table = read_pairs(config.pairs)
     targets, names = pd.factorize(table["to"])
     targets, poses_named = _spelled(targets, names, poses)
@@ -116,7 +118,7 @@ def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.n
 
 def _samples(config: RenderConfig) -> Iterator[Sample]:
     catalog = Catalog(config.catalog)
-    poses = Catalog(config.poses) if config.poses else catalog
+    poses = pose_catalog(config, catalog)
     columns = ["source_id", "pose_id", "image"]
     for row in sample_rows(Store(config.out), "renders", columns):
         layout = poses.uv_maps.row(row["pose_id"])["layout"]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assets import POSES
 from configs.render import RenderConfig
 from models.maps import Source, Target
 from models.reposer import Reposer
@@ -36,6 +37,13 @@ class Pair(NamedTuple):
     target: View
 
 
+def pose_catalog(config: RenderConfig, photographs: Catalog) -> Catalog:
+    """The catalog of the target poses: the photographs' own, unless the config names another."""
+    if config.poses is None:
+        return photographs
+    return Catalog(str(POSES) if config.poses == "bundled" else config.poses)
+
+
 class RenderWorker:
     """Keys (source_id, pose_id) -> rows of `renders`, one a key; bad pairs are failed rows."""
 
@@ -51,7 +59,7 @@ class RenderWorker:
 
     @cached_property
     def _pose_catalog(self) -> Catalog:
-        return Catalog(self.config.poses) if self.config.poses else self._sources
+        return pose_catalog(self.config, self._sources)
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Render pairs; pairs of one source should follow each other."""

@@ -8,6 +8,7 @@ from configs.demo import DemoConfig
 from configs.evaluate import EvaluateConfig
 from configs.extract import ExtractConfig
 from configs.fields import Frozen
+from configs.poses import PosesConfig
 from configs.render import RenderConfig
 from configs.run import ShowConfig
 from configs.study import StudyAnalyzeConfig, StudyBuildConfig, StudyServeConfig
@@ -45,6 +46,13 @@ TASKS = {
             ExtractConfig,
             "pipelines.extract",
             "input=photos out=catalog",
+            dry_run=True,
+        ),
+        Command(
+            "poses",
+            PosesConfig,
+            "pipelines.poses",
+            "size=512 out=poses",
             dry_run=True,
         ),
         Command(

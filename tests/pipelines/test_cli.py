@@ -237,7 +237,7 @@ def test_mistakes_in_files_name_the_file(
     catalog = f"{tmp_path}/catalog"
     ids = write_catalog(catalog, 2)
     call = ["render", f"catalog={catalog}", f"out={tmp_path}/o"]
-    assert "needs pairs=" in wrong(capsys, *call)
+    assert "needs poses=" in wrong(capsys, *call)
     columns = tmp_path / "columns.csv"
     columns.write_text("source,target\na,b\n")
     assert f"{columns}: wants columns from,to" in wrong(capsys, *call, f"pairs={columns}")

@@ -24,7 +24,7 @@ def fit_row(image_id: str, person: FittedPerson, framing: Framing) -> dict[str, 
     square = person.sighting.square
     turns[0] = Rotation.from_euler("y", square.angle).as_matrix() @ turns[0]
     root = person.sighting.on_photograph(np.array(fit.centre))
-    corners = root + [[0, 0], [fit.focal * square.side / SIDE] * 2]
+    corners = np.add(root, [[0, 0], [fit.focal * square.side / SIDE] * 2])
     centre, corner = framing.in_picture(corners) - 0.5
     focal = corner - centre
     return {

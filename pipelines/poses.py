@@ -1,0 +1,27 @@
+"""`reposer poses`: a catalog of poses, the stances of catalogs."""
+
+from functools import partial
+
+from configs.poses import PosesConfig
+from pipelines.runs.execute import carry_out
+from pipelines.runs.plan import Plan, make_plan
+from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from workers.poses import ORIGIN, PoseWorker
+from workers.shards.keys import Keys
+from workers.shards.rows import failed_photograph, photo_id
+from workers.shards.shard import Job
+from world.stances import STANCES
+
+
+def run(config: PosesConfig, dry: bool = False) -> int:
+    """Make the poses; returns the exit code."""
+    plan, job = prepare(config)
+    return carry_out(plan, job, config, dry, CATALOG_TITLES, lambda: catalog_samples(config.out))
+
+
+def prepare(config: PosesConfig) -> tuple[Plan, Job]:
+    """The plan of the poses, and what its workers do."""
+    failed = partial(failed_photograph, ORIGIN)
+    job = Job(("images", "uv_maps"), partial(PoseWorker, config), photo_id, failed)
+    keys = Keys.of(["image_id", "item_id"], [(name, None) for name in STANCES])
+    return make_plan("poses", config, job, keys, photo_id, config.size**2, {}), job
