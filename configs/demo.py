@@ -7,9 +7,14 @@ from configs.run import Execution
 
 
 class DemoConfig(Frozen):
-    """Render the bundled sample with the bundled networks, in under a minute."""
+    """Render the bundled sample, or the people of your photographs, with the bundled networks."""
 
-    out: Url = Field(default="demo-out", description="Folder for pairs and renders.")
+    input: Url | None = Field(
+        default=None,
+        description="Your photographs, as `reposer extract` reads them: bodies are fitted to them "
+        "and rendered in the bundled poses (default: the bundled sample is rendered).",
+    )
+    out: Url = Field(default="demo-out", description="Folder for what is made.")
     execution: Execution = Field(
         default=Execution(), description="Where and how the rendering is executed."
     )

@@ -1,26 +1,62 @@
-"""`reposer demo`: the bundled sample through the bundled networks, on this machine."""
+"""`reposer demo`: the bundled sample, or one's own photographs, through the bundled networks."""
 
 import pandas as pd
 
 from assets import SAMPLE
 from configs.demo import DemoConfig
+from configs.extract import ExtractConfig
 from configs.render import RenderConfig
 from pipelines import render
+from pipelines.extract import extract
+from pipelines.runs.plan import RunError
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 
 POSES = 6
 NEXT = """
-Next, the photographs of your own in a folder PHOTOS:
+Next, the people of your own photographs, in a folder PHOTOS:
   . .venv/bin/activate
   reposer extract input=PHOTOS extractor=bodyfit out=catalog
-  reposer render catalog=catalog poses=catalog out=renders
-Where DensePose's NAME_IUV.png lie beside them, leave extractor= out, after `make densepose-data`
-(once: the DensePose lookup, for non-commercial use)."""
+  reposer render catalog=catalog poses=bundled model=bundled out=renders
+Or both in one: reposer demo input=PHOTOS"""
 
 
 def run(config: DemoConfig) -> int:
-    """Render each item of the sample in a few other items' poses; returns the exit code."""
+    """Render the sample, or the people of photographs; returns the exit code."""
+    if config.input is not None:
+        return _own(config, config.input)
+    code = _sample(config)
+    print(NEXT)
+    return code
+
+
+def _own(config: DemoConfig, photographs: str) -> int:
+    """Everybody on photographs, in the bundled poses."""
+    catalog = f"{config.out}/catalog"
+    extract(
+        ExtractConfig(
+            input=photographs,
+            extractor="bodyfit",
+            out=catalog,
+            max_failed_fraction=1,  # whoever is found is shown
+            execution=config.execution,
+        )
+    )
+    if not Catalog(catalog).usable(photographs=True):
+        raise RunError(f"{photographs}: no photograph can be used; {catalog}/index.html says why")
+    return render.run(
+        RenderConfig(
+            catalog=catalog,
+            poses="bundled",
+            model="bundled",
+            out=f"{config.out}/people",
+            execution=config.execution,
+        )
+    )
+
+
+def _sample(config: DemoConfig) -> int:
+    """Each item of the sample, in a few other items' poses."""
     catalog = Catalog(str(SAMPLE))
     everyone = catalog.images.ids.to_pylist()
     first_views: dict[str, str] = {}
@@ -31,7 +67,7 @@ def run(config: DemoConfig) -> int:
     poses = [everyone[(2 * i + 1) * len(everyone) // (2 * POSES) + i % 4] for i in range(POSES)]
     pairs = pd.DataFrame([(s, p) for s in sources for p in poses], columns=["from", "to"])
     Store(config.out).put("pairs.csv", pairs.to_csv(index=False).encode())
-    code = render.run(
+    return render.run(
         RenderConfig(
             catalog=str(SAMPLE),
             pairs=f"{config.out}/pairs.csv",
@@ -40,5 +76,3 @@ def run(config: DemoConfig) -> int:
             execution=config.execution,
         )
     )
-    print(NEXT)
-    return code

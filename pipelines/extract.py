@@ -23,9 +23,20 @@ NATIVE_PIXELS = 1_000_000  # a guess, for the length of a shard: photographs dif
 
 
 def run(config: ExtractConfig, dry: bool = False) -> int:
-    """Extract; returns the exit code."""
+    """Extract, and say what may follow; returns the exit code."""
+    code = extract(config, dry)
+    if dry or code:
+        return code
+    out = shlex.quote(config.out)
+    how = "poses=bundled model=bundled" if config.extractor == "bodyfit" else f"poses={out}"
+    print(f"next           reposer render catalog={out} {how} out=renders")
+    return code
+
+
+def extract(config: ExtractConfig, dry: bool = False) -> int:
+    """Turn photographs into a catalog; returns the exit code."""
     plan, extraction = prepare(config)
-    code = carry_out(
+    return carry_out(
         plan,
         extraction.job,
         config,
@@ -34,12 +45,6 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
         lambda: catalog_samples(config.out),
         lambda: ask_facing(extraction),
     )
-    if dry or code:
-        return code
-    out = shlex.quote(config.out)
-    how = "poses=bundled model=bundled" if config.extractor == "bodyfit" else f"poses={out}"
-    print(f"next           reposer render catalog={out} {how} out=renders")
-    return code
 
 
 def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:

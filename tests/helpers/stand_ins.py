@@ -26,12 +26,12 @@ SMALL = 64
 
 
 def photographs(folder: Path, lookup: np.ndarray) -> None:
-    """PHOTOS with IUV images, the same maps in IUV_PNGS, photos.csv, and a lookup."""
+    """PHOTOS of people with IUV images, the same maps in IUV_PNGS, photos.csv, and a lookup."""
     rows = []
-    for name in ("front", "back"):
-        iuv = np.zeros((SMALL, SMALL, 3), np.uint8)
+    for name, view in (("front", 0), ("back", 3)):
+        pixels = Catalog(str(SAMPLE)).photograph(f"item-000000_view-{view:02d}")
+        iuv = np.zeros_like(pixels)
         iuv[8:-8, 8:-8] = (2, 100, 200)
-        pixels = np.random.default_rng(len(name)).integers(0, 256, iuv.shape, np.uint8)
         for path, content in (
             (f"PHOTOS/{name}.jpg", pixels),
             (f"PHOTOS/{name}_IUV.png", iuv),

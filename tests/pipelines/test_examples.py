@@ -30,13 +30,14 @@ LINKING = {**PAGES, "deploy/README.md": Page(ROOT / "deploy" / "README.md")}
 # Examples that are not run, but held against the schema, by what marks them.
 PARSED = {
     "extractor=densepose": "wants the model zoo's weights",
-    "extractor=bodyfit": "wants people on the photographs",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",
 }
 # Examples that only the slow test runs, by how they begin, and the keys that shorten them there.
 SLOW = {
     "reposer demo": [],
+    "reposer extract input=PHOTOS extractor=bodyfit": [],
+    "reposer render catalog=catalog poses=bundled model=bundled out=renders": [],  # of its catalog
     "reposer synthesize items=20": ["items=3", "views=3", "size=64"],
     "reposer train inpainter": ["steps=2", "width=4", "batch=2", "texture_size=40"],
     "reposer train generator": ["steps=2", "width=4", "batch=2", "discriminator_width=4"],
@@ -117,7 +118,9 @@ def test_examples_run(page: str, run_page: Callable[..., None]) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.s3
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("page", ["README.md", "docs/evaluate.md", "docs/train.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/evaluate.md", "docs/extract.md", "docs/train.md"]
+)
 def test_slow_examples_run(page: str, run_page: Callable[..., None]) -> None:
     run_page(page, slow=True)
 

@@ -495,6 +495,10 @@ def test_a_person_decides_where_copies_disagree(
     ("words", "said"),
     [
         (("extractor=precomputed",), "extractor=bodyfit makes them"),
+        (
+            ("input={}/photos/*.png",),
+            "*.png: photographs, but no UV maps (NAME_IUV.png or NAME.npy",
+        ),
         (("extractor=bodyfit", "bodyfit.person=all"), "rename the photograph"),
         (("extractor=bodyfit", "input={}/rows.csv"), "which is none of front, back, left, right"),
     ],

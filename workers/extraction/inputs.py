@@ -45,7 +45,7 @@ def photographs_with_maps(config: ExtractConfig) -> Input:
         # A pattern may match the photographs alone; their maps lie in the same folders.
         folders = sorted({url.rpartition("/")[0] for url in urls})
         maps = by_role(root, [url for folder in folders for url in list_files(folder).urls])
-    elif not maps.maps:
+    if config.uv is None and not maps.maps:
         raise ValueError(
             f"{config.input}: photographs, but no UV maps (NAME_IUV.png or NAME.npy); "
             "extractor=bodyfit makes them"
