@@ -1,11 +1,12 @@
 """`reposer poses`: a catalog of poses, the stances of catalogs."""
 
+from collections.abc import Iterator
 from functools import partial
 
 from configs.poses import PosesConfig
 from pipelines.runs.execute import carry_out
 from pipelines.runs.plan import Plan, make_plan
-from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from pipelines.runs.report import Sample, catalog_samples
 from workers.poses import ORIGIN, PoseWorker
 from workers.shards.keys import Keys
 from workers.shards.rows import failed_photograph, photo_id
@@ -16,7 +17,12 @@ from world.stances import STANCES
 def run(config: PosesConfig, dry: bool = False) -> int:
     """Make the poses; returns the exit code."""
     plan, job = prepare(config)
-    return carry_out(plan, job, config, dry, CATALOG_TITLES, lambda: catalog_samples(config.out))
+    return carry_out(plan, job, config, dry, ("UV map",), lambda: _samples(config.out))
+
+
+def _samples(url: str) -> Iterator[Sample]:
+    """Without photographs, since there are none."""
+    return ((name, pictures[1:]) for name, pictures in catalog_samples(url))
 
 
 def prepare(config: PosesConfig) -> tuple[Plan, Job]:

@@ -13,7 +13,7 @@ from world.poses import ARCHETYPES
 STANCES = {
     "standing": ("standing", 0),
     "contrapposto": ("relaxed", 0),
-    "walking": ("walking", 0),
+    "walking": ("walking", 30),
     "hand-on-hip": ("hand_on_hip", 0),
     "hands-on-hips": ("hands_on_hips", 0),
     "hands-in-pockets": ("pockets", 0),
@@ -26,7 +26,8 @@ STANCES = {
 }
 FILL = 0.93  # of the picture's side, from the soles to the top of the head
 TRAITS = bodies.Traits(gender=0.8, age=0.05, muscle=0.45, weight=0.42, proportions=0.25)
-GREY = Fabric("plain", ((0.8, 0.8, 0.8),) * 3)
+GREY = (0.8, 0.8, 0.8)
+CLOTH = Fabric("plain", (GREY, GREY, GREY))
 
 
 def uv_map(name: str, size: int) -> np.ndarray:
@@ -42,10 +43,10 @@ def uv_map(name: str, size: int) -> np.ndarray:
 def _figure() -> figures.Figure:
     """Somebody in a T-shirt and trousers: a map is that of the clothes' surface."""
     clothes = (
-        Garment("trousers", labels.TROUSERS, GREY, hem=-0.72, loose=0.014, smooth=24),
-        Garment("top", labels.TOP, GREY, hem=0.16, loose=0.014, smooth=16),
+        Garment("trousers", labels.TROUSERS, CLOTH, hem=-0.72, loose=0.014, smooth=24),
+        Garment("top", labels.TOP, CLOTH, hem=0.16, loose=0.014, smooth=16),
     )
     complexion = skin.Complexion(skin.SKIN_TONES[0], skin.IRISES[0], (0, 0, 0), 0, 0.003, 0, 0)
     style = hair.Style("buzz", (0, 0, 0), thickness=0.004)
-    look = figures.Look(TRAITS, complexion, style, clothes, shoes.Shoe("sneaker", GREY))
+    look = figures.Look(TRAITS, complexion, style, clothes, shoes.Shoe("sneaker", CLOTH))
     return figures.dress(look)

@@ -55,12 +55,9 @@ def catalogs(folder: Path) -> None:
 
 
 def fitted(folder: Path) -> None:
-    """posed, a catalog with saved fits, of a photograph of the sample world."""
-    (folder / "MODELS").mkdir()
-    photograph = Catalog(str(SAMPLE)).photograph_file("item-000000_view-00")
-    (folder / "MODELS/front.jpg").write_bytes(photograph)
+    """posed, a catalog with the saved fits of PHOTOS."""
     config = ExtractConfig.model_validate({
-        "input": f"{folder}/MODELS", "out": f"{folder}/posed", "extractor": "bodyfit",
+        "input": f"{folder}/PHOTOS", "out": f"{folder}/posed", "extractor": "bodyfit",
         "bodyfit": {"save": True}, "execution": {"engine": "local"},
     })  # fmt: skip
     assert extract.run(config) == 0
