@@ -33,9 +33,8 @@ CLOTH = Fabric("plain", (GREY, GREY, GREY))
 def uv_map(name: str, size: int) -> np.ndarray:
     """The UV map (size, size, 2) float32 of a stance, in [-1, 1], NaN off the body."""
     pose, degrees = STANCES[name]
-    archetype = next(a for a in ARCHETYPES if a.name == pose)
     light = studio.view(0, 0, 0).studio  # of the picture, which is not kept
-    view = scene.View(archetype, float(np.radians(degrees)), "full", FILL, light)
+    view = scene.View(ARCHETYPES[pose], float(np.radians(degrees)), "full", FILL, light)
     return scene.render(_figure(), view, size).uv
 
 
@@ -47,6 +46,6 @@ def _figure() -> figures.Figure:
         Garment("top", labels.TOP, CLOTH, hem=0.16, loose=0.014, smooth=16),
     )
     complexion = skin.Complexion(skin.SKIN_TONES[0], skin.IRISES[0], (0, 0, 0), 0, 0.003, 0, 0)
-    style = hair.Style("buzz", (0, 0, 0), thickness=0.004)
+    style = hair.Style((0, 0, 0), thickness=0.004)
     look = figures.Look(TRAITS, complexion, style, clothes, shoes.Shoe("sneaker", CLOTH))
     return figures.dress(look)
