@@ -24,7 +24,7 @@ def uv_picture(uv: np.ndarray) -> np.ndarray:
 
 def overlay(photograph: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """A photograph (H, W, 3) uint8 under the colours of its UV map (2, H, W), uint8."""
-    body = np.isfinite(uv).all(axis=0)[..., None]
+    body = np.all(np.isfinite(uv), axis=0)[..., None]
     mixed = (1 - OPAQUE) * photograph + OPAQUE * uv_picture(uv)
     return np.where(body, mixed, photograph).astype(np.uint8)
 

@@ -45,10 +45,11 @@ def person_map(
     tied &= photograph.keypoints[:, 2] > 0
     certainty = np.array([TIES[LANDMARKS[i][0]] for i in np.flatnonzero(tied)])
     nearest = ((np.arange(SIDE) + 0.5) * size / SIDE).astype(int)
+    on_person, on_body = (camera.project(p[tied])[:, :2] for p in (true, read + shift))
     warped = warp(
         Surface(camera.project(vertices + shift)[bodies.template().kept]),
         (photograph.labels != labels.BACKGROUND)[np.ix_(nearest, nearest)],
-        Marks(*(camera.project(p[tied])[:, :2] for p in (true, read + shift)), certainty),
+        Marks(on_person, on_body, certainty),
         EDGES,
         camera.focal / DISTANCE,
     )

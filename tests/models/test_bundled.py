@@ -4,16 +4,16 @@ import json
 
 import torch
 
+from assets import NETWORKS, SAMPLE
 from models.checkpoint import load, training_images
 from models.maps import Source, Target
-from pipelines.demo import MODEL, SAMPLE
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 from workers.tensors import stacked
 
 
 def test_the_bundled_networks_paint_whom_they_are_shown() -> None:
-    model = load(Store(str(MODEL)).read, torch.device("cpu"))
+    model = load(Store(str(NETWORKS)).read, torch.device("cpu"))
     catalog = Catalog(str(SAMPLE))
     ids = catalog.images.ids.to_pylist()
     sources, targets = ids[4:32:8], ids[5:32:8]  # two views each of four items

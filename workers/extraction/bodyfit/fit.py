@@ -86,6 +86,7 @@ def fit(sightings: Sequence[Sighting]) -> list[Fit]:
     objective = Objective(body, targets(rows))
     state = _start(body, objective, rows)
     people = torch.tensor([n for n, s in enumerate(sightings) for _ in s.readings])
+    cost = torch.full((len(rows),), torch.inf)
     for stage in STAGES:
         _descend(state, objective, stage)
         with torch.no_grad():
