@@ -31,7 +31,7 @@ def test_the_bundled_networks_paint_whom_they_are_shown() -> None:
 
 
 def test_the_bundled_networks_have_not_seen_the_sample() -> None:
-    read = Store(str(MODEL)).read
+    read = Store(str(NETWORKS)).read
     known = json.loads(read("config.json"))["trained_on"]
     seen = training_images(read, known)
     assert len(seen) == 3200
