@@ -86,15 +86,14 @@ def fit(sightings: Sequence[Sighting]) -> list[Fit]:
     objective = Objective(body, targets(rows))
     state = _start(body, objective, rows)
     people = torch.tensor([n for n, s in enumerate(sightings) for _ in s.readings])
-    cost = torch.full((len(rows),), torch.inf)
     for stage in STAGES:
         _descend(state, objective, stage)
         with torch.no_grad():
             cost = objective(state, VERDICT)
         best = _best(people, cost, stage.kept)
-        people, cost, rows = people[best], cost[best], [rows[i] for i in best.tolist()]
+        people, rows = people[best], [rows[i] for i in best.tolist()]
         state, objective = state.rows(best), objective.rows(best)
-    return _fits(state, objective, [reading for _, reading in rows], cost)
+    return _fits(state, objective, [reading for _, reading in rows])
 
 
 def _best(people: Tensor, cost: Tensor, kept: int) -> Tensor:
@@ -147,9 +146,8 @@ def _descend(state: _State, objective: Objective, stage: Stage) -> None:
 
 
 @torch.no_grad()
-def _fits(
-    state: _State, objective: Objective, readings: Sequence[Reading], cost: Tensor
-) -> list[Fit]:
+def _fits(state: _State, objective: Objective, readings: Sequence[Reading]) -> list[Fit]:
+    cost = objective(state, VERDICT)
     rotations = state.body.rotations(state.angles, state.yaw)
     vertices, _ = state.body.whole(shape_weights(state.traits), rotations)
     screen = project(vertices, state.focal, state.centre).double().numpy()
