@@ -8,6 +8,9 @@ from workers.data.storage import Store
 from workers.training.loop import LOG, TRAINING, curves
 from workers.training.trainable import taken, trainable
 
+# The keys of `synthesize` that decide what a world shows.
+WORLD = ("items", "views", "size", "seed", "stock", "fabrics", "uv", "uv_noise")
+
 
 def origin(config: TrainConfig, identity: dict[str, Any], note: str) -> str:
     """The paragraphs of a model card that say how the model was made; `note` is the training's."""
@@ -25,11 +28,8 @@ def _told(command: str, identity: dict[str, Any]) -> str:
         plan = json.loads(Store(config["catalog"]).read("plan.json"))
         world = plan["identity"]["config"]
         if plan["command"] == "synthesize":
-            data += (
-                f" of the sample world (`reposer synthesize items={world['items']} "
-                f"views={world['views']} size={world['size']} seed={world['seed']} "
-                f"stock={world['stock']} fabrics={world.get('fabrics', 'mixed')}`)"
-            )
+            keys = " ".join(f"{key}={world[key]}" for key in WORLD if key in world)
+            data += f" of the sample world (`reposer synthesize {keys}`)"
     except (FileNotFoundError, ValueError, KeyError):
         pass  # a catalog from elsewhere
     began = ""
