@@ -18,7 +18,8 @@ FINGERS = tuple(f"finger{f}-{joint}" for f in (2, 3, 4, 5) for joint in (1, 2))
 LIMBS = ("clavicle", "upperarm01", "lowerarm01", "lowerarm02", "wrist", "upperleg01", "lowerleg01",
          "foot", *FINGERS)  # fmt: skip
 TRAITS = ("gender", "age", "muscle", "weight", "proportions")
-TRAIT_LOGITS = (0.4, -3.0, 0.0, -0.2, -1.1)  # of the average model in catalogs
+# Of the average model in catalogs. At 0 muscle would stay: its blend shapes have a kink there.
+TRAIT_LOGITS = (0.4, -3.0, 0.1, -0.2, -1.1)
 TRAIT_PULL = (0.006, 0.02, 0.02, 0.01, 0.01)  # cost of a squared logit off that
 HEIGHT = 0.5  # the camera's distance is not known, so neither is this
 EVERY = 10  # one of so many vertices stands for the surface in the fit
