@@ -7,7 +7,7 @@ from configs.run import Execution
 
 
 class DemoConfig(Frozen):
-    """Render the bundled sample, or the people of your photographs, with the bundled networks."""
+    """Render the bundled sample, or the people of your photographs."""
 
     input: Url | None = Field(
         default=None,

@@ -26,6 +26,7 @@ RIM = 0.01
 # Source coordinates (of [-1, 1]) further apart than this belong to different parts of the
 # body: their mean points at nothing.
 JUMP = 0.06
+SEAM = 3  # texels: nearer to what is seen, this is a better guess than the body's other side
 
 
 class Completed(NamedTuple):
@@ -104,11 +105,14 @@ class SymmetryReposer:
         texel that has one by now: of the same island of the sheet if that has any (an unseen
         shin then continues the thigh, not the face beside it).
         """
-        D, filled = C, known
-        for (x, y), exists in filter(None, (self.mirror, self.opposite)):
-            copied = ~filled & exists & filled[y, x]
-            D = np.where(copied, D[:, y, x], D)
-            filled = filled | copied
+        (x, y), mirrored = self.mirror
+        copied = ~known & mirrored & known[y, x]
+        D, filled = np.where(copied, C[:, y, x], C), known | copied
+        if self.opposite is not None:
+            (x, y), exists = self.opposite
+            far = distance_transform_edt(~filled) > SEAM
+            copied = far & exists & filled[y, x]
+            D, filled = np.where(copied, D[:, y, x], D), filled | copied
         if not filled.any():
             return D  # nobody to be seen: the middle of the photograph
         everywhere = D[:, *_nearest(filled)]

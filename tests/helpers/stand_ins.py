@@ -55,7 +55,9 @@ def catalogs(folder: Path) -> None:
 
 
 def fitted(folder: Path) -> None:
-    """posed, a catalog with the saved fits of PHOTOS."""
+    """posed, a catalog with the saved fits of PHOTOS; and facing.csv, which way they face."""
+    lines = [f"{name},PHOTOS/{name}.jpg,{name}" for name in ("front", "back")]
+    (folder / "facing.csv").write_text("\n".join(["image_id,image,facing", *lines]))
     config = ExtractConfig.model_validate({
         "input": f"{folder}/PHOTOS", "out": f"{folder}/posed", "extractor": "bodyfit",
         "bodyfit": {"save": True}, "execution": {"engine": "local"},

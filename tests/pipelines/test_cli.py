@@ -160,7 +160,7 @@ def test_identities_stay_what_they_were() -> None:
     """Runs that were begun before are resumed: these keys decide them, and no others."""
     kept = {
         "render": "background catalog image lookup model pairs poses",
-        "synthesize": "fabrics image items seed size stock views",
+        "synthesize": "fabrics image items seed size stock uv uv_noise views",
         "extract": "crop densepose extractor flip_v input lookup margin max_pixels size uv",
         "evaluate": "bootstrap catalog compare date force generated method methods metrics "
         "reference renders side_by_side split strips",
