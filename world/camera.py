@@ -57,7 +57,7 @@ def frame(points: np.ndarray, size: int, low: float, high: float, fill: float) -
 
 
 def turned(points: np.ndarray, yaw: float) -> np.ndarray:
-    """Points (N, 3) turned about the vertical axis; positive yaw shows the person's left."""
+    """Points (N, 3) turned about the vertical axis; positive yaw: to the picture's right."""
     c, s = np.cos(yaw), np.sin(yaw)
     x, y = points[:, 0] * c - points[:, 1] * s, points[:, 0] * s + points[:, 1] * c
     return np.stack([x, y, points[:, 2]], axis=1)
