@@ -110,7 +110,7 @@ class SymmetryReposer:
         D, filled = np.where(copied, C[:, y, x], C), known | copied
         if self.opposite is not None:
             (x, y), exists = self.opposite
-            far = distance_transform_edt(~filled) > SEAM
+            far = np.asarray(distance_transform_edt(~filled)) > SEAM
             copied = far & exists & filled[y, x]
             D, filled = np.where(copied, D[:, y, x], D), filled | copied
         if not filled.any():
