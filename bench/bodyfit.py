@@ -121,9 +121,7 @@ def places(uv: np.ndarray) -> np.ndarray:
 def sheet_faces() -> tuple[np.ndarray, np.ndarray]:
     """The face (SHEET, SHEET) of each texel, off the charts the nearest's, and weights in it."""
     sheet = bodies.template().sheet
-    u, v = sheet.uv.astype(np.float64).T
-    screen = np.stack([u * (SHEET - 1), (1 - v) * (SHEET - 1), np.ones_like(u)], axis=1)
-    face, weights, _ = rasterise(screen, sheet.uv_faces, SHEET, SHEET)
+    face, weights, _ = rasterise(sheet.screen(SHEET), sheet.uv_faces, SHEET, SHEET)
     row, column, _ = nearest(face >= 0)
     return face[row, column], weights[row, column]
 

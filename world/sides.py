@@ -48,16 +48,12 @@ def _places(chart: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Which texels (size, size) a chart covers, and the points (N, 3) of the body there."""
     template = bodies.template()
     on = template.sheet.chart == CHARTS[chart]
-    face, weights, _ = rasterise(_texels(size), template.sheet.uv_faces[on], size, size)
+    face, weights, _ = rasterise(
+        template.sheet.screen(size), template.sheet.uv_faces[on], size, size
+    )
     known = face >= 0
     points = template.canonical.astype(np.float64)
     return known, interpolate(points, template.sheet.faces[on], face[known], weights[known])
-
-
-def _texels(size: int) -> np.ndarray:
-    """The sheet's texture coordinates as points of a screen, (T, 3)."""
-    u, v = bodies.template().sheet.uv.astype(np.float64).T
-    return np.stack([u * (size - 1), (1 - v) * (size - 1), np.ones_like(u)], axis=1)
 
 
 class _View:
@@ -67,7 +63,10 @@ class _View:
         template = bodies.template()
         on = template.sheet.chart == CHARTS[chart]
         self._faces, self._uv_faces = template.sheet.faces[on], template.sheet.uv_faces[on]
-        self._points, self._sheet = template.canonical.astype(np.float64), _texels(size)
+        self._points, self._sheet = (
+            template.canonical.astype(np.float64),
+            template.sheet.screen(size),
+        )
         self._high = self._points.max(0) + MARGIN
         self._low = self._points.min(0) - MARGIN
         column, row = self._screen(self._points)

@@ -93,9 +93,7 @@ def on_body_chart(size: int) -> np.ndarray:
 def _texels(size: int, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The face under each of samples x samples points a texel, -1 off the charts, and weights."""
     sheet = bodies.template().sheet
-    u, v = sheet.uv.astype(np.float64).T
-    across, down = u * (size - 1), (1 - v) * (size - 1)
-    screen = np.stack([across, down, np.ones_like(u)], axis=1)
+    screen = sheet.screen(size)
     screen[:, :2] = screen[:, :2] * samples + (samples - 1) / 2
     face, weights, _ = rasterise(screen, sheet.uv_faces, size * samples, size * samples)
     return face, weights

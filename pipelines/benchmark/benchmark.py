@@ -13,6 +13,7 @@ made with other keys is refused.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from configs.benchmark import COMPLETES, BenchmarkConfig, ReportConfig, TexturesConfig
 from configs.evaluate import EvaluateConfig
@@ -44,32 +45,29 @@ def run(config: BenchmarkConfig) -> int:
 
 def _worlds(config: BenchmarkConfig) -> list[Step]:
     """Make the worlds that are not given and are needed."""
-    w = config.worlds
-    steps: list[Step] = []
+    w, steps = config.worlds, list[Step]()
+
+    def world(
+        name: str, stock: Literal["training", "held_out"], items: int, views: int, seed: int
+    ) -> Callable[[], int]:
+        made = SynthesizeConfig(
+            out=f"{config.out}/worlds/{name}",
+            items=items,
+            views=views,
+            seed=seed,
+            stock=stock,
+            fabrics=w.fabrics,
+            size=w.size,
+            execution=config.execution,
+        )
+        return lambda: synthesize.run(made)
+
     if not config.training and config.variant != "symmetry":
-        training = SynthesizeConfig(
-            out=f"{config.out}/worlds/training",
-            items=w.items,
-            views=w.views,
-            seed=w.seed,
-            stock="training",
-            fabrics=w.fabrics,
-            size=w.size,
-            execution=config.execution,
-        )
-        steps.append(("the world to train on", lambda: synthesize.run(training)))
+        step = world("training", "training", w.items, w.views, w.seed)
+        steps.append(("the world to train on", step))
     if not config.held_out:
-        held_out = SynthesizeConfig(
-            out=f"{config.out}/worlds/held-out",
-            items=w.held_out_items,
-            views=w.held_out_views,
-            seed=w.held_out_seed,
-            stock="held_out",
-            fabrics=w.fabrics,
-            size=w.size,
-            execution=config.execution,
-        )
-        steps.append(("the held-out world", lambda: synthesize.run(held_out)))
+        step = world("held-out", "held_out", w.held_out_items, w.held_out_views, w.held_out_seed)
+        steps.append(("the held-out world", step))
     return steps
 
 
