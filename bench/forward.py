@@ -89,7 +89,7 @@ def naive(
     on = body_mask(M_N)
     warped = Texture(*(sample(x, M_N, convention) * on for x in (T, D)))
     encoded = generator.encode_source(Source(S, M_S))
-    return generator(encoded, warped, Target(M_N), convention)
+    return generator(encoded, warped, Target(M_N), convention).colours
 
 
 def real_samples(sources: int, poses: int, _size: int) -> tuple[Tensor, Tensor, Tensor]:

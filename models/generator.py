@@ -1,6 +1,7 @@
 """g, which paints the new view from the photograph and its texture, warped into the new pose."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,13 @@ from models.coordinates import OFF_BODY, Convention, body_mask, meshgrid, sample
 from models.layers import Block, Conv, resize
 from models.maps import CHANNELS, Source, Target, Texture, named
 from models.variants import VARIANTS, Variant
+
+
+class Painted(NamedTuple):
+    """What g answers."""
+
+    colours: Tensor  # (B, 3, h, w) RGB in [0, 1]
+    share: Tensor  # (B, 1, h, w) in [0, 1]: how much of W shows; without `blend` no channels
 
 
 class Generator(nn.Module):
@@ -44,8 +52,8 @@ class Generator(nn.Module):
 
     def forward(
         self, encoded: list[Tensor], warped: Texture, target: Target, convention: Convention
-    ) -> Tensor:
-        """Paint the new view N^ (B, 3, h, w), in [0, 1].
+    ) -> Painted:
+        """Paint the new view; `shown` makes an image of it.
 
         `encoded` as `encode_source` made it; W and E are zero off the body.
         """
@@ -63,7 +71,8 @@ class Generator(nn.Module):
             x = resize(x, t.shape[-2:]) if x.shape != t.shape else x
             skips = [sample(encoded[level], fields[level], convention)] if fields else []
             x = block(_join(x, t, *skips))
-        return _image(self.out(x), warped.colours, target.uv)
+        out = self.out(x).float().sigmoid()
+        return Painted(out[:, :3], out[:, 3:])
 
 
 class Encoder(nn.ModuleList):
@@ -100,6 +109,13 @@ class Encoder(nn.ModuleList):
         return features
 
 
+def shown(painted: Painted, W: Tensor, M_N: Tensor) -> Tensor:
+    """The new view N^ (B, 3, h, w) in [0, 1]: what g painted, and W through it."""
+    if not painted.share.shape[1]:
+        return painted.colours
+    return torch.lerp(painted.colours, W, painted.share * body_mask(M_N))
+
+
 def build_generator(config: ModelConfig) -> Generator:
     """The g of a model, with random weights."""
     return Generator(config.generator_width, config.form, config.blend)
@@ -133,15 +149,6 @@ def _out(width: int, blend: bool) -> nn.Module:
     with torch.no_grad():
         layer.bias[3:] = 2  # a share of 0.88
     return spectral_norm(layer)
-
-
-def _image(out: Tensor, W: Tensor, M_N: Tensor) -> Tensor:
-    """What the last layer answers, (B, 3 or 4, h, w), as an image (B, 3, h, w) in [0, 1]."""
-    out = out.float().sigmoid()
-    painted, share = out[:, :3], out[:, 3:]
-    if not share.shape[1]:
-        return painted
-    return torch.lerp(painted, W, share * body_mask(M_N))
 
 
 def _through(middle: nn.ModuleList, t3: Tensor) -> Tensor:

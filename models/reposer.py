@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
-from models.generator import Generator
+from models.generator import Generator, shown
 from models.inference import folded
 from models.inpainter import Inpainter
 from models.maps import Source, Target, Texture, each
@@ -99,7 +99,8 @@ class CoordinateReposer:
             texture = Texture(*map(_gather, zip(*(s.texture for s in sources), strict=True)))
             of_g = [_gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
             W_and_E = warped(self.config, body, texture, part)
-            images.append(self.generator(of_g, W_and_E, part, self.convention))
+            painted = self.generator(of_g, W_and_E, part, self.convention)
+            images.append(shown(painted, W_and_E.colours, part.uv))
         return torch.cat(images)
 
     def _batches(self, count: int) -> list[slice]:

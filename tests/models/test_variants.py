@@ -102,7 +102,7 @@ def test_variants_complete_what_the_paper_says(
     T, D = complete(config, f, source)
     assert (T.shape[1], D.shape[1]) == (texture, coordinates)
     W, E = (warp(x, target.uv, CONSISTENT).requires_grad_() for x in (T.detach(), D.detach()))
-    g(g.encode_source(source), Texture(W, E), target, CONSISTENT).sum().backward()
+    g(g.encode_source(source), Texture(W, E), target, CONSISTENT).colours.sum().backward()
     for x in (W, E):  # what there is, g looks at
         assert x.numel() == 0 or (x.grad is not None and x.grad.abs().max() > 0)
     assert (g.source_encoder is not None) == (variant == "full")
@@ -369,7 +369,7 @@ def test_an_untrained_g_sees_colours_as_well_as_poses(variant: str) -> None:
 
     @torch.no_grad()
     def painted(source: Source, target: Target) -> Tensor:
-        return g(g.encode_source(source), Texture(W, E), target, CONSISTENT)
+        return g(g.encode_source(source), Texture(W, E), target, CONSISTENT).colours
 
     before = painted(source, target)
     other = source._replace(photograph=source.photograph.flip(1))

@@ -12,7 +12,7 @@ from models.backbones import load_backbone
 from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, CONVENTIONS, Convention
 from models.discriminator import PatchGAN
-from models.generator import Generator, build_generator
+from models.generator import Generator, build_generator, shown
 from models.inpainter import Inpainter
 from models.losses import (
     discriminator_hinge,
@@ -47,7 +47,8 @@ class Painter(nn.Module):
 
     def forward(self, source: Source, warped: Texture, target: Target) -> Tensor:
         """N^ (B, 3, h, w) in [0, 1]."""
-        return self.g(self.g.encode_source(source), warped, target, self.convention)
+        painted = self.g(self.g.encode_source(source), warped, target, self.convention)
+        return shown(painted, warped.colours, target.uv)
 
 
 class GeneratorTraining:
