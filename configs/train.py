@@ -39,8 +39,16 @@ class TrainExecution(Placement):
         description="How often training may go on from its last checkpoint after a Ray worker was "
         "lost.",
     )
-    loaders: Count = Field(
-        default=2, description="Threads of each worker that read and decode pairs."
+    loaders: Count | None = Field(
+        default=None,
+        description="What reads and decodes the pairs of each worker: so many threads, or "
+        "processes where it trains on a GPU (default: 2 threads, or a process for each of its "
+        "cores but one, at most 12).",
+    )
+    compile: bool = Field(
+        default=True,
+        description="On a GPU, start the operations of a step together, as a CUDA graph. The "
+        "numbers are the same without. Several workers never do it.",
     )
 
 
