@@ -47,8 +47,12 @@ class TrainExecution(Placement):
     )
     compile: bool = Field(
         default=True,
-        description="On a GPU, start the operations of a step together, as a CUDA graph. The "
-        "numbers are the same without. Several workers never do it.",
+        description="Compile the losses for a GPU, which takes a minute or two at the start.",
+    )
+    graph: bool = Field(
+        default=True,
+        description="On a GPU, start the operations of a step as one, a CUDA graph. Several "
+        "workers never do.",
     )
 
 

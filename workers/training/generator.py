@@ -27,6 +27,7 @@ from models.variants import VARIANTS
 from workers.training.data import Batch
 from workers.training.steps import (
     adam,
+    compiled,
     descend,
     distributed,
     in_bf16,
@@ -78,6 +79,8 @@ class GeneratorTraining:
         self.optimisers = (self.optimiser, self.judges_optimiser)
         self.failed = torch.zeros((), device=device)
         self.bf16 = in_bf16(config.precision, device)
+        self.losses = compiled(self._losses, config, device)
+        self.judgement = compiled(self._judge, config, device)
         self.networks: dict[str, nn.Module] = {"inpainter": self.f} if self.f else {}
         self.networks["generator"] = self.g
         self.parts: dict[str, Any] = {
@@ -95,11 +98,13 @@ class GeneratorTraining:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.step`: g first, then PatchGAN on what g has made."""
         self.g.train()
-        image, losses = self._losses(self.paint, batch)
+        self.judge.requires_grad_(False)
+        image, losses = self.losses(self.paint, batch)
         norm = descend(self.optimiser, losses, "total", self.failed)
         if not self.config.losses.adversarial:
             return losses | {"gradient": norm}
-        judged = {"discriminator": self._judge(image.detach(), batch)}
+        self.judge.requires_grad_(True)
+        judged = {"discriminator": self.judgement(image.detach(), batch)}
         judges_norm = descend(self.judges_optimiser, judged, "discriminator", self.failed)
         return losses | judged | {"gradient": norm, "discriminator_gradient": judges_norm}
 
@@ -113,7 +118,6 @@ class GeneratorTraining:
         """The render, and the losses of g (section 3.3), weighed in `total`."""
         weights = self.config.losses
         _, W_and_E = self._textures(batch)
-        self.judge.requires_grad_(False)
         with mixed(self.device, self.bf16, self.g, self.judge):
             image = paint(batch.source, W_and_E, batch.target)
             features = self.backbone(image)
@@ -122,7 +126,6 @@ class GeneratorTraining:
             scores = (
                 self.judge(image, batch.target.uv) if weights.adversarial else image.new_zeros(1)
             )
-        self.judge.requires_grad_(True)
         parts = {
             "perceptual": perceptual(features, expected),
             "style": style(features, expected),

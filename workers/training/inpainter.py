@@ -16,6 +16,7 @@ from models.texture import answer, complete, mirrored, seen, warp
 from workers.training.data import Batch
 from workers.training.steps import (
     adam,
+    compiled,
     descend,
     distributed,
     in_bf16,
@@ -57,11 +58,12 @@ class InpainterTraining:
         self.networks: dict[str, nn.Module] = {"inpainter": self.f}
         self.parts: dict[str, Any] = {"f": self.f, "optimiser": self.optimiser}
         self.bf16 = in_bf16(config.precision, device)
+        self.losses = compiled(self._losses, config, device)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.step`."""
         self.f.train()
-        losses = self._losses(self.parallel, batch)
+        losses = self.losses(self.parallel, batch)
         norm = descend(self.optimiser, losses, "total", self.failed)
         return losses | {"gradient": norm}
 

@@ -55,7 +55,7 @@ def _train(config: TrainConfig, facts: Facts, place: Place, tell: Tell, writer: 
     pairs, _ = training_pairs(config)
     batches = Batches(config, pairs, facts.layout, place.rank, place.processes)
     shown = shown_pairs(config, pairs, facts.layout, place.device) if place.rank == 0 else None
-    graphed = config.execution.compile and place.device.type == "cuda" and place.processes == 1
+    graphed = config.execution.graph and place.device.type == "cuda" and place.processes == 1
     stepping = Stepping(training, place.device, graphed)
     stream = loaded_ahead(batches, step, config.steps, place.device)
     meter = _Meter(config.batch, place.device)

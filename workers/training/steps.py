@@ -1,8 +1,8 @@
 """What is common to the training of f and of g: precision, rates, what a step must not do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -62,6 +62,16 @@ def trained_network(key: str, url: str, name: str) -> tuple[ModelConfig, Any]:
     except ValueError as error:
         raise ValueError(f"{key}={url}: {error}") from error
     return checkpoint.config, checkpoint.networks[name]
+
+
+Function = TypeVar("Function", bound=Callable)
+
+
+def compiled(function: Function, config: TrainConfig, device: torch.device) -> Function:
+    """The same function, where `execution.compile` wants it compiled for a GPU."""
+    if not config.execution.compile or device.type != "cuda":
+        return function
+    return torch.compile(function, dynamic=False)
 
 
 def adam(
