@@ -3,6 +3,7 @@
 import io
 import resource
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def stopped_message(url: str) -> str:
 
 def train(config: TrainConfig, facts: Facts, place: Place, tell: Tell) -> None:
     """Train from the last checkpoint, or from the beginning, to the last step."""
-    with _computing(place.device), Writer() as writer:
+    with computing(place.device), Writer() as writer:
         _train(config, facts, place, tell, writer)
 
 
@@ -86,12 +87,13 @@ def _train(config: TrainConfig, facts: Facts, place: Place, tell: Tell, writer: 
 
 
 @contextmanager
-def _computing(device: torch.device) -> Iterator[None]:
+def computing(device: torch.device) -> Iterator[None]:
     """A stream of the training's own on a GPU, which a graph can be recorded on."""
     if device.type == "cpu":
         yield
         return
     torch.backends.cudnn.benchmark = True  # all steps are of one size
+    warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
     stream = torch.cuda.Stream(device)
     stream.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(stream):
