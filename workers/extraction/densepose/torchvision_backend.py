@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 
 from configs.densepose import DensePose
 from models.densepose.boxes import clipped_boxes, not_empty
@@ -42,7 +43,11 @@ class Torchvision:
         """The people on photographs that the network sees at one padded size."""
         sizes = [self._size(photograph) for photograph in photographs]
         seen = [resized(p, *size) for p, size in zip(photographs, sizes, strict=True)]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+        with (
+            # Else a GPU's float32 would be TF32, of 10 bits.
+            cudnn.flags(enabled=True, allow_tf32=self.mixed),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed),
+        ):
             images = batch(seen, self.device)
             pyramid, found = self.network.people(images, sizes, self.settings.min_score)
             placed = [
