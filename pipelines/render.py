@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import torch
 
 from configs.render import RenderConfig
 from eval.pictures import uv_picture
@@ -48,7 +49,8 @@ def prepare(
             f"{config.catalog} has UV maps of layout {layout}, poses={config.poses} of layout "
             f"{poses.layout()}: {_makes(poses.layout())}"
         )
-    load_model = load_model or ModelSpec(config.model, layout, config.lookup, config.background)
+    spec = model_spec(config, layout)
+    load_model = load_model or spec
     model = load_model()
     if model.layout != layout:
         raise RunError(
@@ -62,9 +64,22 @@ def prepare(
         },
         "model": {"name": model.name, "sha256": model.sha256} | _trained_on(config),
     }
+    if spec.precision != "fp32":  # the reference goes without saying
+        facts["model"]["precision"] = spec.precision
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
     return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job
+
+
+def model_spec(config: RenderConfig, layout: str) -> ModelSpec:
+    """The model that a config names, and the precision that all workers compute it in."""
+    execution, precision = config.execution, config.execution.precision
+    if precision == "auto":
+        precision = "fp16" if torch.cuda.is_available() else "fp32"
+    if config.model == "symmetry":
+        precision = "fp32"
+    named = (config.model, layout, config.lookup, config.background)
+    return ModelSpec(*named, precision, execution.compile)
 
 
 def _makes(layout: str) -> str:

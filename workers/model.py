@@ -9,7 +9,7 @@ from assets import NETWORKS
 from models.checkpoint import load as load_checkpoint
 from models.layouts import LAYOUTS
 from models.lookup import load_lookup
-from models.reposer import Reposer
+from models.reposer import Precision, Reposer
 from models.symmetry import TEXTURE_SIZE, SymmetryReposer
 from workers.data.storage import Store, read_bytes
 from world import sides
@@ -28,13 +28,16 @@ class ModelSpec:
     layout: str
     lookup: str | None
     background: tuple[int, int, int]
+    precision: Precision = "fp32"  # of a checkpoint, as is whether it is compiled
+    compiled: bool = True
 
     def __call__(self) -> Reposer:
         """Load it, on the GPU when there is one."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.model != "symmetry":
             try:
-                return load_checkpoint(checkpoint(self.model).read, device)
+                read = checkpoint(self.model).read
+                return load_checkpoint(read, device, self.precision, self.compiled)
             except ValueError as error:
                 raise ValueError(f"model={self.model}: {error}") from error
         if self.layout not in LAYOUTS:
