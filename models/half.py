@@ -41,7 +41,7 @@ class HalfGenerator(nn.Module):
         self.target_maps = HalfEncoder(g.target_encoder)
         self.middle = _convolutions(g.middle)
         self.decoder = _convolutions(g.decoder)
-        self.out = HalfConv(g.out, outputs=-g.out.out_channels % MULTIPLE)
+        self.out = HalfConv(g.out)
         self.bias = nn.Buffer(g.out.bias.detach().clone())
 
     def encode_source(self, source: Source) -> list[Tensor]:
@@ -69,12 +69,14 @@ class HalfGenerator(nn.Module):
             if fields:
                 reads.append(Read(Raw(encoded[level]), at=fields[level].contiguous()))
             x = Read(self._block(conv, reads, sizes[level], convention.corner_aligned))
-        y = self.out(self._joined([x], sizes[0], self.out.border))
-        out = (y[:, : len(self.bias)].float() + self.bias[:, None, None]).sigmoid()
+        out = self.made_by.painted(x.raw, self.out.weight, self.bias)
         return Painted(out[:, :3], out[:, 3:])
 
     def _encoded(self, encoder: "HalfEncoder", maps: dict[str, Tensor]) -> list[Raw]:
-        results = [self.made_by.normed(encoder.first(encoder.shown(maps)))]
+        shown = laid_together(encoder.maps, maps)
+        channels = encoder.first.weight.shape[1]
+        x = self.made_by.laid_out(shown, encoder.first.border, channels)
+        results = [self.made_by.normed(encoder.first(x))]
         for conv in encoder.others:
             results.append(self._block(conv, [Read(results[-1])], results[-1].y.shape[-2:]))
         return results
@@ -106,28 +108,20 @@ class HalfEncoder(nn.Module):
         self.maps = trained.maps
         first, *others = trained
         inputs = first.conv.in_channels
-        self.first = HalfConv(first.conv, inputs=-inputs % MULTIPLE)
+        self.first = HalfConv(first.conv, -inputs % MULTIPLE)
         self.others = _convolutions(others)
-
-    def shown(self, maps: dict[str, Tensor]) -> Tensor:
-        """The first convolution's input: (B, c, H, W), with border and channels that are empty."""
-        x = laid_together(self.maps, maps)
-        spare = self.first.weight.shape[1] - x.shape[1]
-        x = F.pad(x, 4 * [self.first.border], mode="reflect")
-        x = F.pad(x, (0, 0, 0, 0, 0, spare))
-        return x.to(torch.float16, memory_format=torch.channels_last)
 
 
 class HalfConv(nn.Module):
     """A convolution of input that has its border; without the bias, which InstanceNorm undoes.
 
-    `inputs` and `outputs` are fresh channels, with weights of 0.
+    `empty` input channels are added, with weights of 0.
     """
 
-    def __init__(self, trained: nn.Module, inputs: int = 0, outputs: int = 0):
+    def __init__(self, trained: nn.Module, empty: int = 0):
         super().__init__()
         assert isinstance(trained, Conv)
-        weight = F.pad(trained.weight.detach(), (0, 0, 0, 0, 0, inputs, 0, outputs))
+        weight = F.pad(trained.weight.detach(), (0, 0, 0, 0, 0, empty))
         self.weight = nn.Buffer(weight.to(torch.float16, memory_format=torch.channels_last))
         self.stride, self.border = trained.stride, trained.border
 

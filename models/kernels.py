@@ -17,7 +17,14 @@ from models.passes import EPSILON, SLOPE, Raw, Read
 CHANNELS = 256  # at most so many in a program
 SAME, RESIZED, AT = 0, 1, 2  # how a part is read
 # Pixels and warps of a program, as measured on an H100.
-TUNED = {"sums": (16, 4), "same": (16, 4), "plus": (8, 4), "resized": (8, 4), "at": (8, 4)}
+TUNED = {
+    "sums": (16, 4),
+    "same": (16, 4),
+    "plus": (8, 4),
+    "resized": (8, 4),
+    "at": (8, 4),
+    "products": (128, 4),
+}
 
 
 def normed(y: Tensor) -> Raw:
@@ -116,6 +123,63 @@ def _write(out: Tensor, first: int, read: Read, border: int, aligned: bool) -> N
         SLOPE=SLOPE,
         num_warps=warps,
     )
+
+
+def laid_out(x: Tensor, border: int, channels: int) -> Tensor:
+    """As `models.passes.laid_out`."""
+    batch, given, height, width = x.shape
+    x = x.contiguous()
+    out = torch.empty(
+        (batch, channels, height + 2 * border, width + 2 * border),
+        dtype=torch.float16,
+        device=x.device,
+        memory_format=torch.channels_last,
+    )
+    pixels = (height + 2 * border) * (width + 2 * border)
+    _laid_out[(triton.cdiv(pixels, 64), batch)](
+        x,
+        out,
+        given,
+        channels,
+        height,
+        width,
+        width + 2 * border,
+        pixels,
+        BORDER=border,
+        BLOCK=triton.next_power_of_2(channels),
+        PIXELS=64,
+    )
+    return out
+
+
+def painted(raw: Raw, weight: Tensor, bias: Tensor) -> Tensor:
+    """As `models.passes.painted`: the products of every pixel first, then their sums."""
+    batch, channels, height, width = raw.y.shape
+    outputs, pixels = len(bias), height * width
+    rows = weight.permute(2, 3, 0, 1).reshape(-1, channels)  # the kernel's pixels, outputs, inputs
+    products = torch.empty((batch, len(rows), pixels), dtype=torch.float32, device=weight.device)
+    at_once, warps = TUNED["products"]
+    _products[(triton.cdiv(pixels, at_once), batch)](
+        raw.y,
+        raw.scale,
+        raw.shift,
+        rows.contiguous(),
+        products,
+        pixels,
+        channels,
+        len(rows),
+        raw.y.stride(0),
+        ROWS=max(16, triton.next_power_of_2(len(rows))),
+        BLOCK=64,
+        PIXELS=at_once,
+        SLOPE=SLOPE,
+        num_warps=warps,
+    )
+    out = torch.empty((batch, outputs, height, width), dtype=torch.float32, device=weight.device)
+    _sigmoids[(triton.cdiv(pixels, 256), outputs, batch)](
+        products, bias, out, pixels, height, width, outputs, PIXELS=256
+    )
+    return out
 
 
 @triton.jit
@@ -267,3 +331,76 @@ def _part(
             v += read * tl.where(inside, weight, 0.0)[:, None]
     to = out + b * out_stride + p[:, None] * out_channels + first + c[None, :]
     tl.store(to, v.to(out.dtype.element_ty), there)
+
+
+@triton.jit
+def _laid_out(
+    x,
+    out,
+    given,
+    channels,
+    height,
+    width,
+    wide,
+    pixels,
+    BORDER: tl.constexpr,
+    BLOCK: tl.constexpr,
+    PIXELS: tl.constexpr,
+):
+    """Maps with a border, channels last."""
+    b = tl.program_id(1).to(tl.int64)
+    p = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
+    c = tl.arange(0, BLOCK)
+    i, j = _inner(p // wide - BORDER, height), _inner(p % wide - BORDER, width)
+    at = x + (b * given + c[None, :]) * height * width + (i * width + j)[:, None]
+    v = tl.load(at, (p < pixels)[:, None] & (c < given)[None, :], 0.0)
+    to = out + (b * pixels + p[:, None]) * channels + c[None, :]
+    tl.store(to, v.to(out.dtype.element_ty), (p < pixels)[:, None] & (c < channels)[None, :])
+
+
+@triton.jit
+def _products(
+    y,
+    scale,
+    shift,
+    rows,
+    products,
+    pixels,
+    channels,
+    count,
+    y_stride,
+    ROWS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    PIXELS: tl.constexpr,
+    SLOPE: tl.constexpr,
+):
+    """Every finished pixel times every pixel of the convolution's kernel."""
+    b = tl.program_id(1).to(tl.int64)
+    p = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
+    r = tl.arange(0, ROWS)
+    total = tl.zeros((PIXELS, ROWS), tl.float32)
+    for start in range(0, channels, BLOCK):
+        c = start + tl.arange(0, BLOCK)
+        in_c = c < channels
+        s = tl.load(scale + b * channels + c, in_c, 0.0)
+        t = tl.load(shift + b * channels + c, in_c, 0.0)
+        there = (p < pixels)[:, None] & in_c[None, :]
+        v = _tap(y + b * y_stride, p * channels, there, c, s, t, True, SLOPE)
+        at = rows + r[None, :] * channels + c[:, None]
+        w = tl.load(at, (r < count)[None, :] & in_c[:, None], 0.0)
+        total = tl.dot(v.to(tl.float16), w, total)
+    to = products + (b * count + r[None, :]) * pixels + p[:, None]
+    tl.store(to, total, (p < pixels)[:, None] & (r < count)[None, :])
+
+
+@triton.jit
+def _sigmoids(products, bias, out, pixels, height, width, outputs, PIXELS: tl.constexpr):
+    """The sums of a 3x3 convolution's products around each pixel, in (0, 1)."""
+    b, o = tl.program_id(2).to(tl.int64), tl.program_id(1)
+    p = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
+    total = tl.zeros((PIXELS,), tl.float32) + tl.load(bias + o)
+    for k in tl.static_range(9):
+        i, j = _inner(p // width + k // 3 - 1, height), _inner(p % width + k % 3 - 1, width)
+        row = (b * 9 + k) * outputs + o
+        total += tl.load(products + row * pixels + i * width + j, p < pixels, 0.0)
+    tl.store(out + (b * outputs + o) * pixels + p, tl.sigmoid(total), p < pixels)

@@ -53,6 +53,19 @@ def joined(reads: Sequence[Read], size: Sequence[int], border: int, aligned: boo
     return F.pad(x, 4 * [border], mode="reflect") if border else x
 
 
+def laid_out(x: Tensor, border: int, channels: int) -> Tensor:
+    """Maps (B, c, H, W) float32 as a convolution's input, with empty channels at their end."""
+    x = F.pad(x, 4 * [border], mode="reflect")
+    x = F.pad(x, (0, 0, 0, 0, 0, channels - x.shape[1]))
+    return x.to(torch.float16, memory_format=torch.channels_last)
+
+
+def painted(raw: Raw, weight: Tensor, bias: Tensor) -> Tensor:
+    """The last layer, a 3x3 convolution and a sigmoid: (B, outputs, H, W) float32 in (0, 1)."""
+    x = joined([Read(raw)], raw.y.shape[-2:], 1, True)
+    return (F.conv2d(x, weight).float() + bias[:, None, None]).sigmoid()
+
+
 def finished(raw: Raw) -> Tensor:
     """LeakyReLU of the normed result, (B, C, H, W) float32."""
     y = raw.y.float()

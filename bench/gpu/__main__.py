@@ -22,15 +22,15 @@ from bench.gpu.inputs import Bench
 Row = dict[str, object]
 SECTIONS: dict[str, tuple[Callable[[Bench], Iterator[Row]], float]] = {  # and its seconds
     "card": (rendering.card, 5),
-    "render": (rendering.rendering, 90),
-    "bundled": (rendering.bundled, 10),
+    "render": (rendering.rendering, 75),
+    "trace": (rendering.trace, 25),
     "encode": (rendering.encoding, 25),
-    "passes": (passes.passes, 25),
-    "runs": (runs.parquet, 35),
+    "passes": (passes.passes, 35),
+    "bundled": (rendering.bundled, 10),
+    "runs": (runs.parquet, 30),
     "memory": (faults.out_of_memory, 15),
-    "fault": (faults.cuda_error, 20),
+    "fault": (faults.cuda_error, 15),
     "training": (training.training, 40),
-    "trace": (rendering.trace, 15),
 }
 
 

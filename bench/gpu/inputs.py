@@ -78,7 +78,7 @@ class Bench:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def seconds(self, call: Callable[[], object], at_least: float = 1.0) -> float:
+    def seconds(self, call: Callable[[], object], at_least: float = 0.6) -> float:
         """Seconds of a call, of as many as take so long; the first is a warm-up."""
         call()
         self.wait()

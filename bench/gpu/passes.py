@@ -1,6 +1,7 @@
 """The parts of a render of 256-wide g apart: convolutions, and the passes between them."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,7 +24,8 @@ CONVOLUTIONS = (
     (256, 8, 3, 1, 1, 1),
     (256, 3, 3, 1, 1, 0),
 )
-TRIED = ((4, 4), (8, 4), (16, 4), (32, 4), (8, 8), (16, 8), (32, 8), (8, 2), (4, 2))
+TRIED = ((4, 4), (8, 4), (16, 4), (8, 8), (16, 8), (4, 2))  # pixels and warps of a program
+TRIED_PRODUCTS = ((64, 4), (128, 4), (128, 8), (256, 8))
 
 
 def passes(bench: Bench) -> Iterator[dict]:
@@ -37,6 +39,7 @@ def passes(bench: Bench) -> Iterator[dict]:
     one = _random(bench, 1, width, side).expand(batch, -1, -1, -1)
     field = torch.rand(batch, 2, side, side, device=bench.device) * 2 - 1
     field = F.avg_pool2d(field, 31, 1, 15, count_include_pad=False) * 6  # smooth, as bodies are
+    last = _random(bench, 3, width, 3)
     normed, small_normed = kernels.normed(y), kernels.normed(small)
     image = y[0].numel() * 2 / 1e9  # in GB
     cases: dict[str, tuple[Callable[[], object], float]] = {
@@ -45,10 +48,11 @@ def passes(bench: Bench) -> Iterator[dict]:
         "plus": (lambda: _join(Read(normed, plus=normed), side), 2 * image),
         "resized": (lambda: _join(Read(small_normed), side), 1.25 * image),
         "at": (lambda: _join(Read(kernels.Raw(one), at=field), side), 2 * image),
+        "products": (lambda: kernels.painted(normed, last, last.new_zeros(3).float()), image),
     }
     for name, (call, gigabytes) in cases.items():
         found = {}
-        for tuning in TRIED:
+        for tuning in TRIED_PRODUCTS if name == "products" else TRIED:
             kept, kernels.TUNED[name] = kernels.TUNED[name], tuning
             try:
                 found[tuning] = bench.seconds(call, 0.05) / batch * 1e3
@@ -76,11 +80,17 @@ def _convolutions(bench: Bench, batch: int, side: int) -> Iterator[dict]:
         size = side // smaller
         x = _random(bench, batch, inputs, size + kernel - 1)
         weight = _random(bench, outputs, inputs, kernel)
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            seconds = bench.seconds(lambda x=x, w=weight, s=stride: F.conv2d(x, w, None, s), 0.1)
+        found = []
+        for benchmark in (True, False):
+            with torch.backends.cudnn.flags(enabled=True, benchmark=benchmark):
+                call = partial(F.conv2d, x, weight, None, stride)
+                found.append(bench.seconds(call, 0.1) / batch * 1e3)
         flops = 2 * inputs * outputs * kernel**2 * (size // stride) ** 2
-        ms = seconds / batch * 1e3
+        ms = found[0]
         total += ms * count
         what = f"{inputs}->{outputs} {kernel}x{kernel} /{stride} at {size}"
-        yield {"conv": what, "ms": ms, "tflops": flops / ms / 1e9, "in_a_render": count}
+        yield {"conv": what, "ms": ms, "not_benchmarked_ms": found[1]} | {
+            "tflops": flops / ms / 1e9,
+            "in_a_render": count,
+        }
     yield {"convolutions_ms_an_image": total}
