@@ -28,7 +28,7 @@ class Placement(Frozen):
 
 
 class Execution(Placement):
-    """How a run of shards is executed. Nothing here changes its rows."""
+    """How a run of shards is executed. Of this only `precision` changes rows: a plan says which."""
 
     gpus_per_worker: Annotated[float, Field(gt=0)] = Field(
         default=1.0, description="Share of a GPU for each worker, where the cluster has GPUs."
@@ -37,6 +37,16 @@ class Execution(Placement):
         default=None,
         description="Pairs in one call of the model (default: 16 on a GPU, 1 on a CPU); for "
         "extractor=densepose photographs (default: 8 and 1).",
+    )
+    precision: Literal["auto", "fp32", "fp16"] = Field(
+        default="auto",
+        description="Of g, where a checkpoint renders: fp32, the reference (on a GPU without "
+        "TF32); fp16, several times faster on a GPU; auto: fp16 where this machine has a GPU.",
+    )
+    compile: bool = Field(
+        default=True,
+        description="With fp16, run what lies between convolutions as Triton kernels; false: as "
+        "torch's own operations, slower and with the same results up to rounding.",
     )
     row_timeout: Annotated[float, Field(gt=0)] | None = Field(
         default=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -10,10 +10,13 @@ from torch import Tensor
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
 from models.generator import Generator, Painted, shown
+from models.half import halved
 from models.inference import folded
 from models.inpainter import Inpainter
 from models.maps import Source, Target, Texture, each
 from models.texture import body_colours, complete, warped
+
+Precision = Literal["fp32", "fp16"]
 
 
 class Reposer(Protocol):
@@ -53,7 +56,11 @@ class CoordinateReposer:
     """Coordinate-based texture inpainting, for inference.
 
     On a CPU every sample is computed on its own, so results are the same bits whatever they
-    were batched with; a GPU computes true batches.
+    were batched with; a GPU computes true batches, filled up to few sizes.
+
+    `precision` is fp32, the reference, on a GPU without TF32, or fp16: g's convolutions in
+    float16, with its other passes in Triton where `compiled`. Coordinates, moments and f are
+    float32 in both.
     """
 
     def __init__(
@@ -63,6 +70,8 @@ class CoordinateReposer:
         generator: Generator,
         sha256: str,
         device: torch.device,
+        precision: Precision = "fp32",
+        compiled: bool = True,
     ):
         self.config = config
         self.name = f"coordinate-{sha256[:12]}"
@@ -72,7 +81,11 @@ class CoordinateReposer:
         self.same_size = not config.form.source_maps
         self.convention = CONVENTIONS[config.convention]
         self.inpainter = folded(inpainter, device) if inpainter else None
-        self.generator = folded(generator, device)
+        half = precision == "fp16"
+        kernels = compiled and device.type == "cuda"
+        self.generator = halved(generator, device, kernels) if half else folded(generator, device)
+        # cuDNN tries its algorithms once a shape: worth it where all batches have few shapes.
+        self.cudnn = {"enabled": True, "benchmark": half, "allow_tf32": False}
 
     @torch.inference_mode()
     def encode(self, source: Source) -> list[Encoded]:
@@ -81,9 +94,10 @@ class CoordinateReposer:
         encoded = []
         for at in self.batches(len(source.uv)):
             part = each(source, itemgetter(at))
-            texture = complete(self.config, self.inpainter, part)
-            body = body_colours(part, self.config.extend_body)
-            maps = [body, *texture, *self.features(part)]
+            with torch.backends.cudnn.flags(**self.cudnn):
+                texture = complete(self.config, self.inpainter, part)
+                body = body_colours(part, self.config.extend_body)
+                maps = [body, *texture, *self.features(part)]
             for body, T, D, *of_g in zip(*(x.split(1) for x in maps), strict=True):
                 encoded.append(Encoded(body, Texture(T, D), of_g))
         return encoded
@@ -91,17 +105,21 @@ class CoordinateReposer:
     @torch.inference_mode()
     def render(self, state: list[Encoded], source_index: list[int], target: Target) -> Tensor:
         """Run warps, g's target encoder and its decoder; see `Reposer`."""
-        target = each(target, lambda x: x.to(self.device))
+        count = len(source_index)
+        spare = 0 if self.device.type == "cpu" else batch_size(count) - count
+        index = [*source_index, *source_index[-1:] * spare]
+        target = each(target, lambda x: _filled(x.to(self.device), len(index)))
         images = []
-        for at in self.batches(len(source_index)):
-            sources, part = [state[i] for i in source_index[at]], each(target, itemgetter(at))
+        for at in self.batches(len(index)):
+            sources, part = [state[i] for i in index[at]], each(target, itemgetter(at))
             body = gather([s.body for s in sources])
             texture = Texture(*map(gather, zip(*(s.texture for s in sources), strict=True)))
             of_g = [gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
             W_and_E = warped(self.config, body, texture, part)
-            painted = self.paint(of_g, W_and_E, part)
+            with torch.backends.cudnn.flags(**self.cudnn):
+                painted = self.paint(of_g, W_and_E, part)
             images.append(shown(painted, W_and_E.colours, part.uv))
-        return torch.cat(images)
+        return torch.cat(images)[:count]
 
     def features(self, source: Source) -> list[Tensor]:
         """Run g's source encoder: what `paint` needs of the source."""
@@ -116,6 +134,21 @@ class CoordinateReposer:
         if self.device.type == "cpu":
             return [slice(i, i + 1) for i in range(count)]
         return [slice(0, count)]
+
+
+def batch_size(count: int) -> int:
+    """The samples of a GPU's batch for `count`: a power of two, from 16 on a multiple of 16.
+
+    cuDNN chooses its algorithms by the shape: with few shapes it chooses seldom, and samples of
+    a last, short batch get the numbers of the others.
+    """
+    return -(-count // 16) * 16 if count > 8 else 1 << (count - 1).bit_length()
+
+
+def _filled(x: Tensor, size: int) -> Tensor:
+    """A batch with its last sample repeated up to `size`."""
+    spare = size - len(x)
+    return torch.cat([x, x[-1:].expand(spare, *x.shape[1:])]) if spare else x
 
 
 def gather(rows: Sequence[Tensor]) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from configs.render import RenderConfig
 from eval.pictures import uv_picture
@@ -50,9 +51,8 @@ def prepare(
             f"{config.catalog} has UV maps of layout {layout}, poses={config.poses} of layout "
             f"{poses.layout()}: {_makes(poses.layout())}"
         )
-    load_model = load_model or ModelSpec(
-        config.model, layout, config.lookup, config.background, native=config.size is not None
-    )
+    spec = model_spec(config, layout)
+    load_model = load_model or spec
     model = load_model()
     if model.layout != layout:
         raise RunError(
@@ -72,12 +72,25 @@ def prepare(
         },
         "model": {"name": model.name, "sha256": model.sha256} | _trained_on(config),
     }
+    if spec.precision != "fp32":  # the reference goes without saying
+        facts["model"]["precision"] = spec.precision
     if config.size:
         facts["size"] = config.size
     pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
     return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts), job
+
+
+def model_spec(config: RenderConfig, layout: str) -> ModelSpec:
+    """The model that a config names, and the precision that all workers compute it in."""
+    execution, precision = config.execution, config.execution.precision
+    if precision == "auto":
+        precision = "fp16" if torch.cuda.is_available() else "fp32"
+    if config.model == "symmetry":
+        precision = "fp32"
+    named = (config.model, layout, config.lookup, config.background)
+    return ModelSpec(*named, config.size is not None, precision, execution.compile)
 
 
 def _makes(layout: str) -> str:

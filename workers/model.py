@@ -10,7 +10,7 @@ from models.checkpoint import load as load_checkpoint
 from models.layouts import LAYOUTS
 from models.lookup import load_lookup
 from models.native import NativeReposer, reads_cloth
-from models.reposer import Reposer
+from models.reposer import Precision, Reposer
 from models.symmetry import NATIVE_TEXTURE_SIZE, TEXTURE_SIZE, SymmetryReposer
 from workers.data.storage import Store, read_bytes
 from world import sides
@@ -30,13 +30,16 @@ class ModelSpec:
     lookup: str | None
     background: tuple[int, int, int]
     native: bool = False  # whether cloth is read from the photographs at their own size
+    precision: Precision = "fp32"  # of a checkpoint, as is whether it is compiled
+    compiled: bool = True
 
     def __call__(self) -> Reposer:
         """Load it, on the GPU when there is one."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.model != "symmetry":
             try:
-                networks = load_checkpoint(checkpoint(self.model).read, device)
+                read = checkpoint(self.model).read
+                networks = load_checkpoint(read, device, self.precision, self.compiled)
             except ValueError as error:
                 raise ValueError(f"model={self.model}: {error}") from error
             cloth = self.native and reads_cloth(networks.config)

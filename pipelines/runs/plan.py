@@ -6,9 +6,10 @@ import platform
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
@@ -180,5 +181,8 @@ def _tail(store: Store, name: str) -> bytes:
 
 def versions() -> dict[str, str]:
     """The versions of the software that makes a run."""
-    packages = {name: version(name) for name in ("reposer", "ray", "torch", "pyarrow", "numpy")}
-    return {"python": platform.python_version(), **packages}
+    installed = {"python": platform.python_version()}
+    for name in ("reposer", "ray", "torch", "pyarrow", "numpy"):
+        with suppress(PackageNotFoundError):  # reposer may run from its folder, ray be left out
+            installed[name] = version(name)
+    return installed
