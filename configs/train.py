@@ -39,8 +39,20 @@ class TrainExecution(Placement):
         description="How often training may go on from its last checkpoint after a Ray worker was "
         "lost.",
     )
-    loaders: Count = Field(
-        default=2, description="Threads of each worker that read and decode pairs."
+    loaders: Count | None = Field(
+        default=None,
+        description="What reads and decodes the pairs of each worker: so many threads, or "
+        "processes where it trains on a GPU (default: 2 threads, or a process for each of its "
+        "cores but one, at most 12).",
+    )
+    compile: bool = Field(
+        default=True,
+        description="Compile the losses for a GPU, which takes a minute or two at the start.",
+    )
+    graph: bool = Field(
+        default=True,
+        description="On a GPU, start the operations of a step as one, a CUDA graph. Several "
+        "workers never do.",
     )
 
 

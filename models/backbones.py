@@ -149,12 +149,13 @@ def _lite0_name(key: str) -> str:
 
 
 def _imagenet(images: Tensor) -> Tensor:
-    mean, std = (images.new_tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    return (images - mean) / std
+    channels = zip(images.unbind(dim=1), IMAGENET_MEAN, IMAGENET_STD, strict=True)
+    return torch.stack([(x - mean) / std for x, mean, std in channels], dim=1)
 
 
 def _caffe(images: Tensor) -> Tensor:
-    return images.flip(1) * 255 - images.new_tensor(CAFFE_MEAN).view(3, 1, 1)
+    channels = zip(images.flip(1).unbind(dim=1), CAFFE_MEAN, strict=True)
+    return torch.stack([x * 255 - mean for x, mean in channels], dim=1)
 
 
 def _lite(images: Tensor) -> Tensor:

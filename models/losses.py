@@ -17,12 +17,16 @@ def masked_l1(values: Tensor, expected: Tensor, mask: Tensor) -> Tensor:
 def body_distance(mask: Tensor, reach: int) -> Tensor:
     """How far each pixel is from the body: (B, 1, H, W) of 0 and 1 -> pixels, at most `reach`.
 
-    Chebyshev's distance: diagonal steps count as one.
+    Chebyshev's distance: diagonal steps count as one. Every distance is a sum of powers of two,
+    and `side` pixels lead to anywhere in a square of that half side.
     """
-    distance = torch.zeros_like(mask)
-    for _ in range(reach):
-        distance += 1 - mask
-        mask = F.max_pool2d(mask, kernel_size=3, stride=1, padding=1)
+    distance = (1 - mask) * reach
+    for side in (2**n for n in range((reach - 1).bit_length())):
+        nearest = -distance
+        for square in ((2 * side + 1, 1), (1, 2 * side + 1)):
+            padding = [size // 2 for size in square]
+            nearest = F.max_pool2d(nearest, square, stride=1, padding=padding)
+        distance = torch.minimum(distance, side - nearest)
     return distance
 
 

@@ -84,7 +84,7 @@ def extended(image: Tensor, mask: Tensor) -> Tensor:
     Off the mask a pixel gets the mean of the smallest block around it that reaches the mask
     (blocks double in size); 0 where the mask is empty.
     """
-    if mask.shape[-2:] == (1, 1) or mask.all():
+    if mask.shape[-2:] == (1, 1):
         return image * mask
     share = F.avg_pool2d(mask, 2, ceil_mode=True)
     means = F.avg_pool2d(image * mask, 2, ceil_mode=True) / share.clamp(min=1e-6)

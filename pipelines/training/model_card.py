@@ -5,7 +5,8 @@ from typing import Any
 
 from configs.train import TrainConfig
 from workers.data.storage import Store
-from workers.training.loop import LOG, TRAINING, curves
+from workers.training.checkpoints import LOG, curves
+from workers.training.loop import TRAINING
 from workers.training.trainable import taken, trainable
 
 # The keys of `synthesize` that decide what a world shows.

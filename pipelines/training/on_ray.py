@@ -25,7 +25,8 @@ from configs.train import TrainConfig
 from pipelines.runs.cluster import named_cluster, start_ray
 from pipelines.runs.stopping import Stopped, stoppable
 from workers.data.retrying import WAIT_SECONDS, retry_policy
-from workers.training.loop import Facts, Place, Tell, stopped_message, train
+from workers.training.checkpoints import Facts
+from workers.training.loop import Place, Tell, stopped_message, train
 
 POLL_SECONDS = 0.5
 

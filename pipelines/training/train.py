@@ -25,12 +25,11 @@ from workers.data.catalog import Catalog
 from workers.data.names import canonical_key, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
+from workers.training.checkpoints import LOG, Facts
 from workers.training.data import training_pairs
 from workers.training.loop import (
-    LOG,
     SHEETS,
     TRAINING,
-    Facts,
     Place,
     Tell,
     shown_pairs,
@@ -99,7 +98,7 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     _refuse_shared_items(config, catalog, pairs)
     # These raise what the processes would.
     training = kind.training(config, layout, CPU)
-    shown_pairs(config, pairs, layout)
+    shown_pairs(config, pairs, layout, CPU)
     images = {canonical_key(image) for pair in pairs for image in pair}
     began = {url: Store(url).read for url in taken(config).values()}
     for read in began.values():

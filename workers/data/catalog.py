@@ -32,6 +32,7 @@ KEYPOINTS = (18, 3)
 CALLED = {
     "photograph": "photograph",
     "uv": "UV map",
+    "stored_uv": "UV map",
     "body": "UV map",
     "segmentation": "segmentation",
     "person": "segmentation",
@@ -43,6 +44,7 @@ View = dict[str, np.ndarray]
 
 - `photograph`: uint8 (H, W, 3) RGB,
 - `uv`: float32 (2, H, W) in [-1, 1], NaN off the body,
+- `stored_uv`: the same as uint16 (2, H, W), as `models.uv_maps.quantise` makes it, 0 off the body,
 - `body`: bool (H, W), where `uv` is defined,
 - `segmentation`: uint8 (H, W), label codes of `world.labels`,
 - `person`: bool (H, W), where `segmentation` is not background,
@@ -72,6 +74,7 @@ class Catalog:
         readers: dict[str, Callable[[str], np.ndarray]] = {
             "photograph": self.photograph,
             "uv": partial(self.uv_map, layout=layout),
+            "stored_uv": partial(self.stored_uv, layout=layout),
             "body": self.body,
             "segmentation": self.segmentation,
             "person": self.person,
@@ -96,7 +99,11 @@ class Catalog:
         return data
 
     def uv_map(self, image_id: str, layout: str | None = None) -> np.ndarray:
-        """A UV map, float32 (2, H, W) in [-1, 1], NaN off the body.
+        """A UV map, float32 (2, H, W) in [-1, 1], NaN off the body; raises as `stored_uv`."""
+        return dequantise(self.stored_uv(image_id, layout))
+
+    def stored_uv(self, image_id: str, layout: str | None = None) -> np.ndarray:
+        """A UV map as it is stored, uint16 (2, H, W), 0 off the body.
 
         Raises MissingRow when there is none, WrongLayout, BadUvMap when its bytes do not suit its
         size, EmptyUvMap when nobody is on it.
@@ -106,10 +113,10 @@ class Catalog:
             raise WrongLayout(
                 f"{name} has a UV map of layout {row['layout']}, the model needs {layout}"
             )
-        uv = dequantise(_stored_uv(row, name))
-        if np.isnan(uv).all():
+        stored = _stored_uv(row, name)
+        if not (stored > 0).all(axis=0).any():
             raise EmptyUvMap(f"{name}: nobody is on the UV map")
-        return uv
+        return stored
 
     def body(self, image_id: str) -> np.ndarray:
         """Where the UV map is defined, bool (H, W); MissingRow or BadUvMap when there is none."""
@@ -196,7 +203,7 @@ def _refuse_mismatch(image_id: str, view: View) -> None:
     sizes = {
         CALLED[name]: f"{w}x{h}"
         for name, shape in shapes.items()
-        for h, w in [shape[1:] if name == "uv" else shape[:2]]
+        for h, w in [shape[1:] if name in ("uv", "stored_uv") else shape[:2]]
     }
     if len(set(sizes.values())) > 1:
         (first, size), *others = sizes.items()

@@ -1,46 +1,66 @@
 """Pairs of photographs for training: which, in which order, varied how, as batches."""
 
+import os
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from configs.train import Augmentation, TrainConfig
 from models.layouts import symmetric
-from models.maps import Source, Target, each
-from workers.data.catalog import Catalog, View
+from models.maps import Source, Target
+from workers.data.catalog import Catalog
 from workers.data.errors import SizeMismatch
 from workers.data.names import as_known, short
+from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.user_tables import read_pairs
-from workers.tensors import photographs, stacked
+from workers.tensors import from_stored
 
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
 AHEAD = 2  # batches a loader is ahead of the optimiser
-WANTED = ("photograph", "uv")  # of the source and of the target
+WANTED = ("photograph", "stored_uv")  # of the source and of the target
+THREADS = 2  # loaders of a process that trains on a CPU,
+PROCESSES = 12  # and at most so many of one that trains on a GPU
+
+
+class Pictures(NamedTuple):
+    """Pairs of photographs of one person each, all of one size, as they are stored.
+
+    Bytes, so that little has to be moved to a GPU; `varied` makes them what networks see.
+    """
+
+    photographs: Tensor  # (2, B, H, W, 3) uint8 RGB: of the sources, then of the targets
+    uv: Tensor  # (2, B, 2, H, W) int16, the bits of the catalog's uint16: 0 off the body
+    mirrored: Tensor  # (B,) bool: whether source and target are mirrored
+    moved: Tensor  # (2, B, 2) int64: the pixels down and to the right that each is moved by
+    gain: Tensor  # (B, 3) float32, what colours are multiplied by
+
+    def to(self, device: torch.device) -> "Pictures":
+        """The same on a device, on their way there while the caller goes on."""
+        return Pictures(*(x.to(device, non_blocking=True) for x in self))
+
+
+class Loaded(NamedTuple):
+    """The pictures of a step, and which pairs they show."""
+
+    pictures: Pictures
+    ids: list[tuple[str, str]]
 
 
 class Batch(NamedTuple):
-    """Pairs of photographs of one person each, all of one size."""
+    """Pairs of photographs of one person each, all of one size, as networks see them."""
 
     source: Source
     target: Target
     expected: Tensor  # N (B, 3, H, W), the photograph that a render in the target's pose should be
-    ids: list[tuple[str, str]]
-
-    def to(self, device: torch.device) -> "Batch":
-        """The same on a device."""
-
-        def there(x: Tensor) -> Tensor:
-            return x.to(device, non_blocking=True)
-
-        source, target = each(self.source, there), each(self.target, there)
-        return Batch(source, target, there(self.expected), self.ids)
 
 
 def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
@@ -76,8 +96,8 @@ def order(pairs: int, seed: int, epoch: int) -> np.ndarray:
     return np.concatenate(windows)
 
 
-class Batches:
-    """The batches of one training process, from any step on.
+class Batches(Dataset):
+    """The batches of one training process, by step.
 
     Sample n of the run is pair `order` names, varied by a seed of its own: neither depends on the
     number of processes, of which process `rank` takes its part of every batch.
@@ -97,25 +117,41 @@ class Batches:
         share = config.batch // processes
         self.part = slice(rank * share, (rank + 1) * share)
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
+        self._catalog: Catalog | None = None
 
-    def starting_at(self, step: int) -> Generator[Batch]:
-        """The batches of `step`, `step` + 1, ..., loaded ahead by threads."""
-        loaders = self.config.execution.loaders
-        # Each loader has a catalog of its own, so that none waits for another's rows.
-        pools = [ThreadPoolExecutor(1) for _ in range(loaders)]
-        catalogs = [Catalog(self.config.catalog) for _ in range(loaders)]
-        waiting: deque[Future[Batch]] = deque()
-        try:
-            while True:
-                while len(waiting) < AHEAD * loaders:
-                    at = step + len(waiting)
-                    job = (self._batch, catalogs[at % loaders], self._samples(at))
-                    waiting.append(pools[at % loaders].submit(*job))
-                yield waiting.popleft().result()
-                step += 1
-        finally:
-            for pool in pools:
-                pool.shutdown(wait=False, cancel_futures=True)
+    def __getitem__(self, step: int) -> Loaded:
+        """The batch of a step, loaded now; raises what `Catalog.view` raises, and SizeMismatch."""
+        if self._catalog is None:  # in the thread or process that loads
+            self._catalog = Catalog(self.config.catalog)
+        samples = self._samples(step)
+        ids = [self.pairs[number] for _, number in samples]
+        views = [
+            [self._catalog.view(name, WANTED, self.layout) for name in names]
+            for names in zip(*ids, strict=True)
+        ]
+        for pair, *both in zip(ids, *views, strict=True):
+            if any(v["stored_uv"].shape != views[0][0]["stored_uv"].shape for v in both):
+                said = ", ".join(map(short, pair))
+                raise SizeMismatch(f"{said}: training wants photographs of one size")
+        side = max(views[0][0]["stored_uv"].shape)
+        seed = self.config.seed % 2**63
+        mirrored, moved, gains = zip(
+            *(
+                variation(
+                    self.config.augmentation, self.layout, side, np.random.default_rng([seed, *n])
+                )
+                for n in samples
+            ),
+            strict=True,
+        )
+        pictures = (
+            np.stack([[view["photograph"] for view in end] for end in views]),
+            np.stack([[view["stored_uv"] for view in end] for end in views]).view("<i2"),
+            np.array(mirrored),
+            np.stack(moved, axis=1),
+            np.stack(gains),
+        )
+        return Loaded(Pictures(*map(torch.from_numpy, pictures)), ids)
 
     def _samples(self, step: int) -> list[tuple[int, int]]:
         """(epoch, number of the pair) of this process's samples of a step."""
@@ -128,64 +164,111 @@ class Batches:
             self._order = epoch, order(len(self.pairs), self.config.seed, epoch)
         return epoch, int(self._order[1][at])
 
-    def _batch(self, catalog: Catalog, samples: list[tuple[int, int]]) -> Batch:
-        sources, targets, gains, ids = [], [], [], []
-        for epoch, number in samples:
-            ids.append(self.pairs[number])
-            first, second = (catalog.view(name, WANTED, self.layout) for name in ids[-1])
-            rng = np.random.default_rng([self.config.seed % 2**63, epoch, number])
-            source, target, gain = augmented(
-                first, second, self.config.augmentation, self.layout, rng
-            )
-            sources.append(source)
-            targets.append(target)
-            gains.append(gain)
-            if any(view["uv"].shape != sources[0]["uv"].shape for view in (source, target)):
-                both = ", ".join(map(short, ids[-1]))
-                raise SizeMismatch(f"{both}: training wants photographs of one size")
-        brightness = torch.from_numpy(np.stack(gains))[..., None, None]
 
-        def lit(images: Tensor) -> Tensor:
-            return (images * brightness).clamp(0, 1).contiguous()
-
-        source = stacked(Source, sources)
-        source = source._replace(photograph=lit(source.photograph))
-        return Batch(source, stacked(Target, targets), lit(photographs(targets)), ids)
+def loaded_ahead(batches: Batches, step: int, last: int, device: torch.device) -> Generator[Loaded]:
+    """The batches of `step`, `step` + 1, ... up to `last`, loaded ahead of their use."""
+    loaders = batches.config.execution.loaders
+    if device.type == "cpu":
+        return by_threads(batches, step, loaders or THREADS)
+    cores = len(os.sched_getaffinity(0)) // torch.cuda.device_count()
+    return by_processes(batches, step, last, loaders or min(max(1, cores - 1), PROCESSES))
 
 
-def augmented(
-    source: View, target: View, config: Augmentation, layout: str, rng: np.random.Generator
-) -> tuple[View, View, np.ndarray]:
-    """Both views, varied so that UV maps stay true, and what to multiply their colours by (3,).
+def by_threads(batches: Batches, step: int, loaders: int = THREADS) -> Generator[Loaded]:
+    """The batches of `step`, `step` + 1, ..., loaded ahead by threads."""
+    # Each loader has a catalog of its own, so that none waits for another's rows.
+    pools = [(ThreadPoolExecutor(1), copy(batches)) for _ in range(loaders)]
+    waiting: deque[Future[Loaded]] = deque()
+    try:
+        while True:
+            while len(waiting) < AHEAD * loaders:
+                at = step + len(waiting)
+                pool, own = pools[at % loaders]
+                waiting.append(pool.submit(own.__getitem__, at))
+            yield waiting.popleft().result()
+            step += 1
+    finally:
+        for pool, _ in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def by_processes(batches: Batches, step: int, last: int, loaders: int) -> Generator[Loaded]:
+    """The same up to step `last`, loaded ahead by processes, into memory that a GPU reads itself.
+
+    Threads would share the interpreter with the one that starts the GPU's work.
+    """
+    loader = DataLoader(
+        _Answers(batches),
+        batch_size=None,
+        sampler=range(step, last),
+        num_workers=loaders,
+        prefetch_factor=AHEAD,
+        pin_memory=True,
+        worker_init_fn=_outlast_outages,
+        multiprocessing_context="spawn",  # a fork would hold half a CUDA, and Ray's locks
+    )
+    for found in loader:
+        if isinstance(found, Exception):
+            raise found
+        yield found
+
+
+class _Answers(Dataset):
+    """Batches, or the error that there is instead: torch would turn it into a traceback."""
+
+    def __init__(self, batches: Batches):
+        self.batches = batches
+
+    def __getitem__(self, step: int) -> Loaded | Exception:
+        try:
+            return self.batches[step]
+        except (ValueError, OSError) as error:
+            return error
+
+
+def _outlast_outages(loader: int) -> None:
+    retry_policy.outlast_outages(WAIT_SECONDS, print)
+
+
+def variation(
+    config: Augmentation, layout: str, side: int, rng: np.random.Generator
+) -> tuple[bool, np.ndarray, np.ndarray]:
+    """How a pair is varied: mirrored or not, moved by (2, 2) pixels, colours multiplied by (3,).
 
     Pixels move whole, so that no UV map is interpolated over a seam; a mirrored person has left
     and right of the UV map exchanged.
     """
-    pair = [source, target]
-    mirrored = rng.random() < 0.5
-    if config.flip and mirrored and symmetric(layout):
-        pair = [_mirrored(view) for view in pair]
+    mirrored = rng.random() < 0.5 and config.flip and symmetric(layout)
     gain = 1 + config.colour * rng.uniform(-1, 1) + config.colour / 2 * rng.uniform(-1, 1, 3)
-    source, target = (_shifted(view, config.shift, rng) for view in pair)
-    return source, target, gain.astype(np.float32)
+    reach = round(config.shift * side)
+    moved = np.stack([rng.integers(-reach, reach + 1, 2) for _ in range(2)])
+    return mirrored, moved, gain.astype(np.float32)
 
 
-def _mirrored(view: View) -> View:
-    """On a symmetric sheet, the mirror image: right hands become left hands."""
-    exchange = np.array([-1, 1], np.float32)[:, None, None]
-    return {"photograph": view["photograph"][:, ::-1], "uv": view["uv"][:, :, ::-1] * exchange}
+def varied(pictures: Pictures) -> Batch:
+    """What networks see of a step's pictures, on their device.
 
-
-def _shifted(view: View, share: float, rng: np.random.Generator) -> View:
-    """Both maps moved by the same whole pixels; the photograph's border is repeated.
-
-    No UV map is defined there: what was not in the picture stays out.
+    Both images of a pair change together with their UV maps, which stay true. At the border a
+    moved photograph is repeated, and no UV map is defined: what was not in the picture stays out.
     """
-    height, width = view["uv"].shape[1:]
-    reach = round(share * max(height, width))
-    dy, dx = (int(d) for d in rng.integers(-reach, reach + 1, 2))
-    rows, columns = np.arange(height) - dy, np.arange(width) - dx
-    inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-    at = np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))
-    uv = np.where(inside, view["uv"][:, *at], np.float32(np.nan))
-    return {"photograph": view["photograph"][at], "uv": uv}
+    photographs, uv, mirrored, moved, gain = pictures
+    ends, pairs, height, width, _ = photographs.shape
+    device = photographs.device
+    rows = torch.arange(height, device=device) - moved[..., :1]  # (2, B, H), of the stored ones
+    columns = torch.arange(width, device=device) - moved[..., 1:]
+    inside = ((rows >= 0) & (rows < height))[..., None] & ((columns >= 0) & (columns < width))[
+        :, :, None
+    ]
+    rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    columns = torch.where(mirrored[:, None], width - 1 - columns, columns)
+    at = (rows[..., None] * width + columns[:, :, None]).flatten(2)  # (2, B, H * W)
+    shape = (ends, pairs, -1, height, width)
+    colours = (
+        photographs.flatten(2, 3).movedim(3, 2).gather(3, at[:, :, None].expand(-1, -1, 3, -1))
+    )
+    coordinates = from_stored(uv.flatten(3).gather(3, at[:, :, None].expand(-1, -1, 2, -1)))
+    coordinates = coordinates.view(shape).where(inside[:, :, None], torch.nan)
+    across = torch.where(mirrored[:, None, None], -coordinates[:, :, 0], coordinates[:, :, 0])
+    coordinates = torch.stack([across, coordinates[:, :, 1]], dim=2)
+    lit = (colours.view(shape).float() / 255 * gain[..., None, None]).clamp(0, 1)
+    return Batch(Source(lit[0], coordinates[0]), Target(coordinates[1]), lit[1])

@@ -26,12 +26,13 @@ from models.texture import body_colours, complete, warped
 from models.variants import VARIANTS
 from workers.training.data import Batch
 from workers.training.steps import (
-    check_finite,
+    adam,
+    compiled,
     descend,
     distributed,
     in_bf16,
     mixed,
-    picture,
+    pictures,
     trained_network,
 )
 
@@ -73,10 +74,13 @@ class GeneratorTraining:
         self.backbone.to(device).to(memory_format=last)
         self.paint = distributed(Painter(self.g, self.convention), device)
         self.judged = distributed(self.judge, device)
-        rate = config.learning_rate
-        self.optimiser = torch.optim.Adam(self.g.parameters(), lr=rate, betas=BETAS)
-        self.judges_optimiser = torch.optim.Adam(self.judge.parameters(), lr=rate, betas=BETAS)
+        self.optimiser = adam(self.g, device, BETAS)
+        self.judges_optimiser = adam(self.judge, device, BETAS)
+        self.optimisers = (self.optimiser, self.judges_optimiser)
+        self.failed = torch.zeros((), device=device)
         self.bf16 = in_bf16(config.precision, device)
+        self.losses = compiled(self._losses, config, device)
+        self.judgement = compiled(self._judge, config, device)
         self.networks: dict[str, nn.Module] = {"inpainter": self.f} if self.f else {}
         self.networks["generator"] = self.g
         self.parts: dict[str, Any] = {
@@ -91,30 +95,29 @@ class GeneratorTraining:
             "judge it by that network."
         )
 
-    def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.step`: g first, then PatchGAN on what g has made."""
         self.g.train()
-        batch = batch.to(self.device)
-        image, losses = self._losses(self.paint, batch)
-        check_finite(losses, batch)
-        descend(self.optimiser, losses["total"], rate, batch)
-        if self.config.losses.adversarial:
-            losses["discriminator"] = self._judge(image.detach(), batch)
-            check_finite(losses, batch)
-            descend(self.judges_optimiser, losses["discriminator"], rate, batch)
-        return {name: loss.detach() for name, loss in losses.items()}
+        self.judge.requires_grad_(False)
+        image, losses = self.losses(self.paint, batch)
+        norm = descend(self.optimiser, losses, "total", self.failed)
+        if not self.config.losses.adversarial:
+            return losses | {"gradient": norm}
+        self.judge.requires_grad_(True)
+        judged = {"discriminator": self.judgement(image.detach(), batch)}
+        judges_norm = descend(self.judges_optimiser, judged, "discriminator", self.failed)
+        return losses | judged | {"gradient": norm, "discriminator_gradient": judges_norm}
 
     @torch.no_grad()
     def test(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.test`."""
         self.g.eval()
-        return self._losses(Painter(self.g, self.convention), batch.to(self.device))[1]
+        return self._losses(Painter(self.g, self.convention), batch)[1]
 
     def _losses(self, paint: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The render, and the losses of g (section 3.3), weighed in `total`."""
         weights = self.config.losses
         _, W_and_E = self._textures(batch)
-        self.judge.requires_grad_(False)
         with mixed(self.device, self.bf16, self.g, self.judge):
             image = paint(batch.source, W_and_E, batch.target)
             features = self.backbone(image)
@@ -123,7 +126,6 @@ class GeneratorTraining:
             scores = (
                 self.judge(image, batch.target.uv) if weights.adversarial else image.new_zeros(1)
             )
-        self.judge.requires_grad_(True)
         parts = {
             "perceptual": perceptual(features, expected),
             "style": style(features, expected),
@@ -149,18 +151,16 @@ class GeneratorTraining:
         return texture, warped(self.model, body, texture, batch.target)
 
     @torch.no_grad()
-    def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
+    def sheet(self, batch: Batch) -> list[np.ndarray]:
         """See `Training.sheet`."""
         self.g.eval()
-        batch = batch.to(self.device)
         (T, _), W_and_E = self._textures(batch)
         W = W_and_E.colours
         with mixed(self.device, self.bf16, self.g):
             image = Painter(self.g, self.convention)(batch.source, W_and_E, batch.target)
         if not T.shape[1]:
             T, W = (torch.ones_like(batch.expected) for _ in range(2))
-        rows = zip(batch.source.photograph, batch.expected, T, W, image, strict=True)
-        return [[picture(x) for x in row] for row in rows]
+        return pictures(batch.source.photograph, batch.expected, T, W, image)
 
 
 def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, Inpainter | None]:

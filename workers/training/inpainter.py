@@ -15,12 +15,13 @@ from models.losses import blurred, body_distance, masked_l1
 from models.texture import answer, complete, mirrored, seen, warp
 from workers.training.data import Batch
 from workers.training.steps import (
-    check_finite,
+    adam,
+    compiled,
     descend,
     distributed,
     in_bf16,
     mixed,
-    picture,
+    pictures,
     trained_network,
 )
 
@@ -52,23 +53,24 @@ class InpainterTraining:
             network.load_state_dict(_initial_f(config.initial, self.model).state_dict())
         self.f = network.to(device).to(memory_format=torch.channels_last)
         self.parallel = distributed(self.f, device)
-        self.optimiser = torch.optim.Adam(self.f.parameters(), lr=config.learning_rate)
+        self.optimiser = adam(self.f, device)
+        self.optimisers, self.failed = (self.optimiser,), torch.zeros((), device=device)
         self.networks: dict[str, nn.Module] = {"inpainter": self.f}
         self.parts: dict[str, Any] = {"f": self.f, "optimiser": self.optimiser}
         self.bf16 = in_bf16(config.precision, device)
+        self.losses = compiled(self._losses, config, device)
 
-    def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.step`."""
         self.f.train()
-        losses = self._losses(self.parallel, batch.to(self.device))
-        check_finite(losses, batch)
-        descend(self.optimiser, losses["total"], rate, batch)
-        return {name: loss.detach() for name, loss in losses.items()}
+        losses = self.losses(self.parallel, batch)
+        norm = descend(self.optimiser, losses, "total", self.failed)
+        return losses | {"gradient": norm}
 
     @torch.no_grad()
     def test(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.test`."""
-        return self._losses(self.f.eval(), batch.to(self.device))
+        return self._losses(self.f.eval(), batch)
 
     def _losses(self, f: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The paper's two losses of f (section 3.2) and ours, weighed in `total`."""
@@ -104,17 +106,15 @@ class InpainterTraining:
         return {"texture": torch.stack(textures).mean(), "body": off.mean()}
 
     @torch.no_grad()
-    def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
+    def sheet(self, batch: Batch) -> list[np.ndarray]:
         """See `Training.sheet`."""
-        batch = batch.to(self.device)
         size = (self.model.texture_size, self.model.texture_size)
         with mixed(self.device, self.bf16):
             T, _ = complete(self.model, self.f.eval(), batch.source)
         S, M_N = batch.source.photograph, batch.target.uv
         shown, _ = splat(S, batch.source.uv, size, CONSISTENT)
         W = warp(T, M_N, CONSISTENT) + 1 - body_mask(M_N)
-        rows = zip(S, batch.expected, shown, T, W, strict=True)
-        return [[picture(x) for x in row] for row in rows]
+        return pictures(S, batch.expected, shown, T, W)
 
 
 def _initial_f(url: str, wanted: ModelConfig) -> Inpainter:

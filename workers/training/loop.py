@@ -1,34 +1,28 @@
-"""The loop that every training process runs: steps, log, picture sheets, checkpoints.
-
-A checkpoint is one file below `checkpoints/`, put whole: the training goes on from the last one,
-in whatever process. The log is part of it, so a step that is done again leaves one line.
-"""
+"""The loop that every training process runs: steps, log, picture sheets, checkpoints."""
 
 import io
-import json
 import resource
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from configs.train import Augmentation, TrainConfig
 from eval.pictures import contact_sheet
-from models.checkpoint import save
 from workers.data.storage import Store
-from workers.training.data import Batch, Batches, training_pairs
-from workers.training.steps import NotFiniteError, Training, rate_at
-from workers.training.tensorboard import EVENTS, events
+from workers.training.checkpoints import Facts, Snapshot, Writer, put_checkpoint, resume
+from workers.training.data import Batch, Batches, loaded_ahead, training_pairs, varied
+from workers.training.stepping import Stepping
+from workers.training.steps import Training, rate_at
 from workers.training.trainable import trainable
 
-CHECKPOINTS, SHEETS, LOG = "checkpoints", "sheets", "log.jsonl"
+SHEETS = "sheets"
 TRAINING = "training.json"  # what decides the training
-KEPT = 2  # checkpoints: the last, and one before it
-LINES = 12  # of the losses in a model card
 SHOWN = 8  # pairs of a picture sheet, whose mean losses the log calls held out
 TILE = 160  # pixels
 
@@ -44,15 +38,6 @@ class Place:
     device: torch.device
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the driver found out about the training, for checkpoints and model card."""
-
-    layout: str
-    origin: str  # Markdown; how the model was made
-    training_images: bytes  # a name a line
-
-
 def stopped_message(url: str) -> str:
     """What a person is told whose training was stopped."""
     return f"training stopped; the same command goes on from the last checkpoint in {url}"
@@ -60,95 +45,65 @@ def stopped_message(url: str) -> str:
 
 def train(config: TrainConfig, facts: Facts, place: Place, tell: Tell) -> None:
     """Train from the last checkpoint, or from the beginning, to the last step."""
+    with computing(place.device), Writer() as writer:
+        _train(config, facts, place, tell, writer)
+
+
+def _train(config: TrainConfig, facts: Facts, place: Place, tell: Tell, writer: Writer) -> None:
     store = Store(config.out)
     training = trainable(config).training(config, facts.layout, place.device)
     step, records = resume(store, training, place.device)
     pairs, _ = training_pairs(config)
     batches = Batches(config, pairs, facts.layout, place.rank, place.processes)
-    shown = shown_pairs(config, pairs, facts.layout) if place.rank == 0 else None
+    shown = shown_pairs(config, pairs, facts.layout, place.device) if place.rank == 0 else None
+    graphed = config.execution.graph and place.device.type == "cuda" and place.processes == 1
+    stepping = Stepping(training, place.device, graphed)
+    stream = loaded_ahead(batches, step, config.steps, place.device)
     meter = _Meter(config.batch, place.device)
-    stream = batches.starting_at(step)
     while step < config.steps:
         with meter.waiting():
-            batch = next(stream)
+            loaded = next(stream)
         rate = rate_at(config, training.config.learning_rate, step)
-        try:
-            meter.add(training.step(batch, rate))
-        except NotFiniteError as error:
-            raise NotFiniteError(f"step {step + 1}: {error}") from None
         step += 1
+        stepping.take(step, loaded, rate)
+        meter.steps += 1
         log, sheet, checkpoint = (
             step % every == 0 or step == config.steps
             for every in (config.log_every, config.sheet_every, config.checkpoint_every)
         )
         if log or sheet:
-            records.append({"step": step, "rate": rate, **meter.read()})
+            records.append({"step": step, "rate": rate, **stepping.losses(), **meter.read()})
+        if sheet and shown:
+            records[-1] |= {f"held_out_{name}": x for name, x in _tested(training, shown).items()}
+            writer.write(_put_sheet, store, step, training.columns, training.sheet(shown))
+        if log or sheet:
             tell(records[-1])
-        if shown is None:
-            continue
-        if sheet:
-            records[-1] |= {f"held_out_{k}": v for k, v in _floats(training.test(shown)).items()}
-            store.put(f"{SHEETS}/step-{step:08d}.png", _sheet(training, shown))
         if checkpoint:
-            _save(store, training, facts, step, records, config.batch)
+            stepping.settle()  # no checkpoint is written after a step that was not finite
+        if checkpoint and shown:
+            snapshot = Snapshot.of(training, step, [*records])
+            writer.write(put_checkpoint, store, snapshot, facts, config.batch)
     stream.close()
 
 
-def resume(
-    store: Store, training: Training, device: torch.device
-) -> tuple[int, list[dict[str, float]]]:
-    """Load the last checkpoint; the step it was taken after, and the log up to it."""
-    files = store.list(CHECKPOINTS)
-    if not files:
-        return 0, []
-    data = io.BytesIO(store.read(files[-1].name))
-    state = torch.load(data, map_location=device, weights_only=True)
-    for name, part in training.parts.items():
-        part.load_state_dict(state["training"][name])
-    return state["step"], state["log"]
+@contextmanager
+def computing(device: torch.device) -> Iterator[None]:
+    """A stream of the training's own on a GPU, which a graph can be recorded on."""
+    if device.type == "cpu":
+        yield
+        return
+    torch.backends.cudnn.benchmark = True  # all steps are of one size
+    warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        yield
+    stream.synchronize()
 
 
-def _save(
-    store: Store,
-    training: Training,
-    facts: Facts,
-    step: int,
-    records: list[dict[str, float]],
-    batch: int,
-) -> None:
-    """Put log and model, then the checkpoint; remove all but the last KEPT checkpoints.
-
-    The checkpoint comes last: once it is there, this step is not done again.
-    """
-    store.put(LOG, "".join(json.dumps(record) + "\n" for record in records).encode())
-    store.put(EVENTS, events(records))
-    origin = f"{facts.origin}\n\n{curves(records, batch)}"
-    files = save(training.model, training.networks, origin, facts.training_images)
-    for name, data in files.items():
-        store.put(name, data)
-    state = {name: part.state_dict() for name, part in training.parts.items()}
-    out = io.BytesIO()
-    torch.save({"step": step, "log": records, "training": state}, out)
-    store.put(f"{CHECKPOINTS}/{step:08d}.pt", out.getvalue())
-    for old in store.list(CHECKPOINTS)[:-KEPT]:
-        store.remove(old.name)
-
-
-def curves(records: list[dict[str, float]], batch: int) -> str:
-    """How a training went, for its model card: Markdown of a few lines of its log."""
-    steps = np.diff([0, *(r["step"] for r in records)])
-    seconds = sum(steps * batch / [r["images_per_second"] for r in records])
-    tested = [r for r in records if "held_out_total" in r]
-    rows = [tested[round(i)] for i in np.linspace(0, len(tested) - 1, min(LINES, len(tested)))]
-    names = [name for name in (rows[0] if rows else ()) if name.startswith("held_out_")]
-    heads = ["step", "in training, total", *(name.removeprefix("held_out_") for name in names)]
-    lines = [heads, ["---:"] * len(heads)]
-    lines += [[f"{r['step']:,.0f}", *(f"{r[n]:.4f}" for n in ("total", *names))] for r in rows]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"It took {seconds / 3600:.2f} hours. Losses on the pairs of `sheets/`:\n\n{table}"
-
-
-def shown_pairs(config: TrainConfig, pairs: list[tuple[str, str]], layout: str) -> Batch:
+def shown_pairs(
+    config: TrainConfig, pairs: list[tuple[str, str]], layout: str, device: torch.device
+) -> Batch:
     """Pairs spread over the held-out catalog (else over that of training), as they are."""
     plain = Augmentation(flip=False, shift=0, colour=0)
     config = config.model_copy(
@@ -158,32 +113,32 @@ def shown_pairs(config: TrainConfig, pairs: list[tuple[str, str]], layout: str) 
         config = config.model_copy(update={"pairs": None})
         pairs, _ = training_pairs(config)
     spread = [pairs[n * len(pairs) // SHOWN] for n in range(SHOWN)]
-    stream = Batches(config, spread, layout).starting_at(0)
-    batch = next(stream)
-    stream.close()
-    return batch
+    return varied(Batches(config, spread, layout)[0].pictures.to(device))
 
 
-def _sheet(training: Training, batch: Batch) -> bytes:
-    pixels = contact_sheet(training.sheet(batch), training.columns, TILE, across=2)
+def _tested(training: Training, batch: Batch) -> dict[str, float]:
+    losses = training.test(batch)
+    values = torch.stack(list(losses.values())).tolist()
+    return {name: round(x, 6) for name, x in zip(losses, values, strict=True)}
+
+
+def _put_sheet(
+    store: Store, step: int, columns: Sequence[str], pictures: Sequence[np.ndarray]
+) -> None:
+    pixels = contact_sheet(list(zip(*pictures, strict=True)), columns, TILE, across=2)
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
-    return out.getvalue()
-
-
-def _floats(losses: dict[str, Tensor]) -> dict[str, float]:
-    return {name: round(float(loss), 6) for name, loss in losses.items()}
+    store.put(f"{SHEETS}/step-{step:08d}.png", out.getvalue())
 
 
 class _Meter:
-    """Means of the losses since the last reading, speed, waiting and memory."""
+    """Speed, waiting and memory since the last reading."""
 
     def __init__(self, batch: int, device: torch.device):
         self.batch, self.device = batch, device
         self._reset()
 
     def _reset(self) -> None:
-        self.sums: dict[str, Tensor] = {}
         self.steps, self.waited, self.since = 0, 0.0, time.monotonic()
 
     def waiting(self) -> "_Meter":
@@ -196,19 +151,14 @@ class _Meter:
     def __exit__(self, *error: object) -> None:
         self.waited += time.monotonic() - self.entered
 
-    def add(self, losses: dict[str, Tensor]) -> None:
-        """Count a step."""
-        self.steps += 1
-        for name, loss in losses.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(loss)) + loss
-
     def read(self) -> dict[str, float]:
-        """The means, images a second of all processes, share of waiting, peak memory in GB."""
+        """Images a second of all processes, share of waiting, peak memory in GB."""
         seconds = time.monotonic() - self.since
-        record = _floats({name: loss / self.steps for name, loss in self.sums.items()})
-        record["images_per_second"] = round(self.steps * self.batch / seconds, 3)
-        record["waiting"] = round(self.waited / seconds, 4)
-        record["memory_gb"] = round(self._memory() / 1e9, 3)
+        record = {
+            "images_per_second": round(self.steps * self.batch / seconds, 3),
+            "waiting": round(self.waited / seconds, 4),
+            "memory_gb": round(self._memory() / 1e9, 3),
+        }
         self._reset()
         return record
 

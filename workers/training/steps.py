@@ -1,8 +1,8 @@
 """What is common to the training of f and of g: precision, rates, what a step must not do."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -25,12 +25,17 @@ class Training(Protocol):
     model: ModelConfig
     networks: dict[str, nn.Module]  # what is served, under the names of `models.checkpoint`
     parts: dict[str, Any]  # all that has a state to go on from: networks in training, optimisers
+    optimisers: tuple[torch.optim.Adam, ...]
+    failed: (
+        Tensor  # () 1 once a loss or a gradient was not finite: nothing changes any more, else 0
+    )
     note: str  # a sentence for the model card, or nothing
 
-    def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
-        """One optimiser step at a learning rate; the losses, `total` among them.
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step of every optimiser; the losses, `total` among them, and the gradients' norms.
 
-        Raises NotFiniteError, and changes nothing, if a loss is not finite.
+        Nothing in it waits for the device. It is `descend` that keeps what is not finite from
+        changing anything.
         """
         ...
 
@@ -38,8 +43,8 @@ class Training(Protocol):
         """The losses on a batch that is not trained on."""
         ...
 
-    def sheet(self, batch: Batch) -> list[list[np.ndarray]]:
-        """For every pair its pictures, named by `columns`: (H, W, 3) uint8 each."""
+    def sheet(self, batch: Batch) -> list[np.ndarray]:
+        """The pictures of every pair, named by `columns`: (B, H, W, 3) uint8 each."""
         ...
 
 
@@ -59,38 +64,50 @@ def trained_network(key: str, url: str, name: str) -> tuple[ModelConfig, Any]:
     return checkpoint.config, checkpoint.networks[name]
 
 
-def check_finite(losses: dict[str, Tensor], batch: Batch) -> None:
-    """Raise NotFiniteError, naming the losses and the pairs; in all processes, if in one."""
-    wrong = ~torch.stack([loss.detach() for loss in losses.values()]).isfinite()
-    found = wrong.any().float()
-    if torch.distributed.is_initialized():
-        torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
-    if found:
-        names = [name for name, is_wrong in zip(losses, wrong.tolist(), strict=True) if is_wrong]
-        loss = f"the loss {' and '.join(names)}" if names else "in another process, a loss"
-        raise NotFiniteError(f"{loss} is not finite on the batch {_named(batch)}")
+Function = TypeVar("Function", bound=Callable)
 
 
-def descend(optimiser: torch.optim.Optimizer, loss: Tensor, rate: float, batch: Batch) -> None:
-    """A step down a finite loss; NotFiniteError, and no step, if its gradient is not finite.
+def compiled(function: Function, config: TrainConfig, device: torch.device) -> Function:
+    """The same function, where `execution.compile` wants it compiled for a GPU."""
+    if not config.execution.compile or device.type != "cuda":
+        return function
+    return torch.compile(function, dynamic=False)
 
-    A loss may be finite where its gradient is not: a step there would spoil every checkpoint to
-    come.
+
+def adam(
+    network: nn.Module, device: torch.device, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Adam:
+    """An optimiser whose rate, a tensor, is yet to be set, and whose step a graph may hold."""
+    fused = torch.optim.Adam(
+        network.parameters(), betas=betas, fused=True, capturable=device.type == "cuda"
+    )
+    for group in fused.param_groups:
+        group["lr"] = torch.zeros((), device=device)
+    return fused
+
+
+def descend(
+    optimiser: torch.optim.Optimizer, losses: dict[str, Tensor], name: str, failed: Tensor
+) -> Tensor:
+    """A step down the loss of a name; returns the norm of its gradient.
+
+    If a loss or the gradient is not finite, here or in another process, or was not before,
+    `failed` becomes 1 and nothing else changes. A loss may be finite where its gradient is not: a
+    step there would spoil every checkpoint to come.
     """
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    losses[name].backward()
     gradients = [
         p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None
     ]
-    if not torch.nn.utils.get_total_norm(gradients).isfinite():
-        raise NotFiniteError(f"the gradient is not finite on the batch {_named(batch)}")
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+    norm = torch.nn.utils.get_total_norm(gradients)
+    values = torch.stack([*(loss.detach() for loss in losses.values()), norm])
+    failed.copy_(failed.maximum((~values.isfinite()).any().float()))
+    if torch.distributed.is_initialized():
+        torch.distributed.all_reduce(failed, torch.distributed.ReduceOp.MAX)
+    optimiser.found_inf = failed  # as GradScaler does: where it is 1, the step is left out
     optimiser.step()
-
-
-def _named(batch: Batch) -> str:
-    return ", ".join(f"{source} -> {target}" for source, target in batch.ids)
+    return norm
 
 
 def rate_at(config: TrainConfig, rate: float, step: int) -> float:
@@ -101,7 +118,7 @@ def rate_at(config: TrainConfig, rate: float, step: int) -> float:
 
 def distributed(module: nn.Module, device: torch.device) -> nn.Module:
     """The module with its gradients averaged over all processes, where there are several."""
-    if not torch.distributed.is_initialized():
+    if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
         return module
     ids = [device] if device.type == "cuda" else None
     return DistributedDataParallel(module, device_ids=ids)
@@ -131,11 +148,13 @@ def mixed(device: torch.device, bf16: bool, *networks: nn.Module) -> Iterator[No
             for module in network.modules():
                 if parametrize.is_parametrized(module):
                     _ = module.weight
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext():
             yield
 
 
-def picture(image: Tensor) -> np.ndarray:
-    """(3, H, W) in [0, 1] -> (H, W, 3) uint8."""
-    pixels = image.detach().float().clamp(0, 1).mul(255).round()
-    return pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+def pictures(*images: Tensor) -> list[np.ndarray]:
+    """(B, 3, H, W) in [0, 1] each -> (B, H, W, 3) uint8 each."""
+    return [
+        x.detach().float().clamp(0, 1).mul(255).round().movedim(1, -1).to(torch.uint8).cpu().numpy()
+        for x in images
+    ]
