@@ -39,7 +39,7 @@ class Reposer(Protocol):
     def render(self, state: Any, source_index: list[int], target: Target) -> Tensor:
         """Render pair k: source source_index[k] of the state in pose k of the target.
 
-        Returns images (K, 3, h, w) RGB in [0, 1], float32.
+        Returns images (K, 3, h, w) RGB in [0, 1], float32; or uint8, where they are bytes already.
         """
         ...
 

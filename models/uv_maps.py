@@ -1,8 +1,11 @@
 """UV maps at rest: 16 bits a coordinate, half the bytes of float32, with 0 for "no body here"."""
 
 import numpy as np
+import torch
+from torch import Tensor
 
 LEVELS = 65534  # stored values 1..65535 are 65534 equal steps from -1 to 1
+MIDDLE = LEVELS // 2 + 1  # stands for 0, so that a stored value is (value - MIDDLE) / (MIDDLE - 1)
 SLACK = 1e-3  # rounding of other tools may leave values this far outside [-1, 1]
 
 
@@ -31,5 +34,20 @@ def dequantise(stored: np.ndarray) -> np.ndarray:
 
     A pixel with one undefined channel is undefined, as in `quantise`.
     """
-    uv = (stored.astype(np.float64) - 1) / LEVELS * 2 - 1
-    return np.where((stored == 0).any(axis=0), np.nan, uv).astype(np.float32)
+    uv = (stored.astype(np.float32) - MIDDLE) / (MIDDLE - 1)
+    uv[:, (stored == 0).any(axis=0)] = np.nan
+    return uv
+
+
+def dequantised(stored: Tensor, channels: int = 1) -> Tensor:
+    """`dequantise` of batches, on their device, to the same bits.
+
+    uint16, or int16 of the same bits, of which torch can do more; `channels` is the dimension of
+    u and v.
+    """
+    levels = stored.int() & 0xFFFF if stored.dtype == torch.int16 else stored
+    # A tensor, because CUDA multiplies with the rounded reciprocal of a number.
+    half = torch.full((), MIDDLE - 1.0, device=stored.device)
+    uv = levels.float().sub_(MIDDLE).div_(half)
+    # 0 alone is below -1.
+    return uv.masked_fill_((uv < -1).any(dim=channels, keepdim=True), torch.nan)

@@ -346,6 +346,7 @@ def test_row_groups_are_kept_by_bytes(tmp_path: Path, monkeypatch: pytest.Monkey
     table = Catalog(f"{tmp_path}/c").uv_maps
     one = 100 * len(table.row(ids[0])["uv"])
     monkeypatch.setattr(indexed_table, "CACHE_BYTES", 2.5 * one)
+    table = Catalog(f"{tmp_path}/c").uv_maps
     for image_id in [*ids[::50], *ids[::-50]]:
         assert table.row(image_id)["image_id"] == image_id
         assert len(table._groups) <= 2

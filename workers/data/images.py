@@ -1,8 +1,11 @@
 """Image files: photographs -> uint8 RGB pixels, and back; maps -> their numbers, unchanged."""
 
 import io
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -112,16 +115,38 @@ def encode(pixels: np.ndarray, fmt: ImageFormat) -> bytes:
 
     JPEG keeps colour at full resolution (4:4:4): subsampled colour bleeds over garment edges.
     """
-    out = io.BytesIO()
-    image = Image.fromarray(pixels)
+    return _encoded(Image.fromarray(pixels), fmt)
+
+
+def encode_planes(planes: np.ndarray, fmt: ImageFormat) -> bytes:
+    """The same of (3, H, W), without sorting the pixels in Python's time."""
+    height, width = planes.shape[1:]
+    bands = [Image.frombuffer("L", (width, height), plane, "raw", "L", 0, 1) for plane in planes]
+    return _encoded(Image.merge("RGB", bands), fmt)
+
+
+def _encoded(image: Image.Image, fmt: ImageFormat) -> bytes:
     match fmt.format:
         case "jpeg":
-            image.save(out, "JPEG", quality=fmt.quality, subsampling=0)
+            # Pillow lets other threads run while it writes a JPEG to a file, not to a BytesIO.
+            with _memory_file() as out:
+                image.save(out, "JPEG", quality=fmt.quality, subsampling=0)
+                out.seek(0)
+                return out.read()
         case "webp":
+            out = io.BytesIO()
             image.save(out, "WEBP", quality=fmt.quality)
         case "png":
+            out = io.BytesIO()
             image.save(out, "PNG")
     return out.getvalue()
+
+
+def _memory_file() -> IO[bytes]:
+    """A file that lies in memory: of the system where it is Linux, else of Python."""
+    if sys.platform != "linux":
+        return io.BytesIO()
+    return os.fdopen(os.memfd_create("image"), "w+b", buffering=0)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
