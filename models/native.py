@@ -16,12 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.config import ModelConfig
-from models.coordinates import CONSISTENT, CONVENTIONS, body_mask
+from models.coordinates import CONVENTIONS, body_mask
 from models.generator import Painted, shown
+from models.hidden import uncovered
 from models.maps import Source, Target, Texture, each
 from models.reposer import CoordinateReposer, gather
 from models.sizes import Size, moved, of_longer_side, resized_uv, shrunk, shrunk_within, size_of
-from models.texture import complete, extended, nearest, seen_coordinates, warp
+from models.texture import complete, extended, nearest, seen_coordinates, warped_coordinates
 
 VERSION = "native-1"  # change it whenever pixels change
 SIDE = 256  # pixels of the longer side of what the networks see, at most
@@ -76,8 +77,10 @@ class NativeReposer:
             part = each(source, itemgetter(at))
             copy = self._copy(part)
             answer = complete(self._config, self.networks.inpainter, copy).coordinates
-            D = refined(answer, size_of(copy.uv), part.uv)
-            maps = [body_beyond_edge(part), D, *self.networks.features(copy)]
+            D, known = refined(answer, size_of(copy.uv), part.uv)
+            body = body_beyond_edge(part)
+            D = uncovered(D, known, part.uv, body, self.layout)
+            maps = [body, D, *self.networks.features(copy)]
             for body, D, *of_g in zip(*(x.split(1) for x in maps), strict=True):
                 encoded.append(Encoded(body, D, size_of(copy.uv), of_g))
         return encoded
@@ -90,7 +93,8 @@ class NativeReposer:
         for at in self.networks.batches(len(source_index)):
             sources, M_N = [state[i] for i in source_index[at]], target.uv[at]
             body = gather([s.body for s in sources])
-            E = warp(gather([s.coordinates for s in sources]), M_N, CONSISTENT)
+            D = gather([s.coordinates for s in sources])
+            E = warped_coordinates(D, M_N) * body_mask(M_N)
             native = Texture(read(body, E), E)
             copy = Target(resized_uv(M_N, self._size(M_N)))
             seen = networks_view(native, M_N, copy.uv)
@@ -121,11 +125,11 @@ def eroded(mask: Tensor, pixels: int) -> Tensor:
     return 1 - F.max_pool2d(1 - mask, 2 * pixels + 1, stride=1, padding=pixels)
 
 
-def refined(D: Tensor, copy: Size, M_S: Tensor) -> Tensor:
+def refined(D: Tensor, copy: Size, M_S: Tensor) -> tuple[Tensor, Tensor]:
     """f's D (B, 2, t, t), points of a copy, as points of the photograph, exact where it is seen.
 
     Beside seen texels f errs much as it does there: its error is taken off, and fades.
-    Returns (B, 2, T, T).
+    Returns it, (B, 2, T, T), and the mask (B, 1, T, T) of what is seen.
     """
     size = size_of(M_S)
     texels = max(min(max(size) // 2, TEXELS), D.shape[-1])
@@ -133,7 +137,8 @@ def refined(D: Tensor, copy: Size, M_S: Tensor) -> Tensor:
     C, known = seen_coordinates(M_S, texels, RIM)
     errors, seen = (C - D).cpu().numpy(), known[:, 0].cpu().numpy() > 0
     carried = [_carried(error, there) for error, there in zip(errors, seen, strict=True)]
-    return torch.where(known > 0, C, D + torch.from_numpy(np.stack(carried)).to(D.device))
+    D = D + torch.from_numpy(np.stack(carried)).to(D.device)
+    return torch.where(known > 0, C, D), known
 
 
 def _carried(error: np.ndarray, known: np.ndarray) -> np.ndarray:
