@@ -1,11 +1,12 @@
 """Says which UV maps of an extraction are less precise than their pictures, and what that costs."""
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from workers.data.columns import pc
 from workers.data.storage import Store
+from workers.data.tables import SCHEMAS
 from workers.extraction.extraction import Extraction
-from workers.shards.shard import read_file
 
 COARSE = 1.5  # pixels of the picture a pixel of the map, from which it shows
 LARGE = 512  # pixels a side of pictures on which the steps of 8 bits show
@@ -18,10 +19,7 @@ def imprecise(extraction: Extraction) -> str | None:
     if not stepped and not any(photo.uv for photo in extraction.input.photos):
         return None  # made here, at their pictures' size
     store = Store(extraction.config.out)
-    rows = pa.concat_tables(
-        read_file(store, file.name, COLUMNS).filter(pc.field("status") == "ok")
-        for file in store.list("uv_maps")
-    )
+    rows = _good_rows(store)
     coarse = rows["coarseness"].drop_null().to_numpy()
     coarse = coarse[coarse >= COARSE]
     large = pc.greater(pc.max_element_wise(rows["width"], rows["height"]), LARGE)
@@ -40,3 +38,13 @@ def imprecise(extraction: Extraction) -> str | None:
             "they are about 0.1 pixels off; a dump of apply_net has more bits"
         )
     return "; ".join(said) or None
+
+
+def _good_rows(store: Store) -> pa.Table:
+    """The rows of `uv_maps` that are ok; coarseness is null in runs of before it was known."""
+    parts = [SCHEMAS["uv_maps"].empty_table().select(COLUMNS)]
+    for file in store.list("uv_maps"):
+        with store.open(file.name) as stream:
+            parts.append(pq.ParquetFile(stream).read(COLUMNS))
+    rows = pa.concat_tables(parts, promote_options="default")
+    return rows.filter(pc.field("status") == "ok")

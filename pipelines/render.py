@@ -61,7 +61,7 @@ def prepare(
             "poses": fingerprint(poses.store, "uv_maps"),
         },
         "model": {"name": model.name, "sha256": model.sha256} | _trained_on(config),
-    }
+    } | ({"alpha": True} if config.image.alpha else {})
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
     return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job

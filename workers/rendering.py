@@ -72,7 +72,8 @@ class RenderWorker:
                 rows = []
                 for pair in loaded:
                     key, result = (pair.key, rendered[pair.key]) if isinstance(pair, Pair) else pair
-                    rows.append(encoders.submit(self._row, key, result))
+                    M_N = pair.target["uv"] if isinstance(pair, Pair) else None
+                    rows.append(encoders.submit(self._row, key, result, M_N))
                 if before:  # one part behind: the model does not wait for its encoders
                     yield {"renders": [row.result() for row in before]}
                 before = rows
@@ -134,17 +135,23 @@ class RenderWorker:
             self._encoded = (ids, self.model.encode(source))
         return self._encoded[1], [ids.index(str(p.key[0])) for p in pairs]
 
-    def _row(self, key: Key, result: np.ndarray | Exception) -> dict:
+    def _row(self, key: Key, result: np.ndarray | Exception, M_N: np.ndarray | None) -> dict:
         if isinstance(result, Exception):
             (row,) = failed_render(key, *told(result))["renders"]
             return row
         # In 8 bits only here, in an encoder's thread: the model's thread goes on to the next pair.
         pixels = np.rint(result.transpose(1, 2, 0) * 255).clip(0, 255).astype(np.uint8)
-        image = {"bytes": encode(pixels, self.config.image), "path": None}
+        alpha = opacity(M_N) if self.config.image.alpha and M_N is not None else None
+        image = {"bytes": encode(pixels, self.config.image, alpha), "path": None}
         height, width = pixels.shape[:2]
         return render_row(
             key, status="ok", image=image, width=width, height=height, model=self.model.name
         )
+
+
+def opacity(M_N: np.ndarray) -> np.ndarray:
+    """Of a target UV map (2, H, W), NaN off the body: 255 on it, 0 elsewhere; (H, W) uint8."""
+    return np.where(np.isnan(M_N[0]), 0, 255).astype(np.uint8)
 
 
 def _parts(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -58,6 +59,16 @@ def test_one_line_says_which_maps_are_coarse_and_what_it_costs(
         row["image_id"]: row["coarseness"] for row in rows_of(f"{photographs}-native", "uv_maps")
     }
     assert rows == {"coarse": 4, "exact": None, "pose": None, "steps": None}
+
+
+def test_a_finished_run_of_before_stays_finished(
+    photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (first,) = _said(capsys, photographs, "native")
+    (file,) = Path(f"{photographs}-native/uv_maps").iterdir()
+    pq.write_table(pq.read_table(file).drop_columns("coarseness"), file)
+    (again,) = _said(capsys, photographs, "native")
+    assert again == first.partition("; ")[2]
 
 
 def test_nothing_is_said_where_maps_are_as_precise_as_their_pictures(

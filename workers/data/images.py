@@ -109,13 +109,15 @@ def is_plain(data: bytes) -> bool:
         )
 
 
-def encode(pixels: np.ndarray, fmt: ImageFormat) -> bytes:
-    """(H, W, 3) uint8 RGB -> the bytes of an image file.
+def encode(pixels: np.ndarray, fmt: ImageFormat, alpha: np.ndarray | None = None) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of an image file; `alpha` (H, W) uint8: its opacity.
 
     JPEG keeps colour at full resolution (4:4:4): subsampled colour bleeds over garment edges.
     """
     out = io.BytesIO()
     image = Image.fromarray(pixels)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
     match fmt.format:
         case "jpeg":
             image.save(out, "JPEG", quality=fmt.quality, subsampling=0)
