@@ -1,13 +1,32 @@
 """The configuration of `reposer render`."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.fields import NOT_IDENTITY, Extent, ImageFormat, Model, Poses, Url
 from configs.run import Run
 
 Byte = Annotated[int, Field(ge=0, le=255)]
+
+
+class RenderFormat(ImageFormat):
+    """How renders are encoded."""
+
+    # The plan holds it as a fact where it is true: plans of before know no transparency.
+    alpha: Annotated[bool, NOT_IDENTITY] = Field(
+        default=False,
+        description="Whether everything but the body is transparent: the target pose's mask "
+        "becomes the alpha channel of PNG or WebP.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_transparent(self) -> Self:
+        if self.alpha and self.format == "jpeg":
+            raise ValueError(
+                "JPEG has no transparency: image.alpha=true wants image.format=png or webp"
+            )
+        return self
 
 
 class RenderConfig(Run):
@@ -46,4 +65,4 @@ class RenderConfig(Run):
         default=(255, 255, 255),
         description="Red, green and blue of the pixels off the body, with model=symmetry.",
     )
-    image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the renders.")
+    image: RenderFormat = Field(default=RenderFormat(), description="Encoding of the renders.")

@@ -7,6 +7,7 @@ import shlex
 
 from configs.extract import ExtractConfig
 from pipelines.doubtful import ask_facing
+from pipelines.precision import imprecise
 from pipelines.runs.execute import carry_out
 from pipelines.runs.ignored import tell_ignored
 from pipelines.runs.plan import Plan, make_plan
@@ -36,7 +37,7 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
 def extract(config: ExtractConfig, dry: bool = False) -> int:
     """Turn photographs into a catalog; returns the exit code."""
     plan, extraction = prepare(config)
-    return carry_out(
+    code = carry_out(
         plan,
         extraction.job,
         config,
@@ -45,6 +46,9 @@ def extract(config: ExtractConfig, dry: bool = False) -> int:
         lambda: catalog_samples(config.out),
         lambda: ask_facing(extraction),
     )
+    if not dry and (said := imprecise(extraction)):
+        print(f"{'precision':14} {said}")
+    return code
 
 
 def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:

@@ -74,6 +74,8 @@ def prepare(
     }
     if spec.precision != "fp32":  # the reference goes without saying
         facts["model"]["precision"] = spec.precision
+    if config.image.alpha:
+        facts["alpha"] = True
     if config.size:
         facts["size"] = config.size
     pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()

@@ -6,7 +6,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from PIL import Image
 
 from assets import POSES
 from configs.render import RenderConfig
@@ -77,7 +79,8 @@ class RenderWorker:
                 pictures = []
                 for pair in loaded:
                     key, result = (pair.key, rendered[pair.key]) if isinstance(pair, Pair) else pair
-                    pictures.append((key, encoders.submit(self._picture, result)))
+                    M_N = pair.target["uv"] if isinstance(pair, Pair) else None
+                    pictures.append((key, encoders.submit(self._picture, result, M_N)))
                 if before:  # one part behind: the model does not wait for its encoders
                     yield _rows(before)
                 before = pictures
@@ -150,13 +153,15 @@ class RenderWorker:
             self._encoded = (ids, self.model.encode(source))
         return self._encoded[1], [ids.index(str(p.key[0])) for p in pairs]
 
-    def _picture(self, result: Planes | Exception) -> Picture | Failure:
+    def _picture(self, result: Planes | Exception, M_N: np.ndarray | None) -> Picture | Failure:
         if isinstance(result, Exception):
             return Failure(*told(result))
         with breaking():
             planes = result()
         height, width = planes.shape[1:]
-        data = encode_planes(planes, self.config.image)
+        transparent = self.config.image.alpha and M_N is not None
+        alpha = opacity(M_N, height, width) if transparent else None
+        data = encode_planes(planes, self.config.image, alpha)
         return Picture(data, width, height, self.model.name)
 
 
@@ -169,6 +174,15 @@ def _batch(targets: Sequence[Target]) -> Target:
     if len(targets) == 1:
         return targets[0]
     return Target(*map(torch.cat, zip(*targets, strict=True)))
+
+
+def opacity(M_N: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Of a target UV map as it is stored, (2, h, w): 255 on it, 0 elsewhere; (H, W) uint8.
+
+    Where the render has another size, the edge is as soft as that needs.
+    """
+    mask = Image.fromarray(np.where(M_N.all(axis=0), 255, 0).astype(np.uint8))
+    return np.asarray(mask.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _parts(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:

@@ -1,5 +1,6 @@
 """The invariants of a run, with a stand-in model: see docs/design.md, "Runs"."""
 
+import io
 import itertools
 import json
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
@@ -19,7 +21,10 @@ from pipelines.runs.execute import execute
 from pipelines.runs.plan import RunError
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
+from tests.helpers.commands import wrong
 from tests.helpers.runs import config, run
+from workers.data.catalog import Catalog
+from workers.data.images import decode
 from workers.data.storage import Store
 from workers.shards.keys import part_lengths
 
@@ -79,6 +84,31 @@ def test_results_do_not_depend_on_engine_workers_shards_or_microbatches(
         if run(settings)
     ]
     assert all(table == tables[0] for table in tables[1:])
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_what_is_no_body_can_be_transparent(tmp_path: Path, kind: str) -> None:
+    write_catalog(f"{tmp_path}/catalog", 2)
+    values = {"execution": {"engine": "local"}, "out": f"{tmp_path}/{kind}"}
+    settings = config(tmp_path, image={"format": kind, "alpha": True}, **values)
+    assert run(settings)["totals"]["ok"] == 4
+    catalog = Catalog(f"{tmp_path}/catalog")
+    for row in rows_of(settings.out):
+        body = catalog.body(row["pose_id"])
+        with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
+            assert (image.format, image.mode) == (kind.upper(), "RGBA")
+            np.testing.assert_array_equal(np.asarray(image)[..., 3], np.where(body, 255, 0))
+        seen = decode(row["image"]["bytes"], 10**6)
+        assert (seen[~body] == 255).all()
+        mean = catalog.photograph(row["source_id"]).mean(axis=(0, 1))
+        assert np.abs(np.median(seen[body], axis=0) - mean).max() < 10
+    with pytest.raises(RunError, match="alpha"):
+        run(config(tmp_path, image={"format": kind}, **values))
+
+
+def test_jpeg_has_no_transparency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["render", f"catalog={tmp_path}", f"poses={tmp_path}", f"out={tmp_path}/out"]
+    assert "JPEG has no transparency" in wrong(capsys, *call, "image.alpha=true")
 
 
 @pytest.mark.parametrize("lost", [[0], [3], [0, 2, 4], [0, 1, 2, 3, 4]])

@@ -68,8 +68,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "uv_maps": _schema(
         {"image_id": ID, "layout": TEXT, "uv": BYTES, **SIZE},
-        {"score": REAL_32, "extractor": TEXT, **STATUS},
+        {"score": REAL_32, "coarseness": REAL_32, "extractor": TEXT, **STATUS},
         uv="uint16 little-endian, shape (2, height, width), 0 undefined, 1..65535 = -1..1",
+        coarseness="pixels of the picture a pixel of the map that it was made of; null: one",
     ),
     # Exact for the sample world, estimated by bodyfit; the label codes are in world/labels.py.
     "annotations": _schema(
