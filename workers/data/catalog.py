@@ -28,6 +28,8 @@ from world.labels import BACKGROUND
 MAX_PIXELS = 50_000_000
 USUAL_PIXELS = 256 * 256
 KEYPOINTS = (18, 3)
+TORSO = (2, 5, 8, 11)  # of the keypoints: shoulders and hips
+TORSO_SIDE = 256  # pixels
 # In messages.
 CALLED = {
     "photograph": "photograph",
@@ -35,6 +37,7 @@ CALLED = {
     "body": "UV map",
     "segmentation": "segmentation",
     "person": "segmentation",
+    "torso": "row",
 }
 
 
@@ -46,6 +49,7 @@ View = dict[str, np.ndarray]
 - `body`: bool (H, W), where `uv` is defined,
 - `segmentation`: uint8 (H, W), label codes of `world.labels`,
 - `person`: bool (H, W), where `segmentation` is not background,
+- `torso`: bool (H, W), a square of at most 256 pixels about the middle of shoulders and hips,
 - `keypoints`: float32 (18, 3), OpenPose's points (x, y, visible) in pixels.
 """
 
@@ -75,6 +79,7 @@ class Catalog:
             "body": self.body,
             "segmentation": self.segmentation,
             "person": self.person,
+            "torso": self.torso,
             "keypoints": self.keypoints,
         }
         view = {name: readers[name](image_id) for name in wants}
@@ -142,6 +147,17 @@ class Catalog:
                 f"{len(numbers)}"
             )
         return np.array(numbers, np.float32).reshape(KEYPOINTS)
+
+    def torso(self, image_id: str) -> np.ndarray:
+        """A square about the torso, bool (H, W), in the picture whole; errors as in `keypoints`."""
+        row = self.images.row(image_id)
+        height, width = _whole(row["height"]), _whole(row["width"])
+        side = min(TORSO_SIDE, height, width)
+        left, top = self.keypoints(image_id)[TORSO, :2].mean(axis=0) - side / 2
+        x, y = (round(min(max(at, 0), n - side)) for at, n in ((left, width), (top, height)))
+        square = np.zeros((height, width), bool)
+        square[y : y + side, x : x + side] = True
+        return square
 
     def _annotation(self, image_id: str, column: str) -> dict[str, Any]:
         try:
