@@ -32,7 +32,7 @@ def run(
 ) -> int:
     """Render; returns the exit code. `load_model` replaces the model that the config names."""
     plan, job = prepare(config, load_model)
-    return carry_out(plan, job, config, dry, TITLES, lambda: _samples(config))
+    return carry_out(plan, job, config, dry, TITLES, lambda: samples(config))
 
 
 def prepare(
@@ -116,7 +116,8 @@ def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.n
     return renumbered[codes], list(unique)
 
 
-def _samples(config: RenderConfig) -> Iterator[Sample]:
+def samples(config: RenderConfig) -> Iterator[Sample]:
+    """Source, target pose and render of some of the rows, as sheet and page show them."""
     catalog = Catalog(config.catalog)
     poses = pose_catalog(config, catalog)
     columns = ["source_id", "pose_id", "image"]

@@ -29,7 +29,6 @@ MAX_PIXELS = 50_000_000
 USUAL_PIXELS = 256 * 256
 KEYPOINTS = (18, 3)
 TORSO = (2, 5, 8, 11)  # of the keypoints: shoulders and hips
-TORSO_SIDE = 256  # pixels
 # In messages.
 CALLED = {
     "photograph": "photograph",
@@ -151,13 +150,9 @@ class Catalog:
     def torso(self, image_id: str) -> np.ndarray:
         """A square about the torso, bool (H, W), in the picture whole; errors as in `keypoints`."""
         row = self.images.row(image_id)
-        height, width = _whole(row["height"]), _whole(row["width"])
-        side = min(TORSO_SIDE, height, width)
-        left, top = self.keypoints(image_id)[TORSO, :2].mean(axis=0) - side / 2
-        x, y = (round(min(max(at, 0), n - side)) for at, n in ((left, width), (top, height)))
-        square = np.zeros((height, width), bool)
-        square[y : y + side, x : x + side] = True
-        return square
+        mask = np.zeros((_whole(row["height"]), _whole(row["width"])), bool)
+        mask[square_about(self.keypoints(image_id)[TORSO, :2], mask.shape)] = True
+        return mask
 
     def _annotation(self, image_id: str, column: str) -> dict[str, Any]:
         try:
@@ -218,6 +213,19 @@ def _refuse_mismatch(image_id: str, view: View) -> None:
         (first, size), *others = sizes.items()
         said = ", ".join(f"its {name} {other}" for name, other in others)
         raise SizeMismatch(f"{short(image_id)}: the {first} has {size} pixels, {said}")
+
+
+def square_about(
+    points: np.ndarray, shape: tuple[int, ...], side: int = 256
+) -> tuple[slice, slice]:
+    """Rows and columns of a square about the middle of points (N, 2), x and y.
+
+    It lies in the picture of this shape (H, W, ...) whole, so it may be smaller, or off the middle.
+    """
+    side = min(side, *shape[:2])
+    left, top = points.mean(axis=0) - side / 2
+    x, y = (round(min(max(at, 0), n - side)) for at, n in ((left, shape[1]), (top, shape[0])))
+    return slice(y, y + side), slice(x, x + side)
 
 
 def _whole(side: float | None) -> int:
