@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from configs.fields import ImageFormat, Model, Poses, Url
+from configs.fields import NOT_IDENTITY, Extent, ImageFormat, Model, Poses, Url
 from configs.run import Run
 
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -28,6 +28,14 @@ class RenderConfig(Run):
         default="symmetry",
         description="A checkpoint; bundled: the networks that come with reposer, for layout anny; "
         "symmetry, which copies and mirrors colours, untrained.",
+    )
+    # The plan holds it as a fact where it is given: plans of before know no size.
+    size: Annotated[Extent | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Longer side of the renders in pixels, to which target poses are scaled; "
+        "native: that of the target pose. Cloth is then read from the photographs at their own "
+        "size, while the networks see small copies (default: the networks see, and make, pictures "
+        "of the catalog's size).",
     )
     lookup: Url | None = Field(
         default=None,

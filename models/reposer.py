@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
-from models.generator import Generator, shown
+from models.generator import Generator, Painted, shown
 from models.inference import folded
 from models.inpainter import Inpainter
 from models.maps import Source, Target, Texture, each
@@ -79,11 +79,11 @@ class CoordinateReposer:
         """Run splat, f and g's source encoder; see `Reposer`."""
         source = each(source, lambda x: x.to(self.device))
         encoded = []
-        for at in self._batches(len(source.uv)):
+        for at in self.batches(len(source.uv)):
             part = each(source, itemgetter(at))
             texture = complete(self.config, self.inpainter, part)
             body = body_colours(part, self.config.extend_body)
-            maps = [body, *texture, *self.generator.encode_source(part)]
+            maps = [body, *texture, *self.features(part)]
             for body, T, D, *of_g in zip(*(x.split(1) for x in maps), strict=True):
                 encoded.append(Encoded(body, Texture(T, D), of_g))
         return encoded
@@ -93,23 +93,32 @@ class CoordinateReposer:
         """Run warps, g's target encoder and its decoder; see `Reposer`."""
         target = each(target, lambda x: x.to(self.device))
         images = []
-        for at in self._batches(len(source_index)):
+        for at in self.batches(len(source_index)):
             sources, part = [state[i] for i in source_index[at]], each(target, itemgetter(at))
-            body = _gather([s.body for s in sources])
-            texture = Texture(*map(_gather, zip(*(s.texture for s in sources), strict=True)))
-            of_g = [_gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
+            body = gather([s.body for s in sources])
+            texture = Texture(*map(gather, zip(*(s.texture for s in sources), strict=True)))
+            of_g = [gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
             W_and_E = warped(self.config, body, texture, part)
-            painted = self.generator(of_g, W_and_E, part, self.convention)
+            painted = self.paint(of_g, W_and_E, part)
             images.append(shown(painted, W_and_E.colours, part.uv))
         return torch.cat(images)
 
-    def _batches(self, count: int) -> list[slice]:
+    def features(self, source: Source) -> list[Tensor]:
+        """Run g's source encoder: what `paint` needs of the source."""
+        return self.generator.encode_source(source)
+
+    def paint(self, of_g: list[Tensor], W_and_E: Texture, target: Target) -> Painted:
+        """Run the rest of g; `of_g` as `features` made it."""
+        return self.generator(of_g, W_and_E, target, self.convention)
+
+    def batches(self, count: int) -> list[slice]:
+        """The slices of `count` samples that are computed at once."""
         if self.device.type == "cpu":
             return [slice(i, i + 1) for i in range(count)]
         return [slice(0, count)]
 
 
-def _gather(rows: Sequence[Tensor]) -> Tensor:
+def gather(rows: Sequence[Tensor]) -> Tensor:
     """Stack tensors of batch size 1; without a copy where all are one and the same."""
     if all(row is rows[0] for row in rows):
         return rows[0].expand(len(rows), *rows[0].shape[1:])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import pandas as pd
 from configs.render import RenderConfig
 from eval.pictures import uv_picture
 from models.checkpoint import trained_on
-from models.reposer import Reposer
+from models.reposer import CoordinateReposer, Reposer
 from pipelines.runs.execute import carry_out
 from pipelines.runs.plan import Plan, RunError, fingerprint, make_plan
+from pipelines.runs.progress import console
 from pipelines.runs.report import Sample, sample_rows
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
@@ -48,23 +50,34 @@ def prepare(
             f"{config.catalog} has UV maps of layout {layout}, poses={config.poses} of layout "
             f"{poses.layout()}: {_makes(poses.layout())}"
         )
-    load_model = load_model or ModelSpec(config.model, layout, config.lookup, config.background)
+    load_model = load_model or ModelSpec(
+        config.model, layout, config.lookup, config.background, native=config.size is not None
+    )
     model = load_model()
     if model.layout != layout:
         raise RunError(
             f"{config.catalog} has UV maps of layout {layout}, model={config.model} was made for "
             f"layout {model.layout}: use model=symmetry, or {_makes(model.layout)}"
         )
-    facts = {
+    if config.size and isinstance(model, CoordinateReposer):
+        console.print(
+            f"model={config.model} cannot read cloth from photographs (it has no coordinates, or "
+            "no blend): its networks run at the size of photographs and renders",
+            markup=False,
+        )
+    facts: dict[str, Any] = {
         "inputs": {
             "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
             "poses": fingerprint(poses.store, "uv_maps"),
         },
         "model": {"name": model.name, "sha256": model.sha256} | _trained_on(config),
     }
+    if config.size:
+        facts["size"] = config.size
+    pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
-    return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job
+    return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts), job
 
 
 def _makes(layout: str) -> str:

@@ -8,11 +8,14 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from assets import POSES
+from configs.fields import Extent
 from configs.render import RenderConfig
 from models.maps import Source, Target
 from models.reposer import Reposer
+from models.sizes import of_longer_side, resized_uv, size_of
 from workers.data.catalog import Catalog, View
 from workers.data.errors import SizeMismatch
 from workers.data.images import encode
@@ -101,7 +104,7 @@ class RenderWorker:
     def _load_target(self, image_id: str) -> View:
         if image_id not in self._targets:
             view = self._pose_catalog.view(image_id, Target._fields, self.model.layout)
-            self._targets[image_id] = view
+            self._targets[image_id] = _scaled(view, self.config.size)
             while len(self._targets) > TARGETS_KEPT:
                 self._targets.popitem(last=False)
         self._targets.move_to_end(image_id)
@@ -145,6 +148,14 @@ class RenderWorker:
         return render_row(
             key, status="ok", image=image, width=width, height=height, model=self.model.name
         )
+
+
+def _scaled(target: View, size: Extent | None) -> View:
+    """A target whose longer side is `size`, where that is a number."""
+    if not isinstance(size, int):
+        return target
+    uv = torch.from_numpy(target["uv"])[None]
+    return {"uv": resized_uv(uv, of_longer_side(size_of(uv), size))[0].numpy()}
 
 
 def _parts(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:
