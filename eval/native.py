@@ -33,23 +33,22 @@ class Method:
 
 METHODS = {
     "native": Method("size=native", "world", "world", size="native"),
-    "upsampled": Method(
-        "rendered from photographs of a quarter of the size, and scaled up", "quarter", "quarter"
-    ),
-    "whole": Method("without size=: the networks see the full size", "world", "world"),
-    "symmetry": Method("model=symmetry at the full size", "world", "world", "symmetry"),
-    "ceiling": Method(
-        "the true photograph at a quarter of the size, scaled up: no render of that size is nearer",
-        "quarter",
-        "quarter",
-        "symmetry",
-    ),
     "fitted-sources": Method(
         "size=native, the sources' maps by extractor=bodyfit", "fitted", "world", size="native"
     ),
     "fitted": Method(
         "size=native, all maps by extractor=bodyfit", "fitted", "fitted", size="native"
     ),
+    "upsampled": Method(
+        "rendered from photographs of a quarter of the size, and scaled up", "quarter", "quarter"
+    ),
+    "ceiling": Method(
+        "the true photograph at a quarter of the size, scaled up: no render of that size is nearer",
+        "quarter",
+        "quarter",
+    ),
+    "symmetry": Method("model=symmetry at the full size", "world", "world", "symmetry"),
+    "whole": Method("without size=: the networks see the full size", "world", "world"),
 }
 
 

@@ -122,7 +122,9 @@ def _ceiling(config: RenderConfig) -> int:
     load = partial(SimpleNamespace, name=NAME, layout=Catalog(config.catalog).layout(), sha256="")
     plan, job = render.prepare(config, load)
     job = replace(job, make_worker=partial(CeilingWorker, config))
-    return carry_out(plan, job, config, False, render.TITLES, lambda: render.samples(config))
+    return carry_out(
+        plan, job, config, False, render.titles(config), lambda: render.samples(config)
+    )
 
 
 def _cost(config: RenderConfig, store: Store) -> int:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from eval.page import run_page
 from eval.pictures import contact_sheet, fit, uv_picture
-from workers.data.catalog import Catalog
+from workers.data.catalog import Catalog, square_about
 from workers.data.errors import MissingRow
 from workers.data.names import elided
 from workers.data.storage import Store
@@ -48,7 +48,7 @@ def write_report(
     written = {"table": table}
     if shown:
         sheet = Image.fromarray(
-            contact_sheet([pictures for _, pictures in shown], titles, across=12 // len(titles))
+            contact_sheet([row for _, row in shown], titles, TILE, across=12 // len(titles))
         )
         store.put(SHEET, _encoded(sheet, "PNG"))
         written["contact sheet"] = SHEET
@@ -58,6 +58,16 @@ def write_report(
     store.put(PAGE, page.encode())
     written["page"] = PAGE
     return {kind: f"{store.url}/{name}" for kind, name in written.items()}
+
+
+def closer(picture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """A square about the middle of a body on a picture (H, W, 3), shown pixel by pixel.
+
+    `uv` is the body's UV map, (2, h, w), of the same shape.
+    """
+    middle = np.argwhere(np.isfinite(uv[0])).mean(axis=0)[::-1]
+    scale = picture.shape[1] / uv.shape[2], picture.shape[0] / uv.shape[1]
+    return picture[square_about((middle * scale)[None], picture.shape, TILE)]
 
 
 def _thumbnails(samples: Iterable[Sample]) -> list[tuple[str, list[bytes]]]:
