@@ -1,4 +1,4 @@
-"""`reposer benchmark` variant native: its table, its targets, and the command from world to report."""
+"""`reposer benchmark` variant native: its table, its targets, and the command itself."""
 
 from pathlib import Path
 
