@@ -3,9 +3,9 @@
 Below `out`/native, which is `out` here:
 
     worlds/held-out     the held-out world, unless it is given
-    quarter             the same photographs at a quarter of its size
-    photographs         its photographs alone, and
-    fitted              the catalog that extractor=bodyfit makes of them
+    worlds/quarter      the same photographs at a quarter of its size
+    worlds/photographs  its photographs alone, and
+    worlds/fitted       the catalog that extractor=bodyfit makes of them
     METHOD              renders, metrics and cost.json
     report              all methods side by side
 
@@ -44,7 +44,11 @@ Step = tuple[str, Callable[[], int]]
 def steps(config: BenchmarkConfig, world: str) -> list[Step]:
     """All that is made of the world below `out`: its other size and maps, renders and scores."""
     url = config.out
-    catalogs = {"world": world, "quarter": f"{url}/quarter", "fitted": f"{url}/fitted"}
+    catalogs = {
+        "world": world,
+        "quarter": f"{url}/worlds/quarter",
+        "fitted": f"{url}/worlds/fitted",
+    }
     found: list[Step] = [
         ("the same world at a quarter of the size", partial(_quarter, config, world)),
         ("maps by extractor=bodyfit", partial(_fitted, config, world)),
@@ -93,7 +97,7 @@ def _quarter(config: BenchmarkConfig, world: str) -> int:
     own = made_by(world)
     changed = {
         "size": own.size // QUARTER,
-        "out": f"{config.out}/quarter",
+        "out": f"{config.out}/worlds/quarter",
         "execution": config.execution,
     }
     return synthesize.run(own.model_copy(update=changed))
@@ -101,8 +105,8 @@ def _quarter(config: BenchmarkConfig, world: str) -> int:
 
 def _fitted(config: BenchmarkConfig, world: str) -> int:
     """Fit bodies to the world's photographs, which know nothing of its maps."""
-    photographs = Store(f"{config.out}/photographs")
-    if read_manifest(Store(f"{config.out}/fitted")) is None:
+    photographs = Store(f"{config.out}/worlds/photographs")
+    if read_manifest(Store(f"{config.out}/worlds/fitted")) is None:
         catalog = Catalog(world)
         for image_id in catalog.images.ids.to_pylist():
             photographs.put(f"{image_id}.jpg", catalog.photograph_file(image_id))
@@ -111,7 +115,7 @@ def _fitted(config: BenchmarkConfig, world: str) -> int:
         extractor="bodyfit",
         size="native",
         max_failed_fraction=1,
-        out=f"{config.out}/fitted",
+        out=f"{config.out}/worlds/fitted",
         execution=config.execution,
     )
     return extract.run(fit)

@@ -61,13 +61,14 @@ def write_report(
 
 
 def closer(picture: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """A square about the middle of a body on a picture (H, W, 3), shown pixel by pixel.
+    """A square of the upper part of a body on a picture (H, W, 3), shown pixel by pixel.
 
     `uv` is the body's UV map, (2, h, w), of the same shape.
     """
-    middle = np.argwhere(np.isfinite(uv[0])).mean(axis=0)[::-1]
-    scale = picture.shape[1] / uv.shape[2], picture.shape[0] / uv.shape[1]
-    return picture[square_about((middle * scale)[None], picture.shape, TILE)]
+    rows, columns = np.nonzero(np.isfinite(uv[0]))
+    x, y = np.median(columns) / uv.shape[2], np.quantile(rows, 0.3) / uv.shape[1]
+    middle = np.array([[x * picture.shape[1], y * picture.shape[0]]])
+    return picture[square_about(middle, picture.shape, TILE)]
 
 
 def _thumbnails(samples: Iterable[Sample]) -> list[tuple[str, list[bytes]]]:
