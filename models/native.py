@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from models.config import ModelConfig
 from models.coordinates import CONSISTENT, CONVENTIONS, body_mask
 from models.generator import Painted, shown
+from models.hidden import uncovered
 from models.maps import Source, Target, Texture, each
 from models.reposer import CoordinateReposer, gather
 from models.sizes import Size, moved, of_longer_side, resized_uv, shrunk, shrunk_within, size_of
@@ -33,6 +34,7 @@ RIM = 2
 FADE = 24 / 512
 # Where f and the photograph disagree by more (of [-1, 1]), f means another place.
 OTHER_PLACE = 0.15
+SOFT = 0.1  # how much of each neighbour a pixel of the body's edge takes
 CUT = 1.5  # texels over which D passes from one place to the other
 
 
@@ -75,8 +77,10 @@ class NativeReposer:
             part = each(source, itemgetter(at))
             copy = self._copy(part)
             answer = complete(self._config, self.networks.inpainter, copy).coordinates
-            D = refined(answer, size_of(copy.uv), part.uv)
-            maps = [body_beyond_edge(part), D, *self.networks.features(copy)]
+            D, known = refined(answer, size_of(copy.uv), part.uv)
+            body = body_beyond_edge(part)
+            D = uncovered(D, known, part.uv, body, self.layout)
+            maps = [body, D, *self.networks.features(copy)]
             for body, D, *of_g in zip(*(x.split(1) for x in maps), strict=True):
                 encoded.append(Encoded(body, D, size_of(copy.uv), of_g))
         return encoded
@@ -120,11 +124,11 @@ def eroded(mask: Tensor, pixels: int) -> Tensor:
     return 1 - F.max_pool2d(1 - mask, 2 * pixels + 1, stride=1, padding=pixels)
 
 
-def refined(D: Tensor, copy: Size, M_S: Tensor) -> Tensor:
+def refined(D: Tensor, copy: Size, M_S: Tensor) -> tuple[Tensor, Tensor]:
     """f's D (B, 2, t, t), points of a copy, as points of the photograph, exact where it is seen.
 
     Beside seen texels f errs much as it does there: its error is taken off, and fades.
-    Returns (B, 2, T, T).
+    Returns it, (B, 2, T, T), and the mask (B, 1, T, T) of what is seen.
     """
     size = size_of(M_S)
     texels = max(min(max(size) // 2, TEXELS), D.shape[-1])
@@ -132,7 +136,8 @@ def refined(D: Tensor, copy: Size, M_S: Tensor) -> Tensor:
     C, known = seen_coordinates(M_S, texels, RIM)
     errors, seen = (C - D).cpu().numpy(), known[:, 0].cpu().numpy() > 0
     carried = [_carried(error, there) for error, there in zip(errors, seen, strict=True)]
-    return torch.where(known > 0, C, D + torch.from_numpy(np.stack(carried)).to(D.device))
+    D = D + torch.from_numpy(np.stack(carried)).to(D.device)
+    return torch.where(known > 0, C, D), known
 
 
 def _carried(error: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -181,12 +186,17 @@ def composed(painted: Painted, small_W: Tensor, copy: Tensor, W: Tensor, M_N: Te
     )
     share = extended(painted.share, body_mask(copy))
     share = F.interpolate(share, size, mode="bilinear", align_corners=False)
-    edge = _mean3(mask)
-    cloth = torch.where(mask > 0, W, _mean3(W * mask) / edge.clamp(min=1e-6))
+    edge = _softened(mask)
+    cloth = torch.where(mask > 0, W, _softened(W * mask) / edge.clamp(min=1e-6))
     view = torch.lerp(torch.lerp(background, body, edge), cloth, share * edge)
     return view.clamp(0, 1)
 
 
-def _mean3(x: Tensor) -> Tensor:
-    """The mean of every pixel's 3 x 3 neighbourhood."""
-    return F.avg_pool2d(F.pad(x, 4 * [1], mode="replicate"), 3, stride=1)
+def _softened(x: Tensor) -> Tensor:
+    """An image whose edges pass from one side to the other over about a pixel."""
+    for dim in (2, 3):
+        end = x.shape[dim] - 1
+        before = torch.cat([x.narrow(dim, 0, 1), x.narrow(dim, 0, end)], dim)
+        after = torch.cat([x.narrow(dim, 1, end), x.narrow(dim, end, 1)], dim)
+        x = (1 - 2 * SOFT) * x + SOFT * (before + after)
+    return x
