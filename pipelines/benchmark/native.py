@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 from configs.benchmark import BenchmarkConfig
 from configs.evaluate import EvaluateConfig
@@ -122,8 +123,9 @@ def _fitted(config: BenchmarkConfig, world: str) -> int:
 
 
 def _ceiling(config: RenderConfig) -> int:
-    """The photographs of the poses, as a run of render."""
-    load = partial(SimpleNamespace, name=NAME, layout=Catalog(config.catalog).layout(), sha256="")
+    """The photographs of the poses, as a run of render by no model: a name for the plan."""
+    layout = Catalog(config.catalog).layout()
+    load: Any = partial(SimpleNamespace, name=NAME, layout=layout, sha256="")
     plan, job = render.prepare(config, load)
     job = replace(job, make_worker=partial(CeilingWorker, config))
     return carry_out(

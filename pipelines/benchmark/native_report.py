@@ -46,10 +46,11 @@ def _costs(benchmark: Benchmark) -> dict[str, Cost]:
 
 def _gain(config: BenchmarkConfig, evaluations: dict[str, Evaluation]) -> Comparison | None:
     """Of native over upsampled, pair by pair; None where the distance was not measured."""
-    sides = [evaluations[name].values(name, PERCEPTUAL) for name in ("upsampled", "native")]
-    if any(side.empty for side in sides):
+    before, now = (evaluations[name].values(name, PERCEPTUAL) for name in ("upsampled", "native"))
+    if before.empty or now.empty:
         return None
-    return compare(*sides, PERCEPTUAL.better, config.bootstrap.seed, config.bootstrap.replicates)
+    bootstrap = config.bootstrap
+    return compare(before, now, PERCEPTUAL.better, bootstrap.seed, bootstrap.replicates)
 
 
 def _figures(
