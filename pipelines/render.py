@@ -15,7 +15,7 @@ from models.reposer import CoordinateReposer, Reposer
 from pipelines.runs.execute import carry_out
 from pipelines.runs.plan import Plan, RunError, fingerprint, make_plan
 from pipelines.runs.progress import console
-from pipelines.runs.report import Sample, sample_rows
+from pipelines.runs.report import Sample, closer, sample_rows
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
 from workers.data.names import as_known, elided
@@ -28,6 +28,7 @@ from workers.shards.rows import failed_render, render_id
 from workers.shards.shard import Job
 
 TITLES = ("source", "target pose", "render")
+CLOSER = "1:1"
 
 
 def run(
@@ -35,7 +36,7 @@ def run(
 ) -> int:
     """Render; returns the exit code. `load_model` replaces the model that the config names."""
     plan, job = prepare(config, load_model)
-    return carry_out(plan, job, config, dry, TITLES, lambda: _samples(config))
+    return carry_out(plan, job, config, dry, titles(config), lambda: samples(config))
 
 
 def prepare(
@@ -144,18 +145,25 @@ def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.n
     return renumbered[codes], list(unique)
 
 
-def _samples(config: RenderConfig) -> Iterator[Sample]:
+def titles(config: RenderConfig) -> tuple[str, ...]:
+    """What sheet and page show: with size=, the cloth, too, of source and render pixel by pixel."""
+    return TITLES if config.size is None else (TITLES[0], CLOSER, *TITLES[1:], CLOSER)
+
+
+def samples(config: RenderConfig) -> Iterator[Sample]:
+    """These pictures of some of the rows."""
     catalog = Catalog(config.catalog)
     poses = pose_catalog(config, catalog)
     columns = ["source_id", "pose_id", "image"]
     for row in sample_rows(Store(config.out), "renders", columns):
         layout = poses.uv_maps.row(row["pose_id"])["layout"]
         ids = elided(row["source_id"]), elided(row["pose_id"])
-        yield (
-            " → ".join(f"\u2068{i}\u2069" for i in ids),  # isolated, for they may run right to left
-            [
-                catalog.photograph(row["source_id"]),
-                uv_picture(poses.uv_map(row["pose_id"], layout)),
-                decode(row["image"]["bytes"], MAX_PIXELS),
-            ],
-        )
+        photograph, uv = catalog.photograph(row["source_id"]), poses.uv_map(row["pose_id"], layout)
+        render = decode(row["image"]["bytes"], MAX_PIXELS)
+        pictures = [photograph, uv_picture(uv), render]
+        if config.size is not None:
+            own = catalog.uv_map(row["source_id"], layout)
+            pictures.insert(1, closer(photograph, own))
+            pictures.append(closer(render, uv))
+        # Isolated, for ids may run right to left.
+        yield " → ".join(f"\u2068{i}\u2069" for i in ids), pictures

@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 from assets import SAMPLE
+from eval.pictures import GAP, LABEL
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.generator import build_generator
 from models.inpainter import build_inpainter
 from pipelines.cli import main
+from pipelines.runs.report import TILE, closer
 from tests.helpers.catalogs import rows_of, write_pairs
 from tests.helpers.commands import wrong
 from workers.data.catalog import Catalog
@@ -50,6 +52,17 @@ def test_renders_come_in_the_size_that_is_asked_for(model: str) -> None:
             assert image.shape == (size, size, 3)
             resized = np.array(Image.fromarray(native).resize((size, size), Image.Resampling.BOX))
             assert np.abs(image.astype(float) - resized).mean() < 6
+
+
+def test_its_sheet_shows_the_cloth_pixel_by_pixel() -> None:
+    large = render("large", "size=512")[0]
+    sheet = np.array(Image.open("large/contact_sheet.png"))
+    catalog, (source, pose) = Catalog(str(SAMPLE)), PAIRS[0]
+    photograph = catalog.photograph(source)
+    for column, whole, uv in ((1, photograph, source), (4, large, pose)):
+        left = GAP + column * (TILE + GAP)
+        tile = sheet[LABEL : LABEL + TILE, left : left + TILE]
+        np.testing.assert_array_equal(tile, closer(whole, catalog.uv_map(uv)))
 
 
 def test_a_run_without_size_knows_none_and_one_with_it_is_another(
