@@ -25,7 +25,7 @@ from models.inpainter import Inpainter
 from workers.data.storage import Store
 from workers.training.data import Batches, Loaded, by_processes, by_threads, training_pairs
 from workers.training.loop import computing
-from workers.training.stepping import Stepping
+from workers.training.stepping import Stepping, cuda_graph
 from workers.training.trainable import trainable
 
 LAYOUT = "anny"
@@ -78,7 +78,8 @@ def measure(
     with computing(device):
         training = trainable(config).training(config, LAYOUT, device)
         graphed = config.execution.graph and device.type == "cuda"
-        stepping, batches = Stepping(training, device, graphed), pinned(config, device)
+        stepping = Stepping(training, device, cuda_graph if graphed else None)
+        batches = pinned(config, device)
         warm = 10 if device.type == "cuda" else 1
         for step in range(warm):
             stepping.take(step + 1, batches[step % len(batches)], 1e-4)

@@ -65,6 +65,14 @@ def test_splat_of_no_body_knows_nothing(convention: Convention) -> None:
     assert not known.any()
 
 
+def test_splat_reads_no_values_on_the_host_but_on_a_cpu() -> None:
+    """The meta device has none to read: whatever depended on them would fail."""
+    values, to = (torch.empty(2, c, 6, 7, device="meta") for c in (3, 2))
+    mean, known = splat(values, to, (5, 9), CONSISTENT)
+    assert mean.shape == (2, 3, 5, 9)
+    assert known.shape == (2, 1, 5, 9)
+
+
 def test_two_values_at_one_texel_average() -> None:
     to = torch.zeros(1, 2, 1, 2)  # both pixels show the middle texel of a 3x3 texture
     mean, known = splat(torch.tensor([[[[1.0, 4.0]]]]), to, (3, 3), CONSISTENT)

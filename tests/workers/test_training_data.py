@@ -1,5 +1,8 @@
 """What training sees: which pairs, in which order, varied so that UV maps stay true."""
 
+import multiprocessing as mp
+import os
+import signal
 from itertools import islice
 from pathlib import Path
 
@@ -10,21 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.engines import SAMPLE
-from configs.train import Augmentation, TrainConfig, TrainExecution
+from configs.train import Augmentation, TrainConfig
 from models.coordinates import CONSISTENT, splat
 from models.maps import Source
 from tests.helpers.catalogs import write_catalog, write_pairs
 from workers.data.catalog import Catalog, View
-from workers.data.errors import SizeMismatch
+from workers.data.errors import BadImage, SizeMismatch
 from workers.tensors import stacked
 from workers.training.data import (
     BLOCK,
     WINDOW,
     Batch,
     Batches,
-    augmented,
+    Loaded,
+    Pictures,
+    by_processes,
+    by_threads,
     order,
     training_pairs,
+    variation,
+    varied,
 )
 
 
@@ -63,10 +71,12 @@ def test_pairs_join_in_any_spelling(tmp_path: Path) -> None:
     assert training_pairs(config) == ([(ids[0], ids[1])], 1)
 
 
-def batches(config: TrainConfig, start: int, rank: int = 0, processes: int = 1) -> list[Batch]:
+def batches(
+    config: TrainConfig, start: int, rank: int = 0, processes: int = 1, loaders: int = 2
+) -> list[Loaded]:
     """Steps `start` to 7, over the end of an epoch."""
     pairs, _ = training_pairs(config)
-    stream = Batches(config, pairs, "anny", rank, processes).starting_at(start)
+    stream = by_threads(Batches(config, pairs, "anny", rank, processes), start, loaders)
     found = list(islice(stream, 8 - start))
     stream.close()
     return found
@@ -76,10 +86,11 @@ def tensors(batch: Batch) -> list[torch.Tensor]:
     return [*batch.source, *batch.target, batch.expected]
 
 
-def same(whole: Batch, *parts: Batch) -> bool:
+def same(whole: Loaded, *parts: Loaded) -> bool:
     """Whether a batch is its parts, one after the other."""
-    joined = (torch.cat(maps) for maps in zip(*map(tensors, parts), strict=True))
-    maps = zip(tensors(whole), joined, strict=True)
+    batch, *rest = (tensors(varied(loaded.pictures)) for loaded in (whole, *parts))
+    joined = (torch.cat(maps) for maps in zip(*rest, strict=True))
+    maps = zip(batch, joined, strict=True)
     return whole.ids == [pair for part in parts for pair in part.ids] and all(
         torch.equal(x.nan_to_num(9), y.nan_to_num(9)) for x, y in maps
     )
@@ -88,8 +99,7 @@ def same(whole: Batch, *parts: Batch) -> bool:
 def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
     whole = batches(config, 0)
     assert all(map(same, whole[5:], batches(config, 5)))
-    three = config.model_copy(update={"execution": TrainExecution(loaders=3)})
-    assert all(map(same, whole, batches(three, 0)))
+    assert all(map(same, whole, batches(config, 0, loaders=3)))
     halves = [batches(config, 0, rank, 2) for rank in (0, 1)]
     for batch, first, second in zip(whole, *halves, strict=True):
         assert same(batch, first, second)
@@ -100,12 +110,38 @@ def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
     assert sorted(seen[:20]) == sorted(training_pairs(config)[0])
 
 
+def test_processes_load_what_threads_load(config: TrainConfig) -> None:
+    pairs, _ = training_pairs(config)
+    stream = by_processes(Batches(config, pairs, "anny"), 2, 10_000, loaders=1)
+    for expected, found in zip(batches(config, 2), stream, strict=False):
+        assert same(expected, found)
+    (loader,) = mp.active_children()
+    os.kill(loader.pid or 0, signal.SIGKILL)
+    with pytest.raises(OSError, match=r"a process that loads pictures was lost") as lost:
+        list(stream)
+    assert "\n" not in str(lost.value)
+
+
+def one(source: View, target: View, change: tuple[bool, np.ndarray, np.ndarray]) -> Batch:
+    """A pair, varied."""
+    both = (source, target)
+    mirrored, moved, gain = change
+    arrays = (
+        np.stack([[view["photograph"]] for view in both]),
+        np.stack([[view["stored_uv"]] for view in both]).view("<i2"),
+        np.array([mirrored]),
+        moved[:, None],
+        gain[None],
+    )
+    return varied(Pictures(*map(torch.from_numpy, arrays)))
+
+
 def person(image_id: str) -> View:
-    return Catalog(str(SAMPLE)).view(image_id, Source._fields, "anny")
+    return Catalog(str(SAMPLE)).view(image_id, ("photograph", "uv", "stored_uv"), "anny")
 
 
-def texture(view: View) -> tuple[torch.Tensor, torch.Tensor]:
-    return splat(*stacked(Source, [view]), (128, 128), CONSISTENT)
+def texture(photograph: torch.Tensor, uv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return splat(photograph, uv, (128, 128), CONSISTENT)
 
 
 def agreement(a: tuple[torch.Tensor, torch.Tensor], b: tuple[torch.Tensor, torch.Tensor]) -> float:
@@ -115,17 +151,18 @@ def agreement(a: tuple[torch.Tensor, torch.Tensor], b: tuple[torch.Tensor, torch
     return float(equal.float().mean())
 
 
-def test_augmented_people_wear_their_own_textures() -> None:
+def test_varied_people_wear_their_own_textures() -> None:
     ids = Catalog(str(SAMPLE)).images.ids.to_pylist()
     source, target = person(ids[0]), person(ids[1])
-    plain = [texture(source), texture(target)]
+    plain = [texture(*stacked(Source, [view])) for view in (source, target)]
     # The sheet is symmetric: a mirrored person's texture is the mirrored texture.
     mirrored = [(colours.flip(3), known.flip(3)) for colours, known in plain]
     turned = 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        *varied, _ = augmented(source, target, Augmentation(colour=0, shift=0.1), "anny", rng)
-        found = [texture(view) for view in varied]
+        change = variation(Augmentation(colour=0, shift=0.1), "anny", 256, rng)
+        batch = one(source, target, change)
+        found = [texture(*batch.source), texture(batch.expected, batch.target.uv)]
         as_it_was = [agreement(a, b) for a, b in zip(found, plain, strict=True)]
         as_mirror = [agreement(a, b) for a, b in zip(found, mirrored, strict=True)]
         flipped = as_mirror[0] > as_it_was[0]
@@ -133,19 +170,35 @@ def test_augmented_people_wear_their_own_textures() -> None:
         # Both are mirrored or none is; where the border cuts a person, texels at the cut differ.
         assert min(as_mirror if flipped else as_it_was) > 0.98
         assert max(as_it_was if flipped else as_mirror) < 0.7
-        assert not np.array_equal(varied[0]["uv"], source["uv"], equal_nan=True)
+        assert not np.array_equal(batch.source.uv[0].numpy(), source["uv"], equal_nan=True)
     assert 0 < turned < 8
+
+
+def test_a_moved_photograph_repeats_its_border() -> None:
+    view = person("item-000000_view-00")
+    moved = np.array([[5, -9], [0, 0]])
+    batch = one(view, view, (False, moved, np.ones(3, np.float32)))
+    rows = (np.arange(256) - 5).clip(0, 255)
+    columns = (np.arange(256) + 9).clip(0, 255)
+    expected = (
+        view["photograph"][rows[:, None], columns].transpose(2, 0, 1).astype(np.float32) / 255
+    )
+    assert np.array_equal(batch.source.photograph[0].numpy(), expected)
+    assert batch.source.uv[0, :, :5].isnan().all()
+    assert batch.source.uv[0, :, :, -9:].isnan().all()
+    kept = batch.source.uv[0, :, 5:, :-9].numpy()
+    assert np.array_equal(kept, view["uv"][:, :-5, 9:], equal_nan=True)
 
 
 def test_colours_change_alike_in_source_and_target(config: TrainConfig) -> None:
     for seed in range(5):
         kinds = [Augmentation(colour=colour, shift=0, flip=False) for colour in (0, 0.1)]
         configs = [config.model_copy(update={"seed": seed, "augmentation": a}) for a in kinds]
-        plain, varied = (batches(c, 7)[0] for c in configs)
+        plain, changed = (varied(batches(c, 7)[0].pictures) for c in configs)
         gains = []
-        for pair in range(len(plain.ids)):
+        for pair in range(len(plain.expected)):
             before = torch.stack([plain.source.photograph[pair], plain.expected[pair]])
-            after = torch.stack([varied.source.photograph[pair], varied.expected[pair]])
+            after = torch.stack([changed.source.photograph[pair], changed.expected[pair]])
             inside = (before > 0.2) & (after < 1)
             for channel in range(3):
                 ratio = (after / before)[:, channel][inside[:, channel]]
@@ -157,11 +210,15 @@ def test_colours_change_alike_in_source_and_target(config: TrainConfig) -> None:
 def test_sheets_that_are_not_symmetric_are_not_mirrored() -> None:
     view = person("item-000000_view-00")
     for seed in range(6):
-        rng = np.random.default_rng(seed)
-        *varied, gain = augmented(view, view, Augmentation(shift=0, colour=0), "smpl", rng)
-        assert (gain == 1).all()
-        for found in varied:
-            assert all(np.array_equal(found[name], view[name], equal_nan=True) for name in view)
+        change = variation(
+            Augmentation(shift=0, colour=0), "smpl", 256, np.random.default_rng(seed)
+        )
+        assert not change[0]
+        batch = one(view, view, change)
+        for uv in (batch.source.uv, batch.target.uv):
+            assert np.array_equal(uv[0].numpy(), view["uv"], equal_nan=True)
+        pixels = (batch.source.photograph[0] * 255).round().byte().permute(1, 2, 0)
+        assert np.array_equal(pixels.numpy(), view["photograph"])
 
 
 def test_pairs_that_cannot_be_used_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -181,7 +238,15 @@ def test_photographs_of_two_sizes_are_refused_by_name(tmp_path: Path) -> None:
         file = next(Path(tmp_path, "wide", table).iterdir())
         file.rename(tmp_path / "catalog" / table / "wide.parquet")
     config = TrainConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
-    stream = Batches(config, [("p000", "wide000")], "anny").starting_at(0)
+    batches = Batches(config, [("p000", "wide000")], "anny")
     with pytest.raises(SizeMismatch, match=r"'p000', 'wide000': training wants"):
-        next(stream)
-    stream.close()
+        next(by_threads(batches, 0))
+
+
+@pytest.mark.slow
+def test_a_photograph_that_does_not_open_is_named_by_processes(tmp_path: Path) -> None:
+    ids = write_catalog(f"{tmp_path}/catalog", 3, bad=[2])
+    config = TrainConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
+    batches = Batches(config, [(ids[0], ids[1]), (ids[0], ids[2])], "anny")
+    with pytest.raises(BadImage, match=ids[2]):
+        list(by_processes(batches, 0, 2, loaders=1))

@@ -200,17 +200,23 @@ def by_processes(batches: Batches, step: int, last: int, loaders: int) -> Genera
     loader = DataLoader(
         _Answers(batches),
         batch_size=None,
+        collate_fn=_as_it_is,
         sampler=range(step, last),
         num_workers=loaders,
         prefetch_factor=AHEAD,
-        pin_memory=True,
+        pin_memory=torch.cuda.is_available(),
         worker_init_fn=_outlast_outages,
         multiprocessing_context="spawn",  # a fork would hold half a CUDA, and Ray's locks
     )
-    for found in loader:
-        if isinstance(found, Exception):
-            raise found
-        yield found
+    try:
+        for found in loader:
+            if isinstance(found, Exception):
+                raise found
+            yield found
+    except RuntimeError as error:
+        raise OSError(
+            f"a process that loads pictures was lost: {str(error).splitlines()[0]}"
+        ) from error
 
 
 class _Answers(Dataset):
@@ -224,6 +230,10 @@ class _Answers(Dataset):
             return self.batches[step]
         except (ValueError, OSError) as error:
             return error
+
+
+def _as_it_is(found: Loaded | Exception) -> Loaded | Exception:
+    return found
 
 
 def _outlast_outages(loader: int) -> None:

