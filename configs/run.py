@@ -1,5 +1,6 @@
 """What every run is told, and how it is carried out."""
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -25,6 +26,12 @@ class Placement(Frozen):
         description="Address of a Ray cluster (default: RAY_ADDRESS; without it, Ray is started "
         "here for this command).",
     )
+
+
+def named_cluster(ray_address: str | None) -> str | None:
+    """The cluster that the key or the environment names; None for one of our own, here."""
+    address = ray_address or os.environ.get("RAY_ADDRESS")
+    return None if address in (None, "", "local") else address
 
 
 class Execution(Placement):

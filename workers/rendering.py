@@ -27,7 +27,7 @@ from workers.shards.keys import Key, part_lengths
 from workers.shards.microbatch import breaking, in_halves
 from workers.shards.rows import Failure, Picture, renders
 from workers.shards.shard import Rows
-from workers.tensors import stacked
+from workers.tensors import stacked, stored
 
 ENCODERS = 2  # threads that encode beside the model call
 # Of target poses: 1,024 maps of 256x256, or 64 of 1,024x1,024. On the device they are floats.
@@ -102,13 +102,13 @@ class RenderWorker:
 
     def _load_source(self, image_id: str) -> View:
         if self._source[0] != image_id:
-            view = self._sources.view(image_id, Source._fields, self.model.layout, stored=True)
+            view = stored(self._sources, image_id, Source, self.model.layout)
             self._source = (image_id, view)
         return self._source[1]
 
     def _load_target(self, image_id: str) -> View:
         if (view := self._views.get(image_id)) is None:
-            view = self._pose_catalog.view(image_id, Target._fields, self.model.layout, stored=True)
+            view = stored(self._pose_catalog, image_id, Target, self.model.layout)
             self._views.keep(image_id, view, sum(map_.nbytes for map_ in view.values()))
         return view
 

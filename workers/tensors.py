@@ -1,6 +1,6 @@
 """Views of a catalog as the tensors that models take.
 
-Photographs stay bytes, and UV maps that were read as stored stay 16 bits, until they are on the
+Photographs stay bytes, and UV maps that are read as stored stay 16 bits, until they are on the
 model's device: a quarter and half of what floats take on the bus.
 """
 
@@ -12,13 +12,23 @@ from torch import Tensor
 
 from models.maps import Maps
 from models.uv_maps import dequantised
-from workers.data.catalog import View
+from workers.data.catalog import Catalog, View
 
 Upload = Callable[[np.ndarray], Tensor]  # to the device of a model
 
 
+def stored(catalog: Catalog, image_id: str, kind: type[Maps], layout: str) -> View:
+    """The maps of an image that a `Source` or `Target` names, its UV map as stored, uint16."""
+    names = {name: "stored_uv" if name == "uv" else name for name in kind._fields}
+    view = catalog.view(image_id, names.values(), layout)
+    return {name: view[there] for name, there in names.items()}
+
+
 def stacked(kind: type[Maps], views: Sequence[View], upload: Upload = torch.from_numpy) -> Maps:
-    """Views of one size as a batch: the maps that a `Source` or `Target` names, float32."""
+    """Views of one size as a batch: the maps that a `Source` or `Target` names, float32.
+
+    Their UV maps are floats, or as they are stored.
+    """
     return kind(*(_tensor(name, [view[name] for view in views], upload) for name in kind._fields))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 from collections import defaultdict
 from collections.abc import Callable, Hashable
@@ -17,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.fields import identity_of
-from configs.run import Run
+from configs.run import Execution, Run, named_cluster
 from workers.data.names import short
 from workers.data.retrying import UNREACHABLE, BrokenLink, StorageError
 from workers.data.storage import READERS, Store
@@ -29,8 +30,11 @@ KEYS = "plan-"  # the name of the file of keys begins so
 FORMAT = 2  # of plan.json
 
 # A shard is held in memory and becomes one file a table: 4,096 rows of 256x256 make 120 MB of
-# renders, or 350 MB of photographs and UV maps. Small runs get enough shards for several workers.
-SHARD_PIXELS, SHARD_ROWS_MIN, SHARDS_WANTED = 4096 * 256 * 256, 16, 64
+# renders, or 350 MB of photographs and UV maps.
+SHARD_PIXELS, SHARD_ROWS_MIN = 4096 * 256 * 256, 16
+# A worker gets so many of a small run's: little is lost with it, and workers end at about the same
+# time. Of a cluster that was named only its nodes know how many workers it holds.
+SHARDS_A_WORKER, CLUSTER_WORKERS = 16, 4
 
 
 class RunError(ValueError):
@@ -126,10 +130,24 @@ def make_plan(
     if not len(keys):
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
     most = max(1, SHARD_PIXELS // pixels)
-    size = config.shard_rows or min(max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN), most)
+    wanted = SHARDS_A_WORKER * expected_workers(config.execution)
+    size = config.shard_rows or min(max(-(-len(keys) // wanted), SHARD_ROWS_MIN), most)
     rows = _fingerprint_of_ids(command, job, keys)
     identity = {"config": identity_of(config), **facts, "rows": rows}
     return Plan(command, identity, job.tables, keys, tuple(part_lengths(keys, group, size)))
+
+
+def expected_workers(execution: Execution) -> int:
+    """How many workers a run gets, before Ray is asked."""
+    if execution.workers:
+        return execution.workers
+    if execution.engine == "local":
+        return 1
+    if named_cluster(execution.ray_address):
+        return CLUSTER_WORKERS
+    import torch  # here, because those who only read plans start faster without it
+
+    return int(torch.cuda.device_count() / execution.gpus_per_worker) or os.cpu_count() or 1
 
 
 def _fingerprint_of_ids(command: str, job: Job, keys: Keys) -> str:

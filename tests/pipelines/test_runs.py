@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from configs.render import RenderConfig
+from configs.run import Execution
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
 from pipelines.cli import main
 from pipelines.runs.execute import execute
-from pipelines.runs.plan import RunError
+from pipelines.runs.plan import RunError, make_plan
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
 from tests.helpers.commands import wrong
@@ -26,7 +28,9 @@ from tests.helpers.runs import config, run
 from workers.data.catalog import Catalog
 from workers.data.images import decode
 from workers.data.storage import Store
-from workers.shards.keys import part_lengths
+from workers.shards.keys import Keys, part_lengths
+from workers.shards.rows import failed_render, render_id
+from workers.shards.shard import Job
 
 
 @given(
@@ -259,9 +263,30 @@ def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
     assert files == {"plan.json", plan.keys_file, "manifest.json"}
 
 
+@pytest.mark.parametrize(
+    ("execution", "shards"),
+    [
+        ({"engine": "local"}, 20),  # of one source each
+        ({"workers": 1}, 20),
+        ({"workers": 2}, 40),
+        ({"workers": 8}, 80),  # no shorter than 16 rows
+        ({"ray_address": "head:6379"}, 80),  # of as many workers as it may have
+    ],
+    ids=str,
+)
+def test_short_runs_have_enough_shards_for_their_workers(execution: dict, shards: int) -> None:
+    names = {"catalog": "unused", "poses": "unused", "out": "unused"}
+    config = RenderConfig.model_validate(names | {"execution": execution})
+    keys = Keys.of(("source_id", "pose_id"), [(f"s{n // 64}", f"p{n % 64}") for n in range(1280)])
+    job = Job(("renders",), StandIn, render_id, failed_render)
+    plan = make_plan("render", config, job, keys, lambda key: key[0], 256 * 256, {})
+    assert len(plan.lengths) == shards
+
+
 @pytest.mark.parametrize(("size", "rows"), [(256, 1560), (512, 1024), (1024, 256)])
 def test_larger_pictures_make_shards_of_fewer_rows(size: int, rows: int) -> None:
-    settings = SynthesizeConfig(out="unused", items=25_000, views=4, size=size)
+    four = Execution(workers=4)
+    settings = SynthesizeConfig(out="unused", items=25_000, views=4, size=size, execution=four)
     plan, _ = synthesize.prepare(settings)
     assert max(plan.lengths) == rows
     assert plan.rows == 100_000

@@ -33,6 +33,7 @@ TORSO = (2, 5, 8, 11)  # of the keypoints: shoulders and hips
 CALLED = {
     "photograph": "photograph",
     "uv": "UV map",
+    "stored_uv": "UV map",
     "body": "UV map",
     "segmentation": "segmentation",
     "person": "segmentation",
@@ -44,7 +45,8 @@ View = dict[str, np.ndarray]
 """Maps of one image, by name:
 
 - `photograph`: uint8 (H, W, 3) RGB,
-- `uv`: float32 (2, H, W) in [-1, 1], NaN off the body; or uint16, as stored,
+- `uv`: float32 (2, H, W) in [-1, 1], NaN off the body,
+- `stored_uv`: the same as uint16 (2, H, W), as `models.uv_maps.quantise` makes it, 0 off the body,
 - `body`: bool (H, W), where `uv` is defined,
 - `segmentation`: uint8 (H, W), label codes of `world.labels`,
 - `person`: bool (H, W), where `segmentation` is not background,
@@ -67,21 +69,15 @@ class Catalog:
         both = zip(self.images.ids.to_pylist(), given, strict=True)
         return {image_id: item or item_id(image_id) for image_id, item in both}
 
-    def view(
-        self,
-        image_id: str,
-        wants: Iterable[str],
-        layout: str | None = None,
-        stored: bool = False,
-    ) -> View:
+    def view(self, image_id: str, wants: Iterable[str], layout: str | None = None) -> View:
         """The maps of an image that are wanted, all of one size; a UV map of the layout, if given.
 
-        With `stored` the UV map stays as the table holds it (`models.uv_maps`).
         Raises SizeMismatch where sizes differ, and what the methods that read the maps raise.
         """
         readers: dict[str, Callable[[str], np.ndarray]] = {
             "photograph": self.photograph,
-            "uv": partial(self.stored_uv_map if stored else self.uv_map, layout=layout),
+            "uv": partial(self.uv_map, layout=layout),
+            "stored_uv": partial(self.stored_uv, layout=layout),
             "body": self.body,
             "segmentation": self.segmentation,
             "person": self.person,
@@ -107,10 +103,10 @@ class Catalog:
         return data
 
     def uv_map(self, image_id: str, layout: str | None = None) -> np.ndarray:
-        """A UV map, float32 (2, H, W) in [-1, 1], NaN off the body; errors as `stored_uv_map`."""
-        return dequantise(self.stored_uv_map(image_id, layout))
+        """A UV map, float32 (2, H, W) in [-1, 1], NaN off the body; raises as `stored_uv`."""
+        return dequantise(self.stored_uv(image_id, layout))
 
-    def stored_uv_map(self, image_id: str, layout: str | None = None) -> np.ndarray:
+    def stored_uv(self, image_id: str, layout: str | None = None) -> np.ndarray:
         """A UV map as it is stored, uint16 (2, H, W), 0 off the body.
 
         Raises MissingRow when there is none, WrongLayout, BadUvMap when its bytes do not suit its
@@ -122,7 +118,7 @@ class Catalog:
                 f"{name} has a UV map of layout {row['layout']}, the model needs {layout}"
             )
         stored = _stored_uv(row, name)
-        if not stored.all(axis=0).any():
+        if not (stored > 0).all(axis=0).any():
             raise EmptyUvMap(f"{name}: nobody is on the UV map")
         return stored
 
@@ -218,7 +214,7 @@ def _refuse_mismatch(image_id: str, view: View) -> None:
     sizes = {
         CALLED[name]: f"{w}x{h}"
         for name, shape in shapes.items()
-        for h, w in [shape[1:] if name == "uv" else shape[:2]]
+        for h, w in [shape[1:] if name in ("uv", "stored_uv") else shape[:2]]
     }
     if len(set(sizes.values())) > 1:
         (first, size), *others = sizes.items()
