@@ -99,11 +99,10 @@ def splat(
 
     # Sums in fixed point: integers add up to the same in any order, so a GPU's unordered
     # additions, too, give the same bits every time. 2^40 leaves room for 2^23 values a texel.
-    sums = torch.zeros(
-        batch * height * width, channels + 1, dtype=torch.int64, device=values.device
-    )
+    texels, each = batch * height * width, torch.arange(channels + 1, device=to.device)
+    sums = torch.zeros(texels * len(each), dtype=torch.int64, device=to.device)
     # What goes nowhere adds 0, all over: additions to one texel would wait for each other.
-    nowhere = torch.arange(len(point), device=to.device) % len(sums)
+    nowhere = torch.arange(len(point), device=to.device) % texels
     for dx in (0, 1):
         for dy in (0, 1):
             x, y = across.floor() + dx, down.floor() + dy
@@ -111,7 +110,9 @@ def splat(
             inside = on_body & (x >= 0) & (x < width) & (y >= 0) & (y < height)
             texel = (image * height + y.long()) * width + x.long()
             share = (weighed * weight[:, None] * 2.0**40).round().long()
-            sums.index_add_(0, texel.where(inside, nowhere), share.where(inside[:, None], 0))
+            # Compiled for a GPU this stays what it is; `index_add_` would sort.
+            texel, share = texel.where(inside, nowhere), share.where(inside[:, None], 0)
+            sums.scatter_add_(0, (texel[:, None] * len(each) + each).flatten(), share.flatten())
     total = sums.view(batch, height, width, channels + 1).movedim(-1, 1).double() / 2.0**40
     known = total[:, -1:] > EMPTY
     mean = (total[:, :-1] / total[:, -1:].where(known, 1.0)).where(known, 0.0)
