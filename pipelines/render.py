@@ -11,7 +11,7 @@ from eval.pictures import uv_picture
 from models.checkpoint import trained_on
 from models.reposer import Reposer
 from pipelines.runs.execute import carry_out
-from pipelines.runs.plan import Plan, RunError, fingerprint, make_plan
+from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
 from pipelines.runs.report import Sample, sample_rows
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
@@ -64,7 +64,8 @@ def prepare(
     } | ({"alpha": True} if config.image.alpha else {})
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
-    return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job
+    size, pixels = ENCODED[config.image.format], poses.pixels()
+    return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts, size), job
 
 
 def _makes(layout: str) -> str:

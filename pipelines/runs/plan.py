@@ -27,9 +27,13 @@ PLAN = "plan.json"
 KEYS = "plan-"  # the name of the file of keys begins so
 FORMAT = 2  # of plan.json
 
-# A shard is held in memory and becomes one file a table: 4,096 rows of 256x256 make 120 MB of
-# renders, or 350 MB of photographs and UV maps. Small runs get enough shards for several workers.
-SHARD_PIXELS, SHARD_ROWS_MIN, SHARDS_WANTED = 4096 * 256 * 256, 16, 64
+# A shard becomes one file a table, of about so many bytes together, for object storage wants files
+# neither tiny nor huge. It is held in memory, UV maps at 4 bytes a pixel, so pixels are limited,
+# too. Small runs get enough shards for several workers.
+SHARD_BYTES, SHARD_PIXELS, SHARD_ROWS_MIN, SHARDS_WANTED = 200_000_000, 4096 * 256 * 256, 16, 64
+# Bytes a pixel of what the tables hold, on photographs of people; of smooth pictures it is half.
+ENCODED = {"jpeg": 0.45, "webp": 0.25, "png": 1.3}
+UV_MAP = 0.75
 
 
 class RunError(ValueError):
@@ -115,17 +119,22 @@ def make_plan(
     group: Callable[[Key], Hashable],
     pixels: int,
     facts: dict[str, Any],
+    bytes_a_pixel: float = 0,
 ) -> Plan:
     """Plan the rows of a command.
 
     `group` tells which rows should stay together (a source's poses), `pixels` is the size of a
-    row's picture; `facts` are the fingerprints of the inputs and the hash of the model. Raises
-    RunError where there are no rows, or two rows of one id.
+    row's picture, and `bytes_a_pixel` what of a row grows with it (ENCODED, UV_MAP); `facts` are
+    the fingerprints of the inputs and the hash of the model. Raises RunError where there are no
+    rows, or two rows of one id.
     """
     if not len(keys):
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
-    most = max(1, SHARD_PIXELS // pixels)
-    size = config.shard_rows or min(max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN), most)
+    most = SHARD_PIXELS // pixels
+    if bytes_a_pixel:
+        most = min(most, int(SHARD_BYTES / (pixels * bytes_a_pixel)))
+    wanted = max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN)
+    size = config.shard_rows or min(wanted, max(most, 1))
     rows = _fingerprint_of_ids(command, job, keys)
     identity = {"config": identity_of(config), **facts, "rows": rows}
     return Plan(command, identity, job.tables, keys, tuple(part_lengths(keys, group, size)))
