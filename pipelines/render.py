@@ -13,7 +13,7 @@ from eval.pictures import uv_picture
 from models.checkpoint import trained_on
 from models.reposer import CoordinateReposer, Reposer
 from pipelines.runs.execute import carry_out
-from pipelines.runs.plan import Plan, RunError, fingerprint, make_plan
+from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
 from pipelines.runs.progress import console
 from pipelines.runs.report import Sample, closer, sample_rows
 from workers.data.catalog import MAX_PIXELS, Catalog
@@ -82,7 +82,8 @@ def prepare(
     pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
-    return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts), job
+    size = ENCODED[config.image.format]
+    return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts, size), job
 
 
 def model_spec(config: RenderConfig, layout: str) -> ModelSpec:

@@ -29,12 +29,16 @@ PLAN = "plan.json"
 KEYS = "plan-"  # the name of the file of keys begins so
 FORMAT = 2  # of plan.json
 
-# A shard is held in memory and becomes one file a table: 4,096 rows of 256x256 make 120 MB of
-# renders, or 350 MB of photographs and UV maps.
-SHARD_PIXELS, SHARD_ROWS_MIN = 4096 * 256 * 256, 16
+# A shard becomes one file a table, of about so many bytes together, for object storage wants files
+# neither tiny nor huge. It is held in memory, UV maps at 4 bytes a pixel, so pixels are limited,
+# too.
+SHARD_BYTES, SHARD_PIXELS, SHARD_ROWS_MIN = 200_000_000, 4096 * 256 * 256, 16
 # A worker gets so many of a small run's: little is lost with it, and workers end at about the same
 # time. Of a cluster that was named only its nodes know how many workers it holds.
 SHARDS_A_WORKER, CLUSTER_WORKERS = 16, 4
+# Bytes a pixel of what the tables hold, on photographs of people; of smooth pictures it is half.
+ENCODED = {"jpeg": 0.45, "webp": 0.25, "png": 1.3}
+UV_MAP = 0.75
 
 
 class RunError(ValueError):
@@ -120,18 +124,22 @@ def make_plan(
     group: Callable[[Key], Hashable],
     pixels: int,
     facts: dict[str, Any],
+    bytes_a_pixel: float = 0,
 ) -> Plan:
     """Plan the rows of a command.
 
     `group` tells which rows should stay together (a source's poses), `pixels` is the size of a
-    row's picture; `facts` are the fingerprints of the inputs and the hash of the model. Raises
-    RunError where there are no rows, or two rows of one id.
+    row's picture, and `bytes_a_pixel` what of a row grows with it (ENCODED, UV_MAP); `facts` are
+    the fingerprints of the inputs and the hash of the model. Raises RunError where there are no
+    rows, or two rows of one id.
     """
     if not len(keys):
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
-    most = max(1, SHARD_PIXELS // pixels)
+    most = SHARD_PIXELS // pixels
+    if bytes_a_pixel:
+        most = min(most, int(SHARD_BYTES / (pixels * bytes_a_pixel)))
     wanted = SHARDS_A_WORKER * expected_workers(config.execution)
-    size = config.shard_rows or min(max(-(-len(keys) // wanted), SHARD_ROWS_MIN), most)
+    size = config.shard_rows or min(max(-(-len(keys) // wanted), SHARD_ROWS_MIN), max(most, 1))
     rows = _fingerprint_of_ids(command, job, keys)
     identity = {"config": identity_of(config), **facts, "rows": rows}
     return Plan(command, identity, job.tables, keys, tuple(part_lengths(keys, group, size)))

@@ -1,26 +1,31 @@
 """The invariants of a run, with a stand-in model: see docs/design.md, "Runs"."""
 
+import base64
 import io
 import itertools
 import json
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from configs.extract import ExtractConfig
 from configs.render import RenderConfig
-from configs.run import Execution
 from configs.synthesize import SynthesizeConfig
-from pipelines import render, synthesize
+from pipelines import extract, render, synthesize
 from pipelines.cli import main
 from pipelines.runs.execute import execute
 from pipelines.runs.plan import RunError, make_plan
+from pipelines.runs.report import TILE
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
 from tests.helpers.commands import wrong
@@ -28,6 +33,7 @@ from tests.helpers.runs import config, run
 from workers.data.catalog import Catalog
 from workers.data.images import decode
 from workers.data.storage import Store
+from workers.data.tables import SCHEMAS, parquet_bytes
 from workers.shards.keys import Keys, part_lengths
 from workers.shards.rows import failed_render, render_id
 from workers.shards.shard import Job
@@ -208,6 +214,19 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not Path(settings.out).exists()
 
 
+def test_a_page_of_large_pictures_holds_thumbnails(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 2, size=1024)
+    settings = config(tmp_path, execution={"engine": "local"})
+    assert render.run(settings, load_model=StandIn) == 0
+    page = (tmp_path / "out/index.html").read_text()
+    pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", page)
+    assert len(pictures) == 4 * 3
+    for picture in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+            assert image.size == (TILE, TILE)
+    assert (tmp_path / "out/contact_sheet.png").stat().st_size < 10**6
+
+
 def test_a_run_leaves_pictures_and_a_page(tmp_path: Path) -> None:
     write_catalog(f"{tmp_path}/catalog", 3, bad=[2])
     settings = config(tmp_path, execution={"engine": "local"})
@@ -283,10 +302,43 @@ def test_short_runs_have_enough_shards_for_their_workers(execution: dict, shards
     assert len(plan.lengths) == shards
 
 
-@pytest.mark.parametrize(("size", "rows"), [(256, 1560), (512, 1024), (1024, 256)])
-def test_larger_pictures_make_shards_of_fewer_rows(size: int, rows: int) -> None:
-    four = Execution(workers=4)
-    settings = SynthesizeConfig(out="unused", items=25_000, views=4, size=size, execution=four)
-    plan, _ = synthesize.prepare(settings)
-    assert max(plan.lengths) == rows
+@pytest.mark.parametrize(
+    ("size", "image", "rows"),
+    [
+        (256, "jpeg", 1560),
+        (512, "jpeg", 632),
+        (1024, "jpeg", 156),
+        (1024, "png", 92),
+    ],
+)
+def test_larger_pictures_make_shards_of_fewer_rows(size: int, image: str, rows: int) -> None:
+    values = {
+        "out": "unused",
+        "items": 25_000,
+        "views": 4,
+        "size": size,
+        "image": {"format": image},
+        "execution": {"workers": 4},
+    }
+    plan, _ = synthesize.prepare(SynthesizeConfig.model_validate(values))
     assert plan.rows == 100_000
+    assert max(plan.lengths) == rows
+
+
+def test_the_size_of_native_photographs_decides_the_length_of_a_shard(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    for name, side in (("b", 3000), ("c", 3100), ("d", 100)):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{name}.jpg")
+    rows = [f"{i},{'abcd'[i % 4]}.jpg,a.npy" for i in range(3000)]
+    (tmp_path / "in.csv").write_text("\n".join(["image_id,image,uv", *rows]))
+    values = {"input": f"{tmp_path}/in.csv", "out": "unused", "size": "native"}
+    plan, _ = extract.prepare(ExtractConfig.model_validate(values))
+    assert max(plan.lengths) == int(200e6 / (3000**2 * 1.2))
+
+
+def test_row_groups_of_large_maps_are_short() -> None:
+    rows = [{"image_id": str(i), "uv": bytes(2**22), "status": "ok"} for i in range(40)]
+    table = pa.Table.from_pylist(rows, SCHEMAS["uv_maps"])
+    file = pq.ParquetFile(io.BytesIO(parquet_bytes(table))).metadata
+    sizes = [file.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert sizes == [15, 15, 10]
