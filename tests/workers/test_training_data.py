@@ -16,7 +16,6 @@ from bench.engines import SAMPLE
 from configs.train import Augmentation, TrainConfig
 from models.coordinates import CONSISTENT, splat
 from models.maps import Source
-from models.uv_maps import dequantise
 from tests.helpers.catalogs import write_catalog, write_pairs
 from workers.data.catalog import Catalog, View
 from workers.data.errors import BadImage, SizeMismatch
@@ -129,7 +128,7 @@ def one(source: View, target: View, change: tuple[bool, np.ndarray, np.ndarray])
     mirrored, moved, gain = change
     arrays = (
         np.stack([[view["photograph"]] for view in both]),
-        np.stack([[view["uv"]] for view in both]).view("<i2"),
+        np.stack([[view["stored_uv"]] for view in both]).view("<i2"),
         np.array([mirrored]),
         moved[:, None],
         gain[None],
@@ -138,7 +137,7 @@ def one(source: View, target: View, change: tuple[bool, np.ndarray, np.ndarray])
 
 
 def person(image_id: str) -> View:
-    return Catalog(str(SAMPLE)).view(image_id, ("photograph", "uv"), "anny", stored=True)
+    return Catalog(str(SAMPLE)).view(image_id, ("photograph", "uv", "stored_uv"), "anny")
 
 
 def texture(photograph: torch.Tensor, uv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -171,8 +170,7 @@ def test_varied_people_wear_their_own_textures() -> None:
         # Both are mirrored or none is; where the border cuts a person, texels at the cut differ.
         assert min(as_mirror if flipped else as_it_was) > 0.98
         assert max(as_it_was if flipped else as_mirror) < 0.7
-        as_stored = dequantise(source["uv"])
-        assert not np.array_equal(batch.source.uv[0].numpy(), as_stored, equal_nan=True)
+        assert not np.array_equal(batch.source.uv[0].numpy(), source["uv"], equal_nan=True)
     assert 0 < turned < 8
 
 
@@ -189,7 +187,7 @@ def test_a_moved_photograph_repeats_its_border() -> None:
     assert batch.source.uv[0, :, :5].isnan().all()
     assert batch.source.uv[0, :, :, -9:].isnan().all()
     kept = batch.source.uv[0, :, 5:, :-9].numpy()
-    assert np.array_equal(kept, dequantise(view["uv"])[:, :-5, 9:], equal_nan=True)
+    assert np.array_equal(kept, view["uv"][:, :-5, 9:], equal_nan=True)
 
 
 def test_colours_change_alike_in_source_and_target(config: TrainConfig) -> None:
@@ -218,7 +216,7 @@ def test_sheets_that_are_not_symmetric_are_not_mirrored() -> None:
         assert not change[0]
         batch = one(view, view, change)
         for uv in (batch.source.uv, batch.target.uv):
-            assert np.array_equal(uv[0].numpy(), dequantise(view["uv"]), equal_nan=True)
+            assert np.array_equal(uv[0].numpy(), view["uv"], equal_nan=True)
         pixels = (batch.source.photograph[0] * 255).round().byte().permute(1, 2, 0)
         assert np.array_equal(pixels.numpy(), view["photograph"])
 

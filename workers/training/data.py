@@ -26,7 +26,7 @@ from workers.data.user_tables import read_pairs
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
 AHEAD = 2  # batches a loader is ahead of the optimiser
-WANTED = ("photograph", "uv")  # of the source and of the target
+WANTED = ("photograph", "stored_uv")  # of the source and of the target
 THREADS = 2  # loaders of a process that trains on a CPU,
 PROCESSES = 12  # and at most so many of one that trains on a GPU
 
@@ -126,14 +126,14 @@ class Batches(Dataset):
         samples = self._samples(step)
         ids = [self.pairs[number] for _, number in samples]
         views = [
-            [self._catalog.view(name, WANTED, self.layout, stored=True) for name in names]
+            [self._catalog.view(name, WANTED, self.layout) for name in names]
             for names in zip(*ids, strict=True)
         ]
         for pair, *both in zip(ids, *views, strict=True):
-            if any(v["uv"].shape != views[0][0]["uv"].shape for v in both):
+            if any(v["stored_uv"].shape != views[0][0]["stored_uv"].shape for v in both):
                 said = ", ".join(map(short, pair))
                 raise SizeMismatch(f"{said}: training wants photographs of one size")
-        side = max(views[0][0]["uv"].shape)
+        side = max(views[0][0]["stored_uv"].shape)
         seed = self.config.seed % 2**63
         mirrored, moved, gains = zip(
             *(
@@ -146,7 +146,7 @@ class Batches(Dataset):
         )
         pictures = (
             np.stack([[view["photograph"] for view in end] for end in views]),
-            np.stack([[view["uv"] for view in end] for end in views]).view("<i2"),
+            np.stack([[view["stored_uv"] for view in end] for end in views]).view("<i2"),
             np.array(mirrored),
             np.stack(moved, axis=1),
             np.stack(gains),
