@@ -16,21 +16,24 @@ from pathlib import Path
 
 import torch
 
-from bench.gpu import faults, passes, rendering, runs, training
+from bench.gpu import faults, networks, passes, rendering, runs, training
 from bench.gpu.inputs import Bench
 
 Row = dict[str, object]
 SECTIONS: dict[str, tuple[Callable[[Bench], Iterator[Row]], float]] = {  # and its seconds
     "card": (rendering.card, 5),
-    "render": (rendering.rendering, 75),
-    "trace": (rendering.trace, 25),
-    "encode": (rendering.encoding, 25),
-    "passes": (passes.passes, 35),
+    "render": (rendering.rendering, 40),
+    "trace": (rendering.trace, 15),
+    "encode": (rendering.encoding, 10),
+    "passes": (passes.passes, 15),
     "bundled": (rendering.bundled, 10),
+    "native": (rendering.native, 15),
     "runs": (runs.parquet, 30),
     "memory": (faults.out_of_memory, 15),
-    "fault": (faults.cuda_error, 15),
-    "training": (training.training, 40),
+    "fault": (faults.cuda_error, 10),
+    "densepose": (networks.densepose, 30),
+    "metrics": (networks.metrics, 15),
+    "training": (training.training, 80),
 }
 
 
