@@ -141,7 +141,7 @@ def trace(stepping: Stepping, batches: list[Loaded], steps: int = 5) -> None:
             stepping.take(step, batches[step % len(batches)], 1e-4)
         stepping.losses()
     time_of, count_of = Counter[str](), Counter[str]()
-    for event in found.events():
+    for event in found.events() or ():
         time_of[event.name] += event.self_device_time_total
         count_of[event.name] += 1
     total = sum(time_of.values())

@@ -7,7 +7,6 @@ and has its share of the time. `--cpu` runs all of it on a CPU, in small: the te
 """
 
 import argparse
-import contextlib
 import json
 import time
 import traceback
@@ -63,13 +62,12 @@ def run(name: str, bench: Bench) -> Row:
     print(f"\n== {name}", flush=True)
     start, rows, ended = time.monotonic(), [], "complete"
     try:
-        with contextlib.closing(section(bench)) as steps:
-            for row in steps:
-                rows.append(row)
-                print("  " + "  ".join(f"{k} {_told(v)}" for k, v in row.items()), flush=True)
-                if time.monotonic() - start > seconds:
-                    ended = f"stopped after {seconds} s"
-                    break
+        for row in section(bench):
+            rows.append(row)
+            print("  " + "  ".join(f"{k} {_told(v)}" for k, v in row.items()), flush=True)
+            if time.monotonic() - start > seconds:
+                ended = f"stopped after {seconds} s"
+                break
     except Exception as error:
         ended = f"{type(error).__name__}: {error}"
         traceback.print_exc()

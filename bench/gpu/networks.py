@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ def densepose(bench: Bench) -> Iterator[dict]:
 
     count, side = (1, 64) if bench.tiny else (8, 400)
     weights = seeded_file(f"densepose_rcnn_{NETWORK}")
-    photographs = _photographs(bench)[:count]
+    photographs = list(_photographs(bench)[:count])
 
     def detector(precision: Literal["float32", "mixed"], device: torch.device) -> Torchvision:
         settings = DensePose(
@@ -126,7 +126,7 @@ def _inception(folder: Path) -> Path:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     class Unfilled(FeatureExtractorInceptionV3):
-        def load_state_dict(self, *_: object, **__: object) -> None:
+        def load_state_dict(self, *_: Any, **__: Any) -> Any:
             """Stay as drawn."""
 
     torch.manual_seed(0)
