@@ -36,14 +36,14 @@ SECTIONS: dict[str, tuple[Callable[[Bench], Iterator[Row]], float]] = {  # and i
 }
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the sections, print their rows, and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=[*SECTIONS])
     parser.add_argument("--trace", action="store_true", help="the ten longest kernels, too")
     parser.add_argument("--cpu", action="store_true", help="run on a CPU, in small")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if not torch.cuda.is_available() and not options.cpu:
         print("bench.gpu: no GPU here")
         return
@@ -65,7 +65,7 @@ def run(name: str, bench: Bench) -> Row:
         for row in section(bench):
             rows.append(row)
             print("  " + "  ".join(f"{k} {_told(v)}" for k, v in row.items()), flush=True)
-            if time.monotonic() - start > seconds:
+            if time.monotonic() - start > seconds and not bench.tiny:
                 ended = f"stopped after {seconds} s"
                 break
     except Exception as error:
