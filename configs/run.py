@@ -48,12 +48,14 @@ class Execution(Placement):
     precision: Literal["auto", "fp32", "fp16"] = Field(
         default="auto",
         description="Of g, where a checkpoint renders: fp32, the reference (on a GPU without "
-        "TF32); fp16, several times faster on a GPU; auto: fp16 where this machine has a GPU.",
+        "TF32); fp16, many times faster on a GPU; auto: fp16 where the cluster that is named, or "
+        "else this machine, has GPUs.",
     )
     compile: bool = Field(
         default=True,
-        description="With fp16, run what lies between convolutions as Triton kernels; false: as "
-        "torch's own operations, slower and with the same results up to rounding.",
+        description="With fp16 on a GPU, run what lies between convolutions as Triton kernels, and "
+        "start a batch as one, a CUDA graph; false: torch's own operations one by one, slower and "
+        "with the same results up to rounding.",
     )
     row_timeout: Annotated[float, Field(gt=0)] | None = Field(
         default=None,

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from models import passes
 from models.coordinates import Convention, body_mask
 from models.generator import Encoder, Generator, Painted, deformation_fields, laid_together
-from models.layers import Conv
+from models.layers import Block, Conv
 from models.maps import Source, Target, Texture, named
 from models.passes import Raw, Read
 
@@ -19,30 +19,29 @@ MULTIPLE = 8  # of channels: cuDNN's tensor cores read 16 bytes at a time
 
 
 def halved(generator: Generator, device: torch.device, kernels: bool) -> "HalfGenerator":
-    """A frozen copy of g for inference in float16 on a GPU.
+    """A frozen copy of g for inference in float16 on `device`.
 
     `kernels`: all between the convolutions by Triton, else by torch's own operations.
     """
     if not kernels:
-        return HalfGenerator(generator, passes).to(device)
+        return HalfGenerator(generator, device, passes)
     from models import kernels as triton_kernels  # needs Triton, which comes with torch for Linux
 
-    return HalfGenerator(generator, triton_kernels).to(device)
+    return HalfGenerator(generator, device, triton_kernels)
 
 
-class HalfGenerator(nn.Module):
-    """`Generator`, frozen. `made_by` has the two passes of `models.passes`."""
+class HalfGenerator:
+    """`Generator`, frozen. `made_by` has the passes of `models.passes`."""
 
-    def __init__(self, trained: Generator, made_by: ModuleType):
-        super().__init__()
+    def __init__(self, trained: Generator, device: torch.device, made_by: ModuleType):
         g = copy.deepcopy(trained).eval().requires_grad_(False)
         self.made_by = made_by
-        self.source_maps = g.source_encoder and HalfEncoder(g.source_encoder)
-        self.target_maps = HalfEncoder(g.target_encoder)
-        self.middle = _convolutions(g.middle)
-        self.decoder = _convolutions(g.decoder)
-        self.out = HalfConv(g.out)
-        self.bias = nn.Buffer(g.out.bias.detach().clone())
+        source, target = g.source_encoder, g.target_encoder
+        self.source_maps = HalfEncoder(source, device) if source else None
+        self.target_maps = HalfEncoder(target, device)
+        self.middle = [_half(block, device) for block in g.middle]
+        self.decoder = [_half(block, device) for block in g.decoder]
+        self.out = HalfConv(g.out, device)
 
     def encode_source(self, source: Source) -> list[Tensor]:
         """As `Generator.encode_source`; features are float16."""
@@ -51,7 +50,7 @@ class HalfGenerator(nn.Module):
         results = self._encoded(self.source_maps, named(source=source))
         return [self._joined([Read(raw)], raw.y.shape[-2:], 0) for raw in results]
 
-    def forward(
+    def __call__(
         self, encoded: list[Tensor], warped: Texture, target: Target, convention: Convention
     ) -> Painted:
         """As `Generator.forward`."""
@@ -69,7 +68,7 @@ class HalfGenerator(nn.Module):
             if fields:
                 reads.append(Read(Raw(encoded[level]), at=fields[level].contiguous()))
             x = Read(self._block(conv, reads, sizes[level], convention.corner_aligned))
-        out = self.made_by.painted(x.raw, self.out.weight, self.bias)
+        out = self.made_by.painted(x.raw, self.out.weight, self.out.bias)
         return Painted(out[:, :3], out[:, 3:])
 
     def _encoded(self, encoder: "HalfEncoder", maps: dict[str, Tensor]) -> list[Raw]:
@@ -100,35 +99,37 @@ class HalfGenerator(nn.Module):
         return self.made_by.joined(reads, size, border, aligned)
 
 
-class HalfEncoder(nn.Module):
+class HalfEncoder:
     """The convolutions of `Encoder`."""
 
-    def __init__(self, trained: Encoder):
-        super().__init__()
+    def __init__(self, trained: Encoder, device: torch.device):
         self.maps = trained.maps
         first, *others = trained
-        inputs = first.conv.in_channels
-        self.first = HalfConv(first.conv, -inputs % MULTIPLE)
-        self.others = _convolutions(others)
+        self.first = _half(first, device, fill=True)
+        self.others = [_half(block, device) for block in others]
 
 
-class HalfConv(nn.Module):
-    """A convolution of input that has its border; without the bias, which InstanceNorm undoes.
+class HalfConv:
+    """A convolution of input that has its border; without its bias, which InstanceNorm undoes.
 
-    `empty` input channels are added, with weights of 0.
+    With `fill`, input channels are added up to a `MULTIPLE`, with weights of 0.
     """
 
-    def __init__(self, trained: nn.Module, empty: int = 0):
-        super().__init__()
+    def __init__(self, trained: nn.Module, device: torch.device, fill: bool = False):
         assert isinstance(trained, Conv)
+        assert trained.bias is not None
+        empty = -trained.in_channels % MULTIPLE if fill else 0
         weight = F.pad(trained.weight.detach(), (0, 0, 0, 0, 0, empty))
-        self.weight = nn.Buffer(weight.to(torch.float16, memory_format=torch.channels_last))
+        self.weight = weight.to(device, torch.float16, memory_format=torch.channels_last)
+        self.bias = trained.bias.detach().to(device, copy=True)
         self.stride, self.border = trained.stride, trained.border
 
-    def forward(self, padded: Tensor) -> Tensor:
+    def __call__(self, padded: Tensor) -> Tensor:
         """(B, C, H + 2 border, W + 2 border) -> (B, K, H / stride, W / stride), rounded up."""
         return F.conv2d(padded, self.weight, None, self.stride)
 
 
-def _convolutions(blocks: Sequence[nn.Module] | nn.ModuleList) -> nn.ModuleList:
-    return nn.ModuleList([HalfConv(block.conv) for block in blocks])  # pyright: ignore
+def _half(block: nn.Module, device: torch.device, fill: bool = False) -> HalfConv:
+    """The convolution of a `Block`."""
+    assert isinstance(block, Block)
+    return HalfConv(block.conv, device, fill)

@@ -22,7 +22,7 @@ from models.hidden import uncovered
 from models.maps import Source, Target, Texture, each
 from models.reposer import CoordinateReposer, gather
 from models.sizes import Size, moved, of_longer_side, resized_uv, shrunk, shrunk_within, size_of
-from models.texture import complete, extended, nearest, seen_coordinates, warped_coordinates
+from models.texture import extended, nearest, seen_coordinates, warped_coordinates
 
 VERSION = "native-1"  # change it whenever pixels change
 SIDE = 256  # pixels of the longer side of what the networks see, at most
@@ -76,7 +76,7 @@ class NativeReposer:
         for at in self.networks.batches(len(source.uv)):
             part = each(source, itemgetter(at))
             copy = self._copy(part)
-            answer = complete(self._config, self.networks.inpainter, copy).coordinates
+            answer = self.networks.completed(self._config, copy).coordinates
             D, known = refined(answer, size_of(copy.uv), part.uv)
             body = body_beyond_edge(part)
             D = uncovered(D, known, part.uv, body, self.layout)

@@ -1,11 +1,13 @@
 """The whole method as one object: S, M_S, M_N -> N^, with the source's share done once."""
 
 from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
@@ -14,6 +16,7 @@ from models.half import halved
 from models.inference import folded
 from models.inpainter import Inpainter
 from models.maps import Source, Target, Texture, each
+from models.recorded import Recorded
 from models.texture import body_colours, complete, warped
 
 Precision = Literal["fp32", "fp16"]
@@ -59,8 +62,8 @@ class CoordinateReposer:
     were batched with; a GPU computes true batches, filled up to few sizes.
 
     `precision` is fp32, the reference, on a GPU without TF32, or fp16: g's convolutions in
-    float16, with its other passes in Triton where `compiled`. Coordinates, moments and f are
-    float32 in both.
+    float16. On a GPU its other passes are Triton kernels then, and a batch is recorded as a CUDA
+    graph, where `compiled`. Coordinates, moments and f are float32 in both.
     """
 
     def __init__(
@@ -82,58 +85,77 @@ class CoordinateReposer:
         self.convention = CONVENTIONS[config.convention]
         self.inpainter = folded(inpainter, device) if inpainter else None
         half = precision == "fp16"
-        kernels = compiled and device.type == "cuda"
-        self.generator = halved(generator, device, kernels) if half else folded(generator, device)
+        fast = half and compiled and device.type == "cuda"
+        self.generator = halved(generator, device, fast) if half else folded(generator, device)
         # cuDNN tries its algorithms once a shape: worth it where all batches have few shapes.
-        self.cudnn = {"enabled": True, "benchmark": half, "allow_tf32": False}
+        self.flags = partial(cudnn.flags, enabled=True, benchmark=half, allow_tf32=False)
+        self.of_sources = Recorded(self._of_sources) if fast else self._of_sources
+        self.views = Recorded(self._views) if fast else self._views
 
     @torch.inference_mode()
     def encode(self, source: Source) -> list[Encoded]:
         """Run splat, f and g's source encoder; see `Reposer`."""
-        source = each(source, lambda x: x.to(self.device))
+        count = len(source.uv)
+        source = each(source, lambda x: self.filled(x.to(self.device)))
         encoded = []
         for at in self.batches(len(source.uv)):
-            part = each(source, itemgetter(at))
-            with torch.backends.cudnn.flags(**self.cudnn):
-                texture = complete(self.config, self.inpainter, part)
-                body = body_colours(part, self.config.extend_body)
-                maps = [body, *texture, *self.features(part)]
+            maps = self.of_sources(*each(source, itemgetter(at)))
             for body, T, D, *of_g in zip(*(x.split(1) for x in maps), strict=True):
                 encoded.append(Encoded(body, Texture(T, D), of_g))
-        return encoded
+        return encoded[:count]
 
     @torch.inference_mode()
     def render(self, state: list[Encoded], source_index: list[int], target: Target) -> Tensor:
         """Run warps, g's target encoder and its decoder; see `Reposer`."""
         count = len(source_index)
-        spare = 0 if self.device.type == "cpu" else batch_size(count) - count
-        index = [*source_index, *source_index[-1:] * spare]
-        target = each(target, lambda x: _filled(x.to(self.device), len(index)))
+        M_N = self.filled(target.uv.to(self.device))
+        index = [*source_index, *source_index[-1:] * (len(M_N) - count)]
         images = []
         for at in self.batches(len(index)):
-            sources, part = [state[i] for i in index[at]], each(target, itemgetter(at))
-            body = gather([s.body for s in sources])
-            texture = Texture(*map(gather, zip(*(s.texture for s in sources), strict=True)))
-            of_g = [gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
-            W_and_E = warped(self.config, body, texture, part)
-            with torch.backends.cudnn.flags(**self.cudnn):
-                painted = self.paint(of_g, W_and_E, part)
-            images.append(shown(painted, W_and_E.colours, part.uv))
+            sources = [state[i] for i in index[at]]
+            maps = ([s.body, *s.texture, *s.of_g] for s in sources)
+            images += self.views(M_N[at], *map(gather, zip(*maps, strict=True)))
         return torch.cat(images)[:count]
+
+    def completed(self, config: ModelConfig, source: Source) -> Texture:
+        """Run f: T and D (`models.texture.complete`)."""
+        with self.flags():
+            return complete(config, self.inpainter, source)
 
     def features(self, source: Source) -> list[Tensor]:
         """Run g's source encoder: what `paint` needs of the source."""
-        return self.generator.encode_source(source)
+        with self.flags():
+            return self.generator.encode_source(source)
 
     def paint(self, of_g: list[Tensor], W_and_E: Texture, target: Target) -> Painted:
         """Run the rest of g; `of_g` as `features` made it."""
-        return self.generator(of_g, W_and_E, target, self.convention)
+        with self.flags():
+            return self.generator(of_g, W_and_E, target, self.convention)
+
+    def _of_sources(self, *maps: Tensor) -> list[Tensor]:
+        """What an `Encoded` holds of a `Source`'s maps, for all its samples."""
+        source = Source(*maps)
+        body = body_colours(source, self.config.extend_body)
+        return [body, *self.completed(self.config, source), *self.features(source)]
+
+    def _views(
+        self, M_N: Tensor, body: Tensor, T: Tensor, D: Tensor, *of_g: Tensor
+    ) -> list[Tensor]:
+        """The images of as many sources as targets."""
+        target = Target(M_N)
+        W_and_E = warped(self.config, body, Texture(T, D), target)
+        return [shown(self.paint([*of_g], W_and_E, target), W_and_E.colours, M_N)]
 
     def batches(self, count: int) -> list[slice]:
         """The slices of `count` samples that are computed at once."""
         if self.device.type == "cpu":
             return [slice(i, i + 1) for i in range(count)]
         return [slice(0, count)]
+
+    def filled(self, x: Tensor) -> Tensor:
+        """On a GPU, a batch with its last sample repeated up to its `batch_size`."""
+        spare = 0 if self.device.type == "cpu" else batch_size(len(x)) - len(x)
+        return torch.cat([x, x[-1:].expand(spare, *x.shape[1:])]) if spare else x
 
 
 def batch_size(count: int) -> int:
@@ -143,12 +165,6 @@ def batch_size(count: int) -> int:
     a last, short batch get the numbers of the others.
     """
     return -(-count // 16) * 16 if count > 8 else 1 << (count - 1).bit_length()
-
-
-def _filled(x: Tensor, size: int) -> Tensor:
-    """A batch with its last sample repeated up to `size`."""
-    spare = size - len(x)
-    return torch.cat([x, x[-1:].expand(spare, *x.shape[1:])]) if spare else x
 
 
 def gather(rows: Sequence[Tensor]) -> Tensor:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from configs.render import RenderConfig
 from eval.pictures import uv_picture
 from models.checkpoint import trained_on
 from models.reposer import CoordinateReposer, Reposer
+from pipelines.runs.engine import on_gpus
 from pipelines.runs.execute import carry_out
 from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
 from pipelines.runs.progress import console
@@ -89,10 +89,10 @@ def prepare(
 def model_spec(config: RenderConfig, layout: str) -> ModelSpec:
     """The model that a config names, and the precision that all workers compute it in."""
     execution, precision = config.execution, config.execution.precision
-    if precision == "auto":
-        precision = "fp16" if torch.cuda.is_available() else "fp32"
     if config.model == "symmetry":
         precision = "fp32"
+    elif precision == "auto":
+        precision = "fp16" if on_gpus(execution) else "fp32"
     named = (config.model, layout, config.lookup, config.background)
     return ModelSpec(*named, config.size is not None, precision, execution.compile)
 

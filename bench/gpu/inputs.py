@@ -92,3 +92,12 @@ class Bench:
             call()
         self.wait()
         return (time.perf_counter() - start) / count
+
+    def python(self, call: Callable[[], object]) -> float:
+        """Seconds until Python is through with a call, the card not waited for."""
+        self.wait()
+        start = time.perf_counter()
+        call()
+        python = time.perf_counter() - start
+        self.wait()
+        return python

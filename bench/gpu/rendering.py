@@ -1,22 +1,29 @@
 """The networks alone: the same pixels in every precision, and images a second."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from assets import NETWORKS
-from bench.gpu.contenders import CONTENDERS
 from bench.gpu.inputs import Bench
 from bench.machine import machine
 from models.checkpoint import load
 from models.maps import Source, Target
-from models.reposer import CoordinateReposer
+from models.native import NativeReposer
+from models.reposer import CoordinateReposer, Precision, Reposer
+from models.sizes import resized_uv
 
 PAIRS = 4  # that a CPU renders, for the parity
-ONE_SIZE = ("fp16 compiled", "fp16 eager", "fp32")  # slow, or slow to compile for another
+# `execution.precision` and `execution.compile`, and the batches that are timed.
+FORMS: tuple[tuple[str, Precision, bool, int], ...] = (
+    ("fp16", "fp16", True, 3),
+    ("fp16, compile=false", "fp16", False, 1),
+    ("fp32", "fp32", True, 1),
+)
 
 
 def card(bench: Bench) -> Iterator[dict]:
@@ -43,19 +50,20 @@ def rendering(bench: Bench) -> Iterator[dict]:
     few = Target(target.uv[:count].cpu())
     expected = _rendered(reference, Source(*(x.cpu() for x in source)), few)
     yield {"what": "fp32 on the CPU", "seconds_an_image": (time.monotonic() - start) / count}
-    for name, make in CONTENDERS.items():
+    for name, precision, compiled, sizes in FORMS:
         try:
-            yield from _contender(bench, name, make(bench), expected)
+            reposer = bench.reposer(precision, compiled)
+            yield from _form(bench, name, reposer, expected, bench.batches[:sizes])
         except Exception as error:
             yield {"what": name, "failed": f"{type(error).__name__}: {error}"[:400]}
         if not bench.tiny:
             torch.cuda.empty_cache()
 
 
-def _contender(
-    bench: Bench, name: str, reposer: CoordinateReposer, expected: Tensor
+def _form(
+    bench: Bench, name: str, reposer: CoordinateReposer, expected: Tensor, batches: Sequence[int]
 ) -> Iterator[dict]:
-    size, once = bench.batches[0], name in ONE_SIZE
+    size = bench.batches[0]
     start = time.monotonic()
     state = reposer.encode(bench.sources(1))
     bench.wait()
@@ -65,26 +73,27 @@ def _contender(
     bench.wait()
     first = {"first_encode_s": encoded, "first_render_s": time.monotonic() - start}
     yield {"what": name, **difference(images[: len(expected)], expected), **first}
-    yield {"what": name, "company": _company(bench, reposer, once)}
-    for batch in bench.batches[: 1 if once else None]:
+    yield {"what": name, "company": _company(bench, reposer, size)}
+    for batch in batches:
         yield {"what": name, "batch": batch, **_rate(bench, reposer, state, batch)}
 
 
 def bundled(bench: Bench) -> Iterator[dict]:
     """Differences to fp32 on the CPU of the networks that come with the software."""
 
-    def read(name: str) -> bytes:
-        return (NETWORKS / name).read_bytes()
-
     source, target = bench.sources(1), bench.targets(2 if bench.tiny else PAIRS)
     on_cpu = (Source(*(x.cpu() for x in source)), Target(target.uv.cpu()))
-    expected = _rendered(load(read, torch.device("cpu")), *on_cpu)
+    expected = _rendered(load(_bundled_file, torch.device("cpu")), *on_cpu)
     for precision in ("fp32", "fp16"):
-        found = _rendered(load(read, bench.device, precision), source, target)
+        found = _rendered(load(_bundled_file, bench.device, precision), source, target)
         yield {"what": f"bundled, {precision}", **difference(found, expected)}
 
 
-def _rendered(reposer: CoordinateReposer, source: Source, target: Target) -> Tensor:
+def _bundled_file(name: str) -> bytes:
+    return (NETWORKS / name).read_bytes()
+
+
+def _rendered(reposer: Reposer, source: Source, target: Target) -> Tensor:
     return reposer.render(reposer.encode(source), [0] * len(target.uv), target).cpu()
 
 
@@ -98,17 +107,14 @@ def difference(found: Tensor, expected: Tensor) -> dict[str, float]:
     }
 
 
-def _company(bench: Bench, reposer: CoordinateReposer, once: bool) -> float:
+def _company(bench: Bench, reposer: CoordinateReposer, size: int) -> float:
     """How much a pixel changes with its batch: another place, other sources, another size."""
-    size = bench.batches[0]
     state, target = reposer.encode(bench.sources(2)), bench.targets(size)
     images = reposer.render(state, [0] * size, target)
     turned = reposer.render(state, [0] * size, Target(target.uv.flip(0))).flip(0)
-    pairs = [(turned, images)]
-    if not once:
-        mixed = reposer.render(state, [0] + [1] * (size - 1), target)
-        pairs.append((mixed[:1], images[:1]))
-        pairs.append((reposer.render(state, [0], Target(target.uv[:1])), images[:1]))
+    mixed = reposer.render(state, [0] + [1] * (size - 1), target)
+    alone = reposer.render(state, [0], Target(target.uv[:1]))
+    pairs = (turned, images), (mixed[:1], images[:1]), (alone, images[:1])
     return max((a - b).abs().max().item() for a, b in pairs)
 
 
@@ -116,80 +122,65 @@ def _rate(bench: Bench, reposer: CoordinateReposer, state: list, size: int) -> d
     target, index = bench.targets(size), [0] * size
     if not bench.tiny:
         torch.cuda.reset_peak_memory_stats()
-    seconds = bench.seconds(lambda: reposer.render(state, index, target))
+    call = partial(reposer.render, state, index, target)
+    seconds = bench.seconds(call)
     memory = 0.0 if bench.tiny else torch.cuda.max_memory_allocated() / 1e9
-    # Until Python is through, the card not waited for: what a host thread spends a batch.
-    start = time.perf_counter()
-    reposer.render(state, index, target)
-    python = time.perf_counter() - start
-    bench.wait()
     return {
         "images_s": size / seconds,
         "ms_an_image": seconds / size * 1e3,
-        "python_ms_a_batch": python * 1e3,
+        "python_ms_a_batch": bench.python(call) * 1e3,
         "memory_gb": memory,
     }
 
 
 def encoding(bench: Bench) -> Iterator[dict]:
-    """Sources a second, and what f in another precision does to D and to the pixels."""
-    exact = bench.reposer("fp32")
-    count = 4
-    expected = exact.encode(bench.sources(count))
-    target = bench.targets(count)
-    images = exact.render(expected, [*range(count)], target)
-    for name, prepare in _INPAINTERS.items():
-        batches = (count,) if "compiled" in name else (1, count)  # one to compile for
-        reposer = bench.reposer("fp16")
-        call = prepare(bench, reposer)
-        for batch in batches:
-            source = bench.sources(batch)
-            seconds = bench.seconds(partial(call, source), 0.3)
-            yield {"f": name, "batch": batch, "sources_s": batch / seconds}
-        state = call(bench.sources(count))
-        D = torch.cat([s.texture.coordinates for s in state])
-        off = (D - torch.cat([s.texture.coordinates for s in expected])).abs() * 128
-        found = difference(reposer.render(state, [*range(count)], target), images)
-        yield {"f": name, "D_max_px": off.max().item(), "D_mean_px": off.mean().item(), **found}
+    """Sources a second, encoded one by one and together."""
+    for batch in (1, 2) if bench.tiny else (1, 4, 16):
+        for precision in ("fp16", "fp32"):
+            reposer = bench.reposer(precision)
+            call = partial(reposer.encode, bench.sources(batch))
+            seconds = bench.seconds(call, 0.3)
+            yield {
+                "precision": precision,
+                "batch": batch,
+                "sources_s": batch / seconds,
+                "python_ms_a_batch": bench.python(call) * 1e3,
+            }
 
 
-def _plain(bench: Bench, reposer: CoordinateReposer) -> Callable:
-    return reposer.encode
+def native(bench: Bench) -> Iterator[dict]:
+    """A pair at 1,024 pixels by the bundled networks: seconds, and the difference to the CPU."""
+    side, small = (64, 48) if bench.tiny else (1024, 256)
+    count = 1 if bench.tiny else 4
 
+    def enlarged(device: torch.device) -> tuple[Source, Target]:
+        source, target = bench.sources(1), bench.targets(count)
+        S = F.interpolate(source.photograph, (side, side), mode="bilinear").to(device)
+        uv = (resized_uv(x, (side, side)).to(device) for x in (source.uv, target.uv))
+        return Source(S, next(uv)), Target(next(uv))
 
-def _tf32(bench: Bench, reposer: CoordinateReposer) -> Callable:
-    reposer.cudnn["allow_tf32"] = True
-    return reposer.encode
+    def made(device: torch.device, precision: Precision) -> NativeReposer:
+        return NativeReposer(load(_bundled_file, device, precision), small)
 
-
-def _half(bench: Bench, reposer: CoordinateReposer) -> Callable:
-    f = reposer.inpainter
-    assert f is not None
-    f.to(memory_format=torch.channels_last)
-    forward = f.forward
-
-    def in_half(*maps: Tensor) -> Tensor:
-        with torch.autocast(bench.device.type, torch.float16):
-            return forward(*(x.contiguous(memory_format=torch.channels_last) for x in maps))
-
-    f.forward = in_half
-    return reposer.encode
-
-
-def _compiled(bench: Bench, reposer: CoordinateReposer) -> Callable:
-    call = _tf32(bench, reposer)
-    if bench.tiny or reposer.inpainter is None:
-        return call
-    reposer.inpainter.forward = torch.compile(reposer.inpainter.forward, dynamic=False)
-    return call
-
-
-_INPAINTERS = {
-    "fp32": _plain,
-    "tf32": _tf32,
-    "fp16": _half,
-    "tf32 compiled": _compiled,
-}
+    cpu = torch.device("cpu")
+    source, target = enlarged(cpu)
+    expected = _rendered(made(cpu, "fp32"), source, Target(target.uv[:1]))
+    source, target = enlarged(bench.device)
+    for precision in ("fp16", "fp32"):
+        reposer = made(bench.device, precision)
+        state = reposer.encode(source)
+        images = reposer.render(state, [0] * count, target)
+        yield {"precision": precision, "side": side, **difference(images[:1], expected)}
+        encode = bench.seconds(partial(reposer.encode, source), 0.3)
+        render = partial(reposer.render, state, [0] * count, target)
+        seconds = bench.seconds(render, 0.3)
+        yield {
+            "precision": precision,
+            "encode_s": encode,
+            "batch": count,
+            "images_s": count / seconds,
+            "python_ms_a_batch": bench.python(render) * 1e3,
+        }
 
 
 def trace(bench: Bench) -> Iterator[dict]:

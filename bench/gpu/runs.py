@@ -26,13 +26,21 @@ def parquet(bench: Bench) -> Iterator[dict]:
     with tempfile.TemporaryDirectory() as folder, importable_without_ray() as has_ray:
         model = checkpoint(bench, folder)
         for engine in ("local", "ray") if has_ray else ("local",):
-            yield {"engine": engine, **whole_run(bench, folder, model, engine, bare)}
+            for shard_rows in (None, 1024):
+                run = whole_run(bench, folder, model, engine, bare, shard_rows)
+                yield {"engine": engine, **run}
     if not has_ray:
         yield {"engine": "ray", "skipped": "Ray is not installed here"}
 
 
 def whole_run(
-    bench: Bench, folder: str, model: str, engine: str, bare: float, **execution: object
+    bench: Bench,
+    folder: str,
+    model: str,
+    engine: str,
+    bare: float,
+    shard_rows: int | None = None,
+    **execution: object,
 ) -> dict:
     """One run of sources in poses."""
     from configs.render import RenderConfig
@@ -48,6 +56,7 @@ def whole_run(
     out = tempfile.mkdtemp(dir=folder)
     config = RenderConfig.model_validate(
         {"catalog": str(SAMPLE), "pairs": str(listed), "model": model, "out": out}
+        | {"shard_rows": shard_rows}
         | {"execution": {"engine": engine, "workers": 1, **execution}}
     )
     if engine == "ray":

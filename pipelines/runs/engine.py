@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 import ray
+import torch
 from ray.exceptions import RayError, RayTaskError
 from ray.util.metrics import Counter
 
 from configs.run import Execution
+from pipelines.runs.cluster import named_cluster, start_ray
 from pipelines.runs.stopping import Stop
 from workers.data.retrying import retry_policy
 from workers.data.storage import Store
@@ -178,6 +180,14 @@ class _Pool:
         else:
             self.deaths = 0
         return report
+
+
+def on_gpus(execution: Execution) -> bool:
+    """Whether workers compute on GPUs: those of the cluster that is named, else this machine's."""
+    if execution.engine == "ray" and named_cluster(execution.ray_address):
+        start_ray(execution.ray_address)
+        return bool(ray.cluster_resources().get("GPU"))
+    return torch.cuda.is_available()
 
 
 def resources(execution: Execution) -> dict[str, float]:
