@@ -30,10 +30,12 @@ FORMAT = 2  # of plan.json
 
 # A shard is held in memory and becomes one file a table: 4,096 rows of 256x256 make 120 MB of
 # renders, or 350 MB of photographs and UV maps.
-SHARD_PIXELS, SHARD_ROWS_MIN = 4096 * 256 * 256, 16
-# A worker gets so many of a small run's: little is lost with it, and workers end at about the same
-# time. Of a cluster that was named only its nodes know how many workers it holds.
-SHARDS_A_WORKER, CLUSTER_WORKERS = 16, 4
+SHARD_PIXELS = 4096 * 256 * 256
+# What is lost with a worker is 1/64 of a run. In a short run that would be less than a GPU makes
+# in the time in which a shard begins and ends: it is 128 rows there, as long as every worker gets
+# eight shards, so that they end at about the same time.
+SHARDS_WANTED, SHARDS_A_WORKER, SHARD_ROWS, SHARD_ROWS_MIN = 64, 8, 128, 16
+CLUSTER_WORKERS = 8  # of a cluster that was named; what it holds is known when the run begins
 
 
 class RunError(ValueError):
@@ -129,11 +131,17 @@ def make_plan(
     if not len(keys):
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
     most = max(1, SHARD_PIXELS // pixels)
-    wanted = SHARDS_A_WORKER * expected_workers(config.execution)
-    size = config.shard_rows or min(max(-(-len(keys) // wanted), SHARD_ROWS_MIN), most)
+    size = config.shard_rows or min(shard_rows(len(keys), config.execution), most)
     rows = _fingerprint_of_ids(command, job, keys)
     identity = {"config": identity_of(config), **facts, "rows": rows}
     return Plan(command, identity, job.tables, keys, tuple(part_lengths(keys, group, size)))
+
+
+def shard_rows(rows: int, execution: Execution) -> int:
+    """The length of the shards of a run whose pictures do not limit it."""
+    least = SHARDS_A_WORKER * expected_workers(execution)
+    short = min(-(-rows // least), SHARD_ROWS)
+    return max(-(-rows // max(least, SHARDS_WANTED)), short, SHARD_ROWS_MIN)
 
 
 def expected_workers(execution: Execution) -> int:
