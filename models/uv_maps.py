@@ -41,7 +41,9 @@ def dequantise(stored: np.ndarray) -> np.ndarray:
 
 def dequantised(stored: Tensor) -> Tensor:
     """`dequantise` of batches (B, 2, H, W), on their device, to the same bits."""
+    # With its highest bit flipped, a number of 16 bits is itself - 32768, signed: less MIDDLE.
+    levels = stored.view(torch.int16) ^ -MIDDLE
     # A tensor, because CUDA multiplies with the rounded reciprocal of a number.
     half = torch.full((), MIDDLE - 1.0, device=stored.device)
-    uv = stored.float().sub_(MIDDLE).div_(half)
+    uv = levels.float().div_(half)
     return uv.masked_fill_((uv < -1).any(dim=1, keepdim=True), torch.nan)  # 0 alone is below -1
