@@ -49,10 +49,11 @@ def dequantised(stored: Tensor, channels: int = 1) -> Tensor:
     uint16, or int16 of the same bits, of which torch can do more; `channels` is the dimension of
     u and v.
     """
-    levels = stored.int() & 0xFFFF if stored.dtype == torch.int16 else stored
+    # With its highest bit flipped, a number of 16 bits is itself - 32768, signed: less MIDDLE.
+    levels = stored.view(torch.int16) ^ -MIDDLE
     # A tensor, because CUDA multiplies with the rounded reciprocal of a number.
     half = torch.full((), MIDDLE - 1.0, device=stored.device)
-    uv = levels.float().sub_(MIDDLE).div_(half)
+    uv = levels.float().div_(half)
     # 0 alone is below -1.
     return uv.masked_fill_((uv < -1).any(dim=channels, keepdim=True), torch.nan)
 

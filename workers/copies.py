@@ -24,7 +24,7 @@ class Copies:
             self.upward, self.downward = cuda.Stream(device), cuda.Stream(device)
 
     def up(self, array: np.ndarray) -> Tensor:
-        """An array on the device, for the current stream; its bytes may be changed afterwards."""
+        """An array on the device, there before what the current stream is given next."""
         host = torch.from_numpy(array)
         if self.device.type != "cuda":
             return host.to(self.device)

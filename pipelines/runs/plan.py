@@ -32,10 +32,12 @@ FORMAT = 2  # of plan.json
 # A shard becomes one file a table, of about so many bytes together, for object storage wants files
 # neither tiny nor huge. It is held in memory, UV maps at 4 bytes a pixel, so pixels are limited,
 # too.
-SHARD_BYTES, SHARD_PIXELS, SHARD_ROWS_MIN = 200_000_000, 4096 * 256 * 256, 16
-# A worker gets so many of a small run's: little is lost with it, and workers end at about the same
-# time. Of a cluster that was named only its nodes know how many workers it holds.
-SHARDS_A_WORKER, CLUSTER_WORKERS = 16, 4
+SHARD_BYTES, SHARD_PIXELS = 200_000_000, 4096 * 256 * 256
+# What is lost with a worker is 1/64 of a run. In a short run that would be less than a GPU makes
+# in the time in which a shard begins and ends: it is 128 rows there, as long as every worker gets
+# eight shards, so that they end at about the same time.
+SHARDS_WANTED, SHARDS_A_WORKER, SHARD_ROWS, SHARD_ROWS_MIN = 64, 8, 128, 16
+CLUSTER_WORKERS = 8  # of a cluster that was named; what it holds is known when the run begins
 # Bytes a pixel of what the tables hold, on photographs of people; of smooth pictures it is half.
 ENCODED = {"jpeg": 0.45, "webp": 0.25, "png": 1.3}
 UV_MAP = 0.75
@@ -138,11 +140,17 @@ def make_plan(
     most = SHARD_PIXELS // pixels
     if bytes_a_pixel:
         most = min(most, int(SHARD_BYTES / (pixels * bytes_a_pixel)))
-    wanted = SHARDS_A_WORKER * expected_workers(config.execution)
-    size = config.shard_rows or min(max(-(-len(keys) // wanted), SHARD_ROWS_MIN), max(most, 1))
+    size = config.shard_rows or min(shard_rows(len(keys), config.execution), max(most, 1))
     rows = _fingerprint_of_ids(command, job, keys)
     identity = {"config": identity_of(config), **facts, "rows": rows}
     return Plan(command, identity, job.tables, keys, tuple(part_lengths(keys, group, size)))
+
+
+def shard_rows(rows: int, execution: Execution) -> int:
+    """The length of the shards of a run whose pictures do not limit it."""
+    least = SHARDS_A_WORKER * expected_workers(execution)
+    short = min(-(-rows // least), SHARD_ROWS)
+    return max(-(-rows // max(least, SHARDS_WANTED)), short, SHARD_ROWS_MIN)
 
 
 def expected_workers(execution: Execution) -> int:

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from configs.extract import ExtractConfig
-from configs.render import RenderConfig
+from configs.run import Execution
 from configs.synthesize import SynthesizeConfig
 from pipelines import extract, render, synthesize
 from pipelines.cli import main
 from pipelines.runs.execute import execute
-from pipelines.runs.plan import RunError, make_plan
+from pipelines.runs.plan import RunError, shard_rows
 from pipelines.runs.report import TILE
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
@@ -34,9 +34,7 @@ from workers.data.catalog import Catalog
 from workers.data.images import decode
 from workers.data.storage import Store
 from workers.data.tables import SCHEMAS, parquet_bytes
-from workers.shards.keys import Keys, part_lengths
-from workers.shards.rows import failed_render, render_id
-from workers.shards.shard import Job
+from workers.shards.keys import part_lengths
 
 
 @given(
@@ -283,23 +281,25 @@ def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("execution", "shards"),
+    ("rows", "execution", "length"),
     [
-        ({"engine": "local"}, 20),  # of one source each
-        ({"workers": 1}, 20),
-        ({"workers": 2}, 40),
-        ({"workers": 8}, 80),  # no shorter than 16 rows
-        ({"ray_address": "head:6379"}, 80),  # of as many workers as it may have
+        (1280, {"engine": "local"}, 128),
+        (1280, {"workers": 1}, 128),
+        (1280, {"workers": 2}, 80),  # eight shards a worker
+        (1280, {"workers": 8}, 20),
+        (1280, {"ray_address": "head:6379"}, 20),  # of as many workers as it may have
+        (1280, {"workers": 50}, 16),
+        (40, {"engine": "local"}, 16),
+        (64_000, {"engine": "local"}, 1000),  # 64 shards
+        (64_000, {"workers": 2}, 1000),
+        (64_000, {"workers": 50}, 160),
     ],
     ids=str,
 )
-def test_short_runs_have_enough_shards_for_their_workers(execution: dict, shards: int) -> None:
-    names = {"catalog": "unused", "poses": "unused", "out": "unused"}
-    config = RenderConfig.model_validate(names | {"execution": execution})
-    keys = Keys.of(("source_id", "pose_id"), [(f"s{n // 64}", f"p{n % 64}") for n in range(1280)])
-    job = Job(("renders",), StandIn, render_id, failed_render)
-    plan = make_plan("render", config, job, keys, lambda key: key[0], 256 * 256, {})
-    assert len(plan.lengths) == shards
+def test_shards_are_as_long_as_losses_and_workers_allow(
+    rows: int, execution: dict, length: int
+) -> None:
+    assert shard_rows(rows, Execution.model_validate(execution)) == length
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from models.uv_maps import dequantise, dequantised
 from tests.helpers.catalogs import SIZE, StandIn, write_catalog
 from tests.helpers.fake_gpu import FakeGpu
 from workers import rendering
-from workers.copies import Copies
+from workers.copies import Copies, Planes
 from workers.data.catalog import Catalog
 from workers.data.images import decode, encode, encode_planes
-from workers.shards.shard import made_tables
+from workers.shards.shard import WorkerLost, made_tables
 
 GPU, CPU = torch.device("cuda"), torch.device("cpu")
 PHOTOGRAPH, UV_MAP = SIZE * SIZE * 3, SIZE * SIZE * 2 * 2  # bytes, as stored
@@ -35,7 +35,7 @@ def test_what_goes_up_is_there_and_what_comes_down_is_waited_for() -> None:
     with FakeGpu() as gpu:
         copies = Copies(GPU, gpu)
         there = copies.up(numbers)
-        numbers[:] = 0  # the caller may use its memory again
+        numbers[:] = 0  # which are in pinned memory by now
         assert there.tolist() == np.arange(24).reshape(2, 3, 4).tolist()
         planes = copies.down(images)
     with ThreadPoolExecutor(2) as pool:
@@ -135,6 +135,27 @@ def test_memory_that_runs_out_frees_the_poses(tmp_path: Path) -> None:
     table = made_tables(("renders",), worker(keys))["renders"]
     assert table.column("status").to_pylist() == ["ok"] * len(keys)
     assert freed[0] > 0
+
+
+class Broken(Copies):
+    """Copies that meet a CUDA error when they are waited for."""
+
+    def down(self, images: torch.Tensor) -> list[Planes]:
+        def wait() -> np.ndarray:
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+        return [wait] * len(images)
+
+
+def test_a_cuda_error_that_shows_late_ends_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_catalog(f"{tmp_path}/c", 2)
+    monkeypatch.setattr(rendering, "Copies", Broken)
+    worker = rendering.RenderWorker(config(f"{tmp_path}/c"), StandIn)
+    with pytest.raises(WorkerLost, match="illegal memory access") as lost:
+        list(worker(pairs(f"{tmp_path}/c")))
+    assert lost.value.kind == "AcceleratorError"
 
 
 # --- encoding
