@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.config import ModelConfig
-from models.coordinates import CONSISTENT, CONVENTIONS, body_mask
+from models.coordinates import CONVENTIONS, body_mask
 from models.generator import Painted, shown
 from models.hidden import uncovered
 from models.maps import Source, Target, Texture, each
 from models.reposer import CoordinateReposer, gather
 from models.sizes import Size, moved, of_longer_side, resized_uv, shrunk, shrunk_within, size_of
-from models.texture import complete, extended, nearest, seen_coordinates, warp
+from models.texture import complete, extended, nearest, seen_coordinates, warped_coordinates
 
 VERSION = "native-1"  # change it whenever pixels change
 SIDE = 256  # pixels of the longer side of what the networks see, at most
@@ -93,7 +93,8 @@ class NativeReposer:
         for at in self.networks.batches(len(source_index)):
             sources, M_N = [state[i] for i in source_index[at]], target.uv[at]
             body = gather([s.body for s in sources])
-            E = warp(gather([s.coordinates for s in sources]), M_N, CONSISTENT)
+            D = gather([s.coordinates for s in sources])
+            E = warped_coordinates(D, M_N) * body_mask(M_N)
             native = Texture(read(body, E), E)
             copy = Target(resized_uv(M_N, self._size(M_N)))
             seen = networks_view(native, M_N, copy.uv)

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt, find_objects, label
 from torch import Tensor
-from torch.nn import functional as F
 
 from models.coordinates import CONSISTENT, body_mask, sample
 from models.layouts import LAYOUTS, mirror_map
 from models.lookup import rebuild_lookup
 from models.maps import Source, Target
-from models.texture import JUMP, nearest, seen_coordinates
+from models.texture import nearest, seen_coordinates, warped_coordinates
 
 VERSION = "symmetry-1"  # change it whenever pixels change
 TEXTURE_SIZE = 256  # texels a side
@@ -97,7 +96,7 @@ class SymmetryReposer:
         S is sampled at E, not T at M_N: a photograph larger than the texture keeps its detail.
         """
         M_N = target.uv.to(self.device)
-        E = _sample_coordinates(state.coordinates[source_index], M_N)
+        E = warped_coordinates(state.coordinates[source_index], M_N)
         image = sample(state.photograph[source_index], E, CONSISTENT)
         return torch.where(body_mask(M_N) > 0, image, self.background)
 
@@ -133,20 +132,3 @@ def _counterpart(place: np.ndarray) -> Counterpart:
     """Of a table (2, t, t) that has NaN where there is none."""
     exists = ~np.isnan(place[0])
     return Counterpart(np.rint(np.where(exists, place, 0)).astype(np.int64), exists)
-
-
-def _sample_coordinates(D: Tensor, M_N: Tensor) -> Tensor:
-    """E = D at M_N (eq. 4), bilinear where the four texels around a point belong together.
-
-    Across a seam or a fold their mean would point at nothing: there, the nearest texel counts.
-    """
-    smooth = sample(D, M_N, CONSISTENT)
-    grid = M_N.nan_to_num(0).permute(0, 2, 3, 1)
-    nearest = F.grid_sample(D, grid, mode="nearest", align_corners=True)
-    largest = F.max_pool2d(D, 2, stride=1)
-    smallest = -F.max_pool2d(-D, 2, stride=1)
-    spread = (largest - smallest).amax(dim=1)  # (K, t - 1, t - 1), a cell of four texels each
-    t = D.shape[-1]
-    x, y = ((grid + 1) / 2 * (t - 1)).long().clamp(0, t - 2).unbind(dim=-1)
-    pair = torch.arange(len(D), device=D.device).view(-1, 1, 1)
-    return torch.where((spread[pair, y, x] < JUMP * TEXTURE_SIZE / t)[:, None], smooth, nearest)

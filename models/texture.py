@@ -21,8 +21,8 @@ from models.inpainter import Inpainter
 from models.layouts import symmetric
 from models.maps import Source, Target, Texture
 
-# Source coordinates (of [-1, 1]) further apart than this belong to different parts of the
-# body: their mean points at nothing.
+# Source coordinates (of [-1, 1]) further apart than this, of one texel or of two neighbours on a
+# sheet of 256, belong to different parts of the body: their mean points at nothing.
 JUMP = 0.06
 
 
@@ -149,3 +149,20 @@ def warp(texture: Tensor, M_N: Tensor, convention: Convention) -> Tensor:
     if texture.shape[1] == 0:
         return M_N.new_zeros(len(M_N), 0, *M_N.shape[-2:])
     return sample(texture, M_N, convention) * body_mask(M_N)
+
+
+def warped_coordinates(D: Tensor, M_N: Tensor) -> Tensor:
+    """E = D at M_N (eq. 4), bilinear where the four texels around a point belong together.
+
+    Across a seam or a fold their mean would point at nothing: there, the nearest texel counts.
+    """
+    t = D.shape[-1]
+    smooth = sample(D, M_N, CONSISTENT)
+    grid = M_N.nan_to_num(0).permute(0, 2, 3, 1)
+    nearest = F.grid_sample(D, grid, mode="nearest", align_corners=True)
+    largest = F.max_pool2d(D, 2, stride=1)
+    smallest = -F.max_pool2d(-D, 2, stride=1)
+    spread = (largest - smallest).amax(dim=1)  # (K, t - 1, t - 1), a cell of four texels each
+    x, y = ((grid + 1) / 2 * (t - 1)).long().clamp(0, t - 2).unbind(dim=-1)
+    pair = torch.arange(len(D), device=D.device).view(-1, 1, 1)
+    return torch.where((spread[pair, y, x] < JUMP * 256 / t)[:, None], smooth, nearest)
