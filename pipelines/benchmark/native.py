@@ -135,5 +135,6 @@ def _ceiling(config: RenderConfig) -> int:
 
 def _cost(config: RenderConfig, store: Store) -> int:
     if not store.exists(COST):
-        store.put(COST, json.dumps(cost(config)._asdict()).encode())
+        as_usual = config.model_copy(update={"image": ImageFormat()})  # what is scored is lossless
+        store.put(COST, json.dumps(cost(as_usual)._asdict()).encode())
     return OK
