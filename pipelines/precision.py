@@ -20,10 +20,10 @@ def imprecise(extraction: Extraction) -> str | None:
         return None  # made here, at their pictures' size
     store = Store(extraction.config.out)
     rows = _good_rows(store)
-    coarse = rows["coarseness"].drop_null().to_numpy()
-    coarse = coarse[coarse >= COARSE]
-    large = pc.greater(pc.max_element_wise(rows["width"], rows["height"]), LARGE)
-    stepped &= set(rows.filter(large)["image_id"].to_pylist())
+    coarseness = rows["coarseness"].fill_null(1).to_numpy()
+    large = pc.max_element_wise(rows["width"], rows["height"]).to_numpy() > LARGE
+    coarse = coarseness[coarseness >= COARSE]
+    stepped &= set(rows["image_id"].filter(large & (coarseness < COARSE)).to_pylist())
     said = []
     if len(coarse):
         most = coarse.max()
