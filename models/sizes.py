@@ -53,7 +53,7 @@ def resized_uv(uv: Tensor, size: Size) -> Tensor:
         _between(*n, uv.device) for n in zip(uv.shape[-2:], size, strict=True)
     )
     inside = body_mask(uv)
-    if size > uv.shape[-2:]:
+    if max(size) > max(uv.shape[-2:]):
         inside = smoothed(inside, 0.25)
     inside = F.interpolate(inside, size, mode="bilinear", align_corners=False) >= 0.5
     values, weights = [], []
