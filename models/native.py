@@ -21,21 +21,29 @@ from models.generator import Painted, shown
 from models.hidden import uncovered
 from models.maps import Source, Target, Texture, each
 from models.reposer import CoordinateReposer, gather
-from models.sizes import Size, moved, of_longer_side, resized_uv, shrunk, shrunk_within, size_of
+from models.sizes import (
+    Size,
+    moved,
+    of_longer_side,
+    resized_uv,
+    shrunk,
+    shrunk_within,
+    size_of,
+    smoothed,
+)
 from models.texture import complete, extended, nearest, seen_coordinates, warped_coordinates
 
 VERSION = "native-1"  # change it whenever pixels change
 SIDE = 256  # pixels of the longer side of what the networks see, at most
 TEXELS = 1024  # a side of the texture, at most
-# Pixels of the body's edge that nothing is read from: they are half background.
-RIM = 2
+RIM = 2  # pixels of the body's edge that nothing is read from: they are half background
 # How far, as a share of the sheet's side, what f gets wrong at a seen texel tells of its error
 # beside it.
 FADE = 24 / 512
 # Where f and the photograph disagree by more (of [-1, 1]), f means another place.
 OTHER_PLACE = 0.15
-SOFT = 0.1  # how much of each neighbour a pixel of the body's edge takes
 CUT = 1.5  # texels over which D passes from one place to the other
+SOFT = 0.1  # how much of each neighbour a pixel of the body's edge takes
 
 
 class Encoded(NamedTuple):
@@ -95,15 +103,13 @@ class NativeReposer:
             body = gather([s.body for s in sources])
             D = gather([s.coordinates for s in sources])
             E = warped_coordinates(D, M_N) * body_mask(M_N)
-            native = Texture(read(body, E), E)
+            W = read(body, E)
             copy = Target(resized_uv(M_N, self._size(M_N)))
-            seen = networks_view(native, M_N, copy.uv)
-            seen = seen._replace(
-                coordinates=moved(seen.coordinates, size_of(body), sources[0].copy)
-            )
+            of_copies = Texture(W, moved(E, size_of(body), sources[0].copy))
+            seen = networks_view(of_copies, M_N, copy.uv)
             of_g = [gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
             painted = self.networks.paint(of_g, seen, copy)
-            images.append(composed(painted, seen.colours, copy.uv, native.colours, M_N))
+            images.append(composed(painted, seen.colours, copy.uv, W, M_N))
         return torch.cat(images)
 
     def _copy(self, source: Source) -> Source:
@@ -116,7 +122,7 @@ class NativeReposer:
 
 
 def body_beyond_edge(source: Source) -> Tensor:
-    """The photograph (B, 3, H, W), its body continued beyond its edge, which is half background."""
+    """The photograph (B, 3, H, W), its body continued beyond its edge."""
     return extended(source.photograph, eroded(body_mask(source.uv), RIM))
 
 
@@ -187,17 +193,7 @@ def composed(painted: Painted, small_W: Tensor, copy: Tensor, W: Tensor, M_N: Te
     )
     share = extended(painted.share, body_mask(copy))
     share = F.interpolate(share, size, mode="bilinear", align_corners=False)
-    edge = _softened(mask)
-    cloth = torch.where(mask > 0, W, _softened(W * mask) / edge.clamp(min=1e-6))
+    edge = smoothed(mask, SOFT)
+    cloth = torch.where(mask > 0, W, smoothed(W * mask, SOFT) / edge.clamp(min=1e-6))
     view = torch.lerp(torch.lerp(background, body, edge), cloth, share * edge)
     return view.clamp(0, 1)
-
-
-def _softened(x: Tensor) -> Tensor:
-    """An image whose edges pass from one side to the other over about a pixel."""
-    for dim in (2, 3):
-        end = x.shape[dim] - 1
-        before = torch.cat([x.narrow(dim, 0, 1), x.narrow(dim, 0, end)], dim)
-        after = torch.cat([x.narrow(dim, 1, end), x.narrow(dim, end, 1)], dim)
-        x = (1 - 2 * SOFT) * x + SOFT * (before + after)
-    return x

@@ -45,13 +45,17 @@ def resized_uv(uv: Tensor, size: Size) -> Tensor:
     """A UV map (B, 2, H, W), NaN off the body, at another size.
 
     It is read bilinearly between pixels of one part of the body: a mean across an edge or a seam
-    is no point of the surface. A new pixel whose centre is nearer to the outside is outside.
+    is no point of the surface. A larger map has a smooth outline, not the stairs of the old pixels.
     """
     if uv.shape[-2:] == size:
         return uv
     (y, below), (x, right) = (
         _between(*n, uv.device) for n in zip(uv.shape[-2:], size, strict=True)
     )
+    inside = body_mask(uv)
+    if max(size) > max(uv.shape[-2:]):
+        inside = smoothed(inside, 0.25)
+    inside = F.interpolate(inside, size, mode="bilinear", align_corners=False) >= 0.5
     values, weights = [], []
     for dy, across in ((0, 1 - below), (1, below)):
         for dx, along in ((0, 1 - right), (1, right)):
@@ -62,7 +66,17 @@ def resized_uv(uv: Tensor, size: Size) -> Tensor:
     nearest = value.gather(0, weight.argmax(0, keepdim=True).expand_as(value[:1]))
     alike = ((value - nearest).abs().amax(2, keepdim=True) < JUMP) * weight
     mean = (value * alike).sum(0) / alike.sum(0).clamp(min=1e-6)
-    return mean.where(weight.sum(0) >= 0.5, torch.nan)
+    return mean.where(inside & (weight.sum(0) > 0), torch.nan)
+
+
+def smoothed(image: Tensor, share: float) -> Tensor:
+    """An image (B, C, H, W) whose pixels take a share of each neighbour, along rows and columns."""
+    for dim in (2, 3):
+        end = image.shape[dim] - 1
+        before = torch.cat([image.narrow(dim, 0, 1), image.narrow(dim, 0, end)], dim)
+        after = torch.cat([image.narrow(dim, 1, end), image.narrow(dim, end, 1)], dim)
+        image = (1 - 2 * share) * image + share * (before + after)
+    return image
 
 
 def _between(old: int, new: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -113,6 +113,14 @@ def test_no_point_of_a_larger_uv_map_is_a_mean_across_a_seam() -> None:
         torch.testing.assert_close(resized_uv(uv, size).abs(), torch.full((1, 2, *size), 0.8))
 
 
+def test_the_outline_of_a_larger_uv_map_has_no_stairs() -> None:
+    small, large = (ramp(side, side).sub(0.5).norm(dim=1)[0] < 0.3 for side in (32, 128))
+    uv = torch.where(small, 0.0, NAN).expand(1, 2, -1, -1)
+    wrong = (body_mask(resized_uv(uv, (128, 128)))[0, 0] > 0) ^ large
+    stairs = small.repeat_interleave(4, 0).repeat_interleave(4, 1) ^ large
+    assert wrong.sum() < 0.7 * stairs.sum()
+
+
 # --- cloth
 
 
