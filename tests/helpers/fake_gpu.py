@@ -22,9 +22,11 @@ class FakeStream:
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.begun: list[Callable[[], object]] = []
+        self.waited_for: list[FakeStream] = []
         self.lock = Lock()
 
     def wait_stream(self, other: "FakeStream") -> None:
+        self.waited_for.append(other)
         other.run()
 
     def run(self) -> None:

@@ -41,6 +41,7 @@ def test_what_goes_up_is_there_and_what_comes_down_is_waited_for() -> None:
     with ThreadPoolExecutor(2) as pool:
         arrived = list(pool.map(lambda wait: wait(), planes))
     assert [stream for stream, _ in gpu.copied] == [copies.upward, copies.downward]
+    assert copies.downward.waited_for == [gpu.computing]  # which may still render
     assert [stream for _, stream in gpu.kept] == [gpu.computing, copies.downward]
     for image, plane in zip(images.numpy(), arrived, strict=True):
         assert np.array_equal(plane, np.rint(image * 255).astype(np.uint8))
