@@ -69,9 +69,13 @@ def cuda_graph(work: Work, batch: Sequence[Tensor], before: Sequence[Recording])
     given = [_kept(x) for x in batch]
     graph = torch.cuda.CUDAGraph()
     pool = before[0].graph.pool() if before else None
-    # Only this thread is recorded: others go on to copy and to wait.
-    with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
-        results = work(*given)
+    stream = torch.cuda.current_stream()
+    try:
+        # Only this thread is recorded: others go on to copy and to wait.
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+            results = work(*given)
+    finally:
+        torch.cuda.set_stream(stream)  # what fails leaves a stream of its own behind
     return Recording(given, results, graph)
 
 
