@@ -27,8 +27,8 @@ class Recorded:
     """Work on batches, recorded at the second batch of a kind: its shapes, and what it repeats.
 
     The work takes and returns tensors alone, and nothing of it waits for the card. What cannot be
-    recorded is done kernel by kernel, with the same results and a warning. `record` makes a recording, from the
-    work, the batch and the recordings before.
+    recorded is done kernel by kernel, with the same results and a warning. `record` makes a
+    recording, from the work, the batch and the recordings before.
     """
 
     def __init__(self, work: Work, record: Callable[..., Recording] | None = None):
