@@ -4,6 +4,7 @@ Python takes some 0.03 ms to start a kernel. A batch has 150 of them, a source 3
 it half as much as the card, or more, and it has other things to do.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,8 +27,8 @@ class Recorded:
     """Work on batches, recorded at the second batch of a kind: its shapes, and what it repeats.
 
     The work takes and returns tensors alone, and nothing of it waits for the card. What cannot be
-    recorded is done kernel by kernel, with the same results. `record` makes a recording, from the
-    work, the batch and the recordings before.
+    recorded is done kernel by kernel, with the same results and a warning. `record` makes a
+    recording, from the work, the batch and the recordings before.
     """
 
     def __init__(self, work: Work, record: Callable[..., Recording] | None = None):
@@ -60,7 +61,9 @@ class Recorded:
         before = [recording for recording in self.recordings.values() if recording]
         try:
             return self.record(self.work, batch, before)
-        except RuntimeError:  # also where memory ran out: a recording holds what it needs
+        except RuntimeError as error:  # also where memory ran out: a recording holds what it needs
+            said = str(error).partition("\n")[0]
+            warnings.warn(f"batches that a GPU does not record start slower: {said}", stacklevel=4)
             return None
 
 

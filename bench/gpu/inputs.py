@@ -17,6 +17,7 @@ from models.config import ModelConfig
 from models.generator import Generator
 from models.inpainter import Inpainter
 from models.maps import Source, Target
+from models.recorded import Recorded
 from models.reposer import CoordinateReposer, Precision
 from models.uv_maps import dequantise
 
@@ -73,6 +74,13 @@ class Bench:
     def targets(self, count: int, start: int = 8) -> Target:
         uv = self.sample[1].roll(-start, 0)
         return Target(uv[torch.arange(count) % len(uv)].to(self.device))
+
+    def recorded(self, work: object) -> str:
+        """How many kinds of batches became CUDA graphs, of those that were tried."""
+        if not isinstance(work, Recorded):
+            return "never"
+        tried = work.recordings.values()
+        return f"{sum(x is not None for x in tried)} of {len(tried)}"
 
     def wait(self) -> None:
         if self.device.type == "cuda":

@@ -129,6 +129,7 @@ def _rate(bench: Bench, reposer: CoordinateReposer, state: list, size: int) -> d
         "images_s": size / seconds,
         "ms_an_image": seconds / size * 1e3,
         "python_ms_a_batch": bench.python(call) * 1e3,
+        "recorded": bench.recorded(reposer.views),
         "memory_gb": memory,
     }
 
@@ -145,6 +146,7 @@ def encoding(bench: Bench) -> Iterator[dict]:
                 "batch": batch,
                 "sources_s": batch / seconds,
                 "python_ms_a_batch": bench.python(call) * 1e3,
+                "recorded": bench.recorded(reposer.of_sources),
             }
 
 
