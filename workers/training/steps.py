@@ -67,9 +67,9 @@ def trained_network(key: str, url: str, name: str) -> tuple[ModelConfig, Any]:
 Function = TypeVar("Function", bound=Callable)
 
 
-def compiled(what: str, function: Function, config: TrainConfig, device: torch.device) -> Function:
-    """The same function, compiled where that is what `execution.compile` wants, on a GPU."""
-    if device.type != "cuda" or config.execution.compile != what:
+def compiled(function: Function, config: TrainConfig, device: torch.device) -> Function:
+    """The same function, compiled for a GPU where the config wants it."""
+    if device.type != "cuda" or not config.execution.compile:
         return function
     return torch.compile(function, dynamic=False)
 
