@@ -25,9 +25,9 @@ def halved(generator: Generator, device: torch.device, kernels: bool) -> "HalfGe
     """
     if not kernels:
         return HalfGenerator(generator, device, passes)
-    from models import kernels as triton_kernels  # needs Triton, which comes with torch for Linux
+    from models import fused  # needs Triton, which comes with torch for Linux
 
-    return HalfGenerator(generator, device, triton_kernels)
+    return HalfGenerator(generator, device, fused)
 
 
 class HalfGenerator:

@@ -1,4 +1,4 @@
-"""The passes of `models.passes` as Triton kernels: each writes a convolution's input in one go.
+"""The Triton kernels of `models.fused`.
 
 A program makes a block of pixels with all their channels, so that what it works out about a pixel
 (its reflection, where it is read) serves 256 channels. Sums are made in an order that depends on
@@ -8,185 +8,12 @@ an image's size alone: a sample's numbers do not depend on its batch.
 # Triton's types do not say how kernels are called.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
 
-from collections.abc import Sequence
-
-import torch
 import triton
 import triton.language as tl
-from torch import Tensor
-
-from models.passes import EPSILON, SLOPE, Raw, Read
-
-CHANNELS = 256  # at most so many in a program
-SAME, RESIZED, AT = 0, 1, 2  # how a part is read
-# Pixels and warps of a program, the fastest on an H200.
-TUNED = {
-    "sums": (4, 2),
-    "same": (8, 4),
-    "plus": (16, 4),
-    "resized": (16, 4),
-    "at": (16, 4),
-    "products": (128, 4),
-}
-
-
-def normed(y: Tensor) -> Raw:
-    """As `models.passes.normed`."""
-    y = y.contiguous(memory_format=torch.channels_last)
-    batch, channels, height, width = y.shape
-    pixels = height * width
-    at_once, warps = TUNED["sums"]
-    chunk = max(128, triton.next_power_of_2(pixels // 128))
-    chunks = triton.cdiv(pixels, chunk)
-    block = min(CHANNELS, triton.next_power_of_2(channels))
-    part = y.new_empty(batch, chunks, 2, channels, dtype=torch.float32)
-    _sums[(chunks, triton.cdiv(channels, block), batch)](
-        y,
-        part,
-        pixels,
-        channels,
-        chunk,
-        y.stride(0),
-        BLOCK=block,
-        PIXELS=at_once,
-        num_warps=warps,
-    )
-    moments = y.new_empty(2, batch, channels, dtype=torch.float32)
-    _moments[(batch, triton.cdiv(channels, 32))](
-        part,
-        moments,
-        pixels,
-        channels,
-        chunk,
-        chunks,
-        batch * channels,
-        EPSILON,
-        CHUNKS=triton.next_power_of_2(chunks),
-        BLOCK=32,
-    )
-    return Raw(y, moments[0], moments[1])
-
-
-def joined(reads: Sequence[Read], size: Sequence[int], border: int, aligned: bool) -> Tensor:
-    """As `models.passes.joined`."""
-    height, width = size
-    batch = len(reads[0].raw.y)
-    channels = sum(read.raw.y.shape[1] for read in reads)
-    out = torch.empty(
-        (batch, channels, height + 2 * border, width + 2 * border),
-        dtype=reads[0].raw.y.dtype,
-        device=reads[0].raw.y.device,
-        memory_format=torch.channels_last,
-    )
-    first = 0
-    for read in reads:
-        _write(out, first, read, border, aligned)
-        first += read.raw.y.shape[1]
-    return out
-
-
-def _write(out: Tensor, first: int, read: Read, border: int, aligned: bool) -> None:
-    y, scale, shift = read.raw
-    more, more_scale, more_shift = read.plus or read.raw
-    channels, (high, wide) = y.shape[1], out.shape[-2:]
-    height, width = high - 2 * border, wide - 2 * border
-    how = AT if read.at is not None else SAME if y.shape[2:] == (height, width) else RESIZED
-    plus = read.plus is not None
-    pixels, warps = TUNED["plus" if plus else ("same", "resized", "at")[how]]
-    block = min(CHANNELS, triton.next_power_of_2(channels))
-    grid = (triton.cdiv(high * wide, pixels), triton.cdiv(channels, block), len(out))
-    _part[grid](
-        out,
-        y,
-        scale,
-        shift,
-        more,
-        more_scale,
-        more_shift,
-        read.at,
-        y.stride(0),
-        more.stride(0),
-        channels,
-        y.shape[2],
-        y.shape[3],
-        out.stride(0),
-        out.shape[1],
-        first,
-        height,
-        width,
-        wide,
-        high * wide,
-        HOW=how,
-        PLUS=plus,
-        NORMED=scale is not None,
-        ALIGNED=aligned,
-        BORDER=border,
-        BLOCK=block,
-        PIXELS=pixels,
-        SLOPE=SLOPE,
-        num_warps=warps,
-    )
-
-
-def laid_out(x: Tensor, border: int, channels: int) -> Tensor:
-    """As `models.passes.laid_out`."""
-    batch, given, height, width = x.shape
-    x = x.contiguous()
-    out = torch.empty(
-        (batch, channels, height + 2 * border, width + 2 * border),
-        dtype=torch.float16,
-        device=x.device,
-        memory_format=torch.channels_last,
-    )
-    pixels = (height + 2 * border) * (width + 2 * border)
-    _laid_out[(triton.cdiv(pixels, 64), batch)](
-        x,
-        out,
-        given,
-        channels,
-        height,
-        width,
-        width + 2 * border,
-        pixels,
-        BORDER=border,
-        BLOCK=triton.next_power_of_2(channels),
-        PIXELS=64,
-    )
-    return out
-
-
-def painted(raw: Raw, weight: Tensor, bias: Tensor) -> Tensor:
-    """As `models.passes.painted`: the products of every pixel first, then their sums."""
-    batch, channels, height, width = raw.y.shape
-    outputs, pixels = len(bias), height * width
-    rows = weight.permute(2, 3, 0, 1).reshape(-1, channels)  # the kernel's pixels, outputs, inputs
-    products = torch.empty((batch, len(rows), pixels), dtype=torch.float32, device=weight.device)
-    at_once, warps = TUNED["products"]
-    _products[(triton.cdiv(pixels, at_once), batch)](
-        raw.y,
-        raw.scale,
-        raw.shift,
-        rows.contiguous(),
-        products,
-        pixels,
-        channels,
-        len(rows),
-        raw.y.stride(0),
-        ROWS=max(16, triton.next_power_of_2(len(rows))),
-        BLOCK=64,
-        PIXELS=at_once,
-        SLOPE=SLOPE,
-        num_warps=warps,
-    )
-    out = torch.empty((batch, outputs, height, width), dtype=torch.float32, device=weight.device)
-    _sigmoids[(triton.cdiv(pixels, 256), outputs, batch)](
-        products, bias, out, pixels, height, width, outputs, PIXELS=256
-    )
-    return out
 
 
 @triton.jit
-def _sums(y, part, pixels, channels, chunk, y_stride, BLOCK: tl.constexpr, PIXELS: tl.constexpr):
+def sums(y, part, pixels, channels, chunk, y_stride, BLOCK: tl.constexpr, PIXELS: tl.constexpr):
     """The mean of a chunk of pixels, and the sum of the squares of what differs from it."""
     index, b = tl.program_id(0), tl.program_id(2).to(tl.int64)
     c = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -210,7 +37,7 @@ def _sums(y, part, pixels, channels, chunk, y_stride, BLOCK: tl.constexpr, PIXEL
 
 
 @triton.jit
-def _moments(
+def moments(
     part,
     moments,
     pixels,
@@ -257,7 +84,7 @@ def _inner(i, size):
 
 
 @triton.jit
-def _part(
+def part(
     out,
     y,
     scale,
@@ -337,7 +164,7 @@ def _part(
 
 
 @triton.jit
-def _laid_out(
+def laid_out(
     x,
     out,
     given,
@@ -362,7 +189,7 @@ def _laid_out(
 
 
 @triton.jit
-def _products(
+def products(
     y,
     scale,
     shift,
@@ -397,7 +224,7 @@ def _products(
 
 
 @triton.jit
-def _sigmoids(products, bias, out, pixels, height, width, outputs, PIXELS: tl.constexpr):
+def sigmoids(products, bias, out, pixels, height, width, outputs, PIXELS: tl.constexpr):
     """The sums of a 3x3 convolution's products around each pixel, in (0, 1)."""
     b, o = tl.program_id(2).to(tl.int64), tl.program_id(1)
     p = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)

@@ -1,4 +1,4 @@
-"""What lies between g's convolutions in float16, in plain torch; `models.kernels` has it in Triton.
+"""What lies between g's convolutions in float16, in plain torch; `models.fused` has it in Triton.
 
 A convolution's result y goes through InstanceNorm and LeakyReLU, is added, resized or read at the
 points of a deformation field, and joined to others with a reflected border. Nothing of this is

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.gpu.inputs import Bench
-from models import kernels
+from models import fused
 from models.passes import Read
 
 # Of a render at 256x256: inputs, outputs, kernel, stride, the input's side over 256, how many.
@@ -40,25 +40,25 @@ def passes(bench: Bench) -> Iterator[dict]:
     field = torch.rand(batch, 2, side, side, device=bench.device) * 2 - 1
     field = F.avg_pool2d(field, 31, 1, 15, count_include_pad=False) * 6  # smooth, as bodies are
     last = _random(bench, 3, width, 3)
-    normed, small_normed = kernels.normed(y), kernels.normed(small)
+    normed, small_normed = fused.normed(y), fused.normed(small)
     image = y[0].numel() * 2 / 1e9  # in GB
     cases: dict[str, tuple[Callable[[], object], float]] = {
-        "sums": (lambda: kernels.normed(y), image),
+        "sums": (lambda: fused.normed(y), image),
         "same": (lambda: _join(Read(normed), side), 2 * image),
         "plus": (lambda: _join(Read(normed, plus=normed), side), 2 * image),
         "resized": (lambda: _join(Read(small_normed), side), 1.25 * image),
-        "at": (lambda: _join(Read(kernels.Raw(one), at=field), side), 2 * image),
-        "products": (lambda: kernels.painted(normed, last, last.new_zeros(3).float()), image),
+        "at": (lambda: _join(Read(fused.Raw(one), at=field), side), 2 * image),
+        "products": (lambda: fused.painted(normed, last, last.new_zeros(3).float()), image),
     }
     for name, (call, gigabytes) in cases.items():
         found = {}
         for tuning in TRIED_PRODUCTS if name == "products" else TRIED:
-            kept, kernels.TUNED[name] = kernels.TUNED[name], tuning
+            kept, fused.TUNED[name] = fused.TUNED[name], tuning
             try:
                 found[tuning] = bench.seconds(call, 0.05) / batch * 1e3
             except Exception as error:
                 yield {"pass": name, "tuning": tuning, "failed": str(error)[:200]}
-            kernels.TUNED[name] = kept
+            fused.TUNED[name] = kept
         ranked = sorted(found.items(), key=lambda item: item[1])
         best, ms = ranked[0]
         told = " ".join(f"{p}x{w}:{t:.4f}" for (p, w), t in ranked)
@@ -66,7 +66,7 @@ def passes(bench: Bench) -> Iterator[dict]:
 
 
 def _join(read: Read, side: int) -> Tensor:
-    return kernels.joined([read], (side, side), 1, True)
+    return fused.joined([read], (side, side), 1, True)
 
 
 def _random(bench: Bench, batch: int, channels: int, side: int) -> Tensor:

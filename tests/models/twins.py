@@ -1,4 +1,4 @@
-"""Every kernel of `models.kernels` against its twin in `models.passes`.
+"""Every pass of `models.fused` against its twin in `models.passes`.
 
 Run by `test_half.py` in a process of its own, because Triton must be told before it is imported
 that it is to interpret. On a GPU the kernels themselves run.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models import kernels, passes
+from models import fused, passes
 from models.passes import Raw, Read
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -34,7 +34,7 @@ def main() -> None:
         half = random(2, CHANNELS, (size[0] + 1) // 2, (size[1] + 1) // 2)
         one = random(1, CHANNELS, 13, 9).expand(2, -1, -1, -1)  # one source in two poses
         field = torch.rand(2, 2, *size, device=DEVICE) * 2.6 - 1.3  # beyond the edges, too
-        twins("normed", passes.normed(y), kernels.normed(y))
+        twins("normed", passes.normed(y), fused.normed(y))
         reads = [
             Read(passes.normed(y)),
             Read(passes.normed(y), plus=passes.normed(more)),
@@ -42,14 +42,14 @@ def main() -> None:
             Read(Raw(one), at=field),
         ]
         expected = passes.joined(reads, size, border, aligned)
-        found = kernels.joined(reads, size, border, aligned)
+        found = fused.joined(reads, size, border, aligned)
         twins("joined", [expected], [found])
         assert found.is_contiguous(memory_format=torch.channels_last)
-        shown = passes.laid_out(field, border, 8), kernels.laid_out(field, border, 8)
+        shown = passes.laid_out(field, border, 8), fused.laid_out(field, border, 8)
         twins("laid_out", shown[:1], shown[1:])
     for outputs in (3, 4):
         weight, bias = random(outputs, CHANNELS, 3, 3) / 40, torch.randn(outputs, device=DEVICE)
-        painted = [by.painted(passes.normed(y), weight, bias) for by in (passes, kernels)]
+        painted = [by.painted(passes.normed(y), weight, bias) for by in (passes, fused)]
         twins("painted", painted[:1], painted[1:])
     print("twins")
 
