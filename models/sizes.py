@@ -9,12 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.coordinates import body_mask
+from models.uv_maps import JUMP
 
 Size = tuple[int, int]
 
-# Surface coordinates (of [-1, 1]) of neighbouring pixels that differ by more belong to different
-# parts of the body.
-JUMP = 0.06
 
 
 def size_of(image: Tensor) -> Size:
