@@ -57,6 +57,7 @@ def test_the_table_has_a_row_a_method_that_was_scored() -> None:
     assert "symmetry" not in text
 
 
+@pytest.mark.slow
 def test_from_world_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         networks.check()
