@@ -200,7 +200,7 @@ def by_processes(batches: Batches, step: int, last: int, loaders: int) -> Genera
     loader = DataLoader(
         _Answers(batches),
         batch_size=None,
-        collate_fn=_as_it_is,
+        collate_fn=_as_it_is,  # pyright: ignore[reportArgumentType] - batch_size is None
         sampler=range(step, last),
         num_workers=loaders,
         prefetch_factor=AHEAD,

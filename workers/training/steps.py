@@ -71,7 +71,7 @@ def compiled(function: Function, config: TrainConfig, device: torch.device) -> F
     """The same function, compiled for a GPU where the config wants it."""
     if device.type != "cuda" or not config.execution.compile:
         return function
-    return torch.compile(function, dynamic=False)
+    return torch.compile(function, dynamic=False)  # pyright: ignore[reportReturnType]
 
 
 def adam(
@@ -105,7 +105,8 @@ def descend(
     failed.copy_(failed.maximum((~values.isfinite()).any().float()))
     if torch.distributed.is_initialized():
         torch.distributed.all_reduce(failed, torch.distributed.ReduceOp.MAX)
-    optimiser.found_inf = failed  # as GradScaler does: where it is 1, the step is left out
+    # As GradScaler does: where it is 1, the step is left out.
+    optimiser.found_inf = failed  # pyright: ignore[reportAttributeAccessIssue]
     optimiser.step()
     return norm
 
