@@ -14,7 +14,6 @@ from models.uv_maps import JUMP
 Size = tuple[int, int]
 
 
-
 def size_of(image: Tensor) -> Size:
     """The size of an image (..., H, W)."""
     height, width = image.shape[-2:]
