@@ -6,7 +6,7 @@ from configs.render import RenderConfig
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
 from workers.shards.keys import Key
-from workers.shards.rows import render_row
+from workers.shards.rows import Picture, renders
 from workers.shards.shard import Rows
 
 NAME = "photographs"
@@ -23,12 +23,4 @@ class CeilingWorker:
         for key in keys:
             data = self.catalog.photograph_file(str(key[1]))
             height, width = decode(data, MAX_PIXELS).shape[:2]
-            row = render_row(
-                key,
-                status="ok",
-                image={"bytes": data, "path": None},
-                width=width,
-                height=height,
-                model=NAME,
-            )
-            yield {"renders": [row]}
+            yield {"renders": renders([key], [Picture(data, width, height, NAME)])}
