@@ -159,8 +159,9 @@ class RenderWorker:
         with breaking():
             planes = result()
         height, width = planes.shape[1:]
-        transparent = self.config.image.alpha and M_N is not None
-        alpha = opacity(M_N, height, width) if transparent else None
+        alpha = None
+        if self.config.image.alpha and M_N is not None:
+            alpha = opacity(M_N, height, width)
         data = encode_planes(planes, self.config.image, alpha)
         return Picture(data, width, height, self.model.name)
 

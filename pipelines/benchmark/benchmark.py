@@ -18,8 +18,7 @@ from typing import Literal
 
 from configs.benchmark import COMPLETES, UNTRAINED, BenchmarkConfig, ReportConfig, TexturesConfig
 from configs.evaluate import EvaluateConfig
-from configs.fields import ImageFormat
-from configs.render import RenderConfig
+from configs.render import RenderConfig, RenderFormat
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
 from pipelines.benchmark import native, native_report, textures
@@ -107,7 +106,7 @@ def _measuring(config: BenchmarkConfig) -> list[Step]:
     rendered = RenderConfig(
         catalog=held_out,
         pairs=f"{held_out}/pairs",
-        image=ImageFormat(format="png"),
+        image=RenderFormat(format="png"),
         model=config.generator.out if config.generator else "symmetry",
         out=f"{config.out}/{config.variant}/renders",
         execution=config.execution,

@@ -22,8 +22,7 @@ from typing import Any
 from configs.benchmark import BenchmarkConfig
 from configs.evaluate import EvaluateConfig
 from configs.extract import ExtractConfig
-from configs.fields import ImageFormat
-from configs.render import RenderConfig
+from configs.render import RenderConfig, RenderFormat
 from eval.native import METHODS, PERCEPTUAL, SSIM, TORSO_DETAIL, TORSO_PERCEPTUAL
 from pipelines import extract, render, synthesize
 from pipelines.benchmark.cost import cost
@@ -85,7 +84,7 @@ def _renders(config: BenchmarkConfig, catalogs: dict[str, str]) -> dict[str, Ren
             pairs=f"{catalogs['world']}/pairs",
             model=method.model,
             size=method.size,
-            image=ImageFormat(format="png"),
+            image=RenderFormat(format="png"),
             max_failed_fraction=1,
             out=f"{config.out}/{name}/renders",
             execution=config.execution,

@@ -282,7 +282,7 @@ def test_detail_is_the_energy_of_the_laplacian():
         assert found.body["detail"][n] == pytest.approx(expected, nan_ok=True)
     assert (detail(x, x).whole["detail"] == 1).all()
     assert (detail(x // 2 * 0, x).whole["detail"] == 0).all()
-    soft = uniform_filter(y.astype(float), (0, 3, 3, 0)).astype(np.uint8)
+    soft = uniform_filter(y.astype(float), 3, axes=(1, 2)).astype(np.uint8)
     assert (detail(soft, y).whole["detail"] < 0.2).all()
 
 
