@@ -35,13 +35,15 @@ LINES = 25
 def main() -> None:
     """Print a line for every network and way, then the traces."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="*", default=["f:plain", "f:graph", "g64:graph"])
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=50)
+    there = torch.cuda.is_available()
+    usual = ["f:compiled", "g64:compiled", "g256:compiled"] if there else ["f:plain", "g64:plain"]
+    parser.add_argument("runs", nargs="*", default=usual)
+    parser.add_argument("--batch", type=int, default=16 if there else 4)
+    parser.add_argument("--steps", type=int, default=50 if there else 3)
     parser.add_argument("--trace", action="store_true")
     parser.add_argument("--loaders", type=int, default=0)
     options = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if there else "cpu")
     print(f"{options.batch} pairs of 256x256 a step; {machine()}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for run in options.runs:
