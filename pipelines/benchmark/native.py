@@ -134,6 +134,6 @@ def _ceiling(config: RenderConfig) -> int:
 
 def _cost(config: RenderConfig, store: Store) -> int:
     if not store.exists(COST):
-        as_usual = config.model_copy(update={"image": ImageFormat()})  # what is scored is lossless
+        as_usual = config.model_copy(update={"image": RenderFormat()})  # what is scored is lossless
         store.put(COST, json.dumps(cost(as_usual)._asdict()).encode())
     return OK
