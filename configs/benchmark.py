@@ -15,7 +15,10 @@ COMPLETES = {"full": "coordinates", "no-deform": "coordinates", "rgb-inpainting"
 NETWORKS = ("inpainter", "generator")
 # The benchmark's keys that those of its trainings follow from.
 DECISIVE = {"variant", "out", "training", "held_out", "seed", "execution"}
-BenchmarkVariant = Literal["full", "no-deform", "rgb-inpainting", "no-textures", "symmetry"]
+BenchmarkVariant = Literal[
+    "full", "no-deform", "rgb-inpainting", "no-textures", "symmetry", "native"
+]
+UNTRAINED = ("symmetry", "native")
 
 
 class Worlds(Frozen):
@@ -49,8 +52,8 @@ class BenchmarkConfig(Frozen):
     """Train one variant of the method, render held-out pairs and score them."""
 
     variant: BenchmarkVariant = Field(
-        description="full: the paper's method; symmetry: the baseline, which is not trained; the "
-        "others: ablations."
+        description="full: the paper's method; symmetry: the baseline, which is not trained; "
+        "native: the bundled networks at the photographs' own size; the others: ablations."
     )
     out: Url = Field(
         description="Where the benchmark is written, the same for all variants: a folder, file:// "
@@ -75,13 +78,13 @@ class BenchmarkConfig(Frozen):
     inpainter: TrainInpainterConfig | None = Field(
         default=None,
         description=f"Training of f: the keys of `reposer train inpainter`, but for "
-        f"{', '.join(OWN)}. Variants no-textures and symmetry have no f.",
+        f"{', '.join(OWN)}. Variants no-textures, symmetry and native train no f.",
         json_schema_extra={"command": "train inpainter"},
     )
     generator: TrainGeneratorConfig | None = Field(
         default=None,
         description=f"Training of g: the keys of `reposer train generator`, but for "
-        f"{', '.join(OWN)}. Variant symmetry has no g.",
+        f"{', '.join(OWN)}. Variants symmetry and native train no g.",
         json_schema_extra={"command": "train generator"},
     )
     metric_weights: Url | None = Field(
@@ -132,7 +135,7 @@ def _own_keys(network: str, benchmark: dict[str, Any]) -> dict[str, Any] | None:
         # One f of coordinates serves two variants, and is trained as that of the first.
         of = "rgb-inpainting" if completes == "colours" else "full"
         return keys | {"variant": of, "out": f} if f else None
-    if variant == "symmetry":
+    if variant in UNTRAINED:
         return None
     return keys | {"variant": variant, "out": f"{out}/{variant}/generator", "inpainter": f}
 

@@ -77,14 +77,19 @@ class EvaluateConfig(Run):
     )
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("ssim_dsc", "ssim_255", "ssim_win51", "ms_ssim", "psnr", "l1"),
-        description="Names of metrics: NAME[.176x256|.white|.256][.body|.person], where NAME is "
-        "ssim_dsc, ssim_255, ssim_win51, ms_ssim, psnr, l1, lpips_alex, lpips_vgg, lpips_squeeze, "
-        "lpips_squeeze_caffe, fid, kid or is_10.",
+        description="Names of metrics: NAME[.176x256|.white|.256][.body|.person|.torso], where "
+        "NAME is ssim_dsc, ssim_255, ssim_win51, ms_ssim, psnr, l1, detail, lpips_alex, lpips_vgg, "
+        "lpips_squeeze, lpips_squeeze_caffe, fid, kid or is_10.",
     )
     metric_weights: Annotated[Url | None, NOT_IDENTITY] = Field(
         default=None,
         description="Local folder of the weights files that lpips, fid, kid and is_10 need "
         "(default: $TORCH_HOME/hub/checkpoints).",
+    )
+    resize: bool = Field(
+        default=False,
+        description="Scale generated images of another size than their photographs to that size "
+        "(bicubic), instead of failing their pairs.",
     )
     split: Url | None = Field(
         default=None,

@@ -6,10 +6,8 @@ from pydantic import Field
 
 from configs.bodyfit import BodyFit
 from configs.densepose import DensePose
-from configs.fields import NOT_IDENTITY, Count, Share, Url
+from configs.fields import NOT_IDENTITY, Count, Extent, Share, Url
 from configs.run import Run
-
-Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
 
 
 class ExtractConfig(Run):

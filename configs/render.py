@@ -1,13 +1,32 @@
 """The configuration of `reposer render`."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from configs.fields import ImageFormat, Model, Poses, Url
+from configs.fields import NOT_IDENTITY, Extent, ImageFormat, Model, Poses, Url
 from configs.run import Run
 
 Byte = Annotated[int, Field(ge=0, le=255)]
+
+
+class RenderFormat(ImageFormat):
+    """How renders are encoded."""
+
+    # The plan holds it as a fact where it is true: plans of before know no transparency.
+    alpha: Annotated[bool, NOT_IDENTITY] = Field(
+        default=False,
+        description="Whether everything but the body is transparent: the target pose's mask "
+        "becomes the alpha channel of PNG or WebP.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_transparent(self) -> Self:
+        if self.alpha and self.format == "jpeg":
+            raise ValueError(
+                "JPEG has no transparency: image.alpha=true wants image.format=png or webp"
+            )
+        return self
 
 
 class RenderConfig(Run):
@@ -29,6 +48,14 @@ class RenderConfig(Run):
         description="A checkpoint; bundled: the networks that come with reposer, for layout anny; "
         "symmetry, which copies and mirrors colours, untrained.",
     )
+    # The plan holds it as a fact where it is given: plans of before know no size.
+    size: Annotated[Extent | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Longer side of the renders in pixels, to which target poses are scaled; "
+        "native: that of the target pose. Cloth is then read from the photographs at their own "
+        "size, while the networks see small copies (default: the networks see, and make, pictures "
+        "of the catalog's size).",
+    )
     lookup: Url | None = Field(
         default=None,
         description="DensePose's lookup (smpltexmap.npy), which model=symmetry needs on layout "
@@ -38,4 +65,4 @@ class RenderConfig(Run):
         default=(255, 255, 255),
         description="Red, green and blue of the pixels off the body, with model=symmetry.",
     )
-    image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the renders.")
+    image: RenderFormat = Field(default=RenderFormat(), description="Encoding of the renders.")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.config import ModelConfig
 from models.generator import build_generator
 from models.inpainter import build_inpainter
-from models.reposer import CoordinateReposer
+from models.reposer import CoordinateReposer, Precision
 
 FORMAT = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -95,8 +95,10 @@ def training_images(read: Read, sha256: str) -> set[str]:
     return set(names.decode().splitlines())
 
 
-def load(read: Read, device: torch.device) -> CoordinateReposer:
-    """The model of a checkpoint, folded for inference on `device`.
+def load(
+    read: Read, device: torch.device, precision: Precision = "fp32", compiled: bool = True
+) -> CoordinateReposer:
+    """The model of a checkpoint, made ready for inference on `device`.
 
     Raises ValueError, in one line, on a folder that is no checkpoint, was written by a newer
     version, or whose weights are damaged or do not fit its configuration.
@@ -105,7 +107,7 @@ def load(read: Read, device: torch.device) -> CoordinateReposer:
     decides = f"{weights} {json.dumps(asdict(config), sort_keys=True)}"
     sha256 = hashlib.sha256(decides.encode()).hexdigest()
     f, g = networks.get("inpainter"), networks["generator"]
-    return CoordinateReposer(config, f, g, sha256, device)
+    return CoordinateReposer(config, f, g, sha256, device, precision, compiled)
 
 
 def load_networks(read: Read, *names: str) -> Checkpoint:

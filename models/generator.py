@@ -95,18 +95,23 @@ class Encoder(nn.ModuleList):
 
     def forward(self, given: Mapping[str, Tensor]) -> list[Tensor]:
         """Maps (B, c, H, W) of one size -> features, fine to coarse, each halved from the last."""
-        shown = []
-        for name in self.maps:
-            x = given[name]
-            shown += [x.nan_to_num(nan=OFF_BODY), body_mask(x)] if _is_uv(name) else [x]
-        batch, _, height, width = shown[0].shape
-        grid = meshgrid(height, width, shown[0].device).expand(batch, -1, -1, -1)
-        x = torch.cat([*shown, grid], dim=1)
+        x = laid_together(self.maps, given)
         features = []
         for block in self:
             x = block(x)
             features.append(x)
         return features
+
+
+def laid_together(names: Sequence[str], given: Mapping[str, Tensor]) -> Tensor:
+    """What an encoder sees of maps (B, c, H, W): those of the names, and the meshgrid."""
+    shown = []
+    for name in names:
+        x = given[name]
+        shown += [x.nan_to_num(nan=OFF_BODY), body_mask(x)] if _is_uv(name) else [x]
+    batch, _, height, width = shown[0].shape
+    grid = meshgrid(height, width, shown[0].device).expand(batch, -1, -1, -1)
+    return torch.cat([*shown, grid], dim=1)
 
 
 def shown(painted: Painted, W: Tensor, M_N: Tensor) -> Tensor:

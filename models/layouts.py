@@ -27,13 +27,25 @@ class Layout:
     # How a texel's left/right mirror is found. flip_u: the sheet is symmetric, u -> -u.
     # charts: the sheet is not, and the DensePose lookup tells (SMPL).
     mirror: Literal["flip_u", "charts"]
+    # Where on a symmetric sheet the parts of the body lie that may be before the trunk or the legs
+    # in a photograph: boxes of |u| and v, each from and to.
+    limbs: tuple[tuple[float, float, float, float], ...] = ()
 
 
 LAYOUTS = {
     layout.name: layout
     for layout in (
         Layout("smpl", "charts"),  # SMPL's texture sheet, which the authors' networks use
-        Layout("anny", "flip_u"),  # anny's charts, repacked into a sheet symmetric about u = 0
+        Layout(  # anny's charts, repacked into a sheet symmetric about u = 0
+            "anny",
+            "flip_u",
+            limbs=(
+                (0, 1, -1, -0.31),  # head
+                (0.265, 0.57, -0.21, 0.125),  # arms
+                (0.53, 1, 0.09, 0.54),  # hands
+                (0.5, 1, 0.56, 1),  # feet
+            ),
+        ),
     )
 }
 
@@ -41,6 +53,19 @@ LAYOUTS = {
 def symmetric(name: str) -> bool:
     """Whether the sheet of a layout is its own left/right mirror image."""
     return name in LAYOUTS and LAYOUTS[name].mirror == "flip_u"
+
+
+def parts(name: str, size: int) -> np.ndarray:
+    """The part of the body of each of size x size texels, int8: 0 trunk and legs, or which limb.
+
+    All 0 where a layout's limbs are not known.
+    """
+    part = np.zeros((size, size), np.int8)
+    v, u = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    limbs = LAYOUTS[name].limbs if name in LAYOUTS else ()
+    for number, (inner, outer, top, bottom) in enumerate(limbs, start=1):
+        part[(inner <= abs(u)) & (abs(u) <= outer) & (top <= v) & (v <= bottom)] = number
+    return part
 
 
 def mirror_map(layout: Layout, size: int, lookup: np.ndarray | None = None) -> np.ndarray:

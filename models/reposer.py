@@ -1,19 +1,25 @@
 """The whole method as one object: S, M_S, M_N -> N^, with the source's share done once."""
 
 from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
-from models.generator import Generator, shown
+from models.generator import Generator, Painted, shown
+from models.half import halved
 from models.inference import folded
 from models.inpainter import Inpainter
 from models.maps import Source, Target, Texture, each
+from models.recorded import Recorded
 from models.texture import body_colours, complete, warped
+
+Precision = Literal["fp32", "fp16"]
 
 
 class Reposer(Protocol):
@@ -36,7 +42,7 @@ class Reposer(Protocol):
     def render(self, state: Any, source_index: list[int], target: Target) -> Tensor:
         """Render pair k: source source_index[k] of the state in pose k of the target.
 
-        Returns images (K, 3, h, w) RGB in [0, 1], float32.
+        Returns images (K, 3, h, w) RGB in [0, 1], float32; or uint8, where they are bytes already.
         """
         ...
 
@@ -53,7 +59,11 @@ class CoordinateReposer:
     """Coordinate-based texture inpainting, for inference.
 
     On a CPU every sample is computed on its own, so results are the same bits whatever they
-    were batched with; a GPU computes true batches.
+    were batched with; a GPU computes true batches, filled up to few sizes.
+
+    `precision` is fp32, the reference, on a GPU without TF32, or fp16: g's convolutions in
+    float16. On a GPU its other passes are Triton kernels then, and a batch is recorded as a CUDA
+    graph, where `compiled`. Coordinates, moments and f are float32 in both.
     """
 
     def __init__(
@@ -63,6 +73,8 @@ class CoordinateReposer:
         generator: Generator,
         sha256: str,
         device: torch.device,
+        precision: Precision = "fp32",
+        compiled: bool = True,
     ):
         self.config = config
         self.name = f"coordinate-{sha256[:12]}"
@@ -72,44 +84,90 @@ class CoordinateReposer:
         self.same_size = not config.form.source_maps
         self.convention = CONVENTIONS[config.convention]
         self.inpainter = folded(inpainter, device) if inpainter else None
-        self.generator = folded(generator, device)
+        half = precision == "fp16"
+        fast = half and compiled and device.type == "cuda"
+        self.generator = halved(generator, device, fast) if half else folded(generator, device)
+        # cuDNN tries its algorithms once a shape: worth it where all batches have few shapes.
+        self.flags = partial(cudnn.flags, enabled=True, benchmark=half, allow_tf32=False)
+        self.of_sources = Recorded(self._of_sources) if fast else self._of_sources
+        self.views = Recorded(self._views) if fast else self._views
 
     @torch.inference_mode()
     def encode(self, source: Source) -> list[Encoded]:
         """Run splat, f and g's source encoder; see `Reposer`."""
-        source = each(source, lambda x: x.to(self.device))
+        count = len(source.uv)
+        source = each(source, lambda x: self.filled(x.to(self.device)))
         encoded = []
-        for at in self._batches(len(source.uv)):
-            part = each(source, itemgetter(at))
-            texture = complete(self.config, self.inpainter, part)
-            body = body_colours(part, self.config.extend_body)
-            maps = [body, *texture, *self.generator.encode_source(part)]
+        for at in self.batches(len(source.uv)):
+            maps = self.of_sources(*each(source, itemgetter(at)))
             for body, T, D, *of_g in zip(*(x.split(1) for x in maps), strict=True):
                 encoded.append(Encoded(body, Texture(T, D), of_g))
-        return encoded
+        return encoded[:count]
 
     @torch.inference_mode()
     def render(self, state: list[Encoded], source_index: list[int], target: Target) -> Tensor:
         """Run warps, g's target encoder and its decoder; see `Reposer`."""
-        target = each(target, lambda x: x.to(self.device))
+        count = len(source_index)
+        M_N = self.filled(target.uv.to(self.device))
+        index = [*source_index, *source_index[-1:] * (len(M_N) - count)]
         images = []
-        for at in self._batches(len(source_index)):
-            sources, part = [state[i] for i in source_index[at]], each(target, itemgetter(at))
-            body = _gather([s.body for s in sources])
-            texture = Texture(*map(_gather, zip(*(s.texture for s in sources), strict=True)))
-            of_g = [_gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
-            W_and_E = warped(self.config, body, texture, part)
-            painted = self.generator(of_g, W_and_E, part, self.convention)
-            images.append(shown(painted, W_and_E.colours, part.uv))
-        return torch.cat(images)
+        for at in self.batches(len(index)):
+            sources = [state[i] for i in index[at]]
+            maps = ([s.body, *s.texture, *s.of_g] for s in sources)
+            images += self.views(M_N[at], *map(gather, zip(*maps, strict=True)))
+        return torch.cat(images)[:count]
 
-    def _batches(self, count: int) -> list[slice]:
+    def completed(self, config: ModelConfig, source: Source) -> Texture:
+        """Run f: T and D (`models.texture.complete`)."""
+        with self.flags():
+            return complete(config, self.inpainter, source)
+
+    def features(self, source: Source) -> list[Tensor]:
+        """Run g's source encoder: what `paint` needs of the source."""
+        with self.flags():
+            return self.generator.encode_source(source)
+
+    def paint(self, of_g: list[Tensor], W_and_E: Texture, target: Target) -> Painted:
+        """Run the rest of g; `of_g` as `features` made it."""
+        with self.flags():
+            return self.generator(of_g, W_and_E, target, self.convention)
+
+    def _of_sources(self, *maps: Tensor) -> list[Tensor]:
+        """What an `Encoded` holds of a `Source`'s maps, for all its samples."""
+        source = Source(*maps)
+        body = body_colours(source, self.config.extend_body)
+        return [body, *self.completed(self.config, source), *self.features(source)]
+
+    def _views(
+        self, M_N: Tensor, body: Tensor, T: Tensor, D: Tensor, *of_g: Tensor
+    ) -> list[Tensor]:
+        """The images of as many sources as targets."""
+        target = Target(M_N)
+        W_and_E = warped(self.config, body, Texture(T, D), target)
+        return [shown(self.paint([*of_g], W_and_E, target), W_and_E.colours, M_N)]
+
+    def batches(self, count: int) -> list[slice]:
+        """The slices of `count` samples that are computed at once."""
         if self.device.type == "cpu":
             return [slice(i, i + 1) for i in range(count)]
         return [slice(0, count)]
 
+    def filled(self, x: Tensor) -> Tensor:
+        """On a GPU, a batch with its last sample repeated up to its `batch_size`."""
+        spare = 0 if self.device.type == "cpu" else batch_size(len(x)) - len(x)
+        return torch.cat([x, x[-1:].expand(spare, *x.shape[1:])]) if spare else x
 
-def _gather(rows: Sequence[Tensor]) -> Tensor:
+
+def batch_size(count: int) -> int:
+    """The samples of a GPU's batch for `count`: a power of two, from 16 on a multiple of 16.
+
+    cuDNN chooses its algorithms by the shape: with few shapes it chooses seldom, and samples of
+    a last, short batch get the numbers of the others.
+    """
+    return -(-count // 16) * 16 if count > 8 else 1 << (count - 1).bit_length()
+
+
+def gather(rows: Sequence[Tensor]) -> Tensor:
     """Stack tensors of batch size 1; without a copy where all are one and the same."""
     if all(row is rows[0] for row in rows):
         return rows[0].expand(len(rows), *rows[0].shape[1:])

@@ -11,29 +11,29 @@ import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt, find_objects, label
 from torch import Tensor
-from torch.nn import functional as F
 
-from models.coordinates import CONSISTENT, body_mask, meshgrid, sample, splat, without_rim
+from models.coordinates import CONSISTENT, body_mask, sample
 from models.layouts import LAYOUTS, mirror_map
 from models.lookup import rebuild_lookup
 from models.maps import Source, Target
+from models.texture import nearest, seen_coordinates, warped_coordinates
 
 VERSION = "symmetry-1"  # change it whenever pixels change
 TEXTURE_SIZE = 256  # texels a side
+NATIVE_TEXTURE_SIZE = 512  # for photographs of about 1,000 pixels
 # DensePose's bodies are a little too large, so their outermost pixels show the background.
 # This share of the photograph's longer side is taken off before anything is copied from it.
 RIM = 0.01
-# Source coordinates (of [-1, 1]) further apart than this belong to different parts of the
-# body: their mean points at nothing.
-JUMP = 0.06
-SEAM = 3  # texels: nearer to what is seen, this is a better guess than the body's other side
+SEAM = (
+    3 / 256
+)  # of the sheet's side: nearer to what is seen, this is a better guess than the body's other side
 
 
 class Completed(NamedTuple):
     """Encoded sources."""
 
     photograph: Tensor  # S (B, 3, H, W)
-    coordinates: Tensor  # D (B, 2, TEXTURE_SIZE, TEXTURE_SIZE)
+    coordinates: Tensor  # D (B, 2, t, t)
 
 
 class Counterpart(NamedTuple):
@@ -47,9 +47,9 @@ class SymmetryReposer:
     """Renders without weights; a `models.reposer.Reposer`.
 
     `lookup` (models.lookup) is for layout smpl, where it is rebuilt if not given (ValueError
-    if that cannot be); `opposite` (2, TEXTURE_SIZE, TEXTURE_SIZE) tells of each texel where the
-    other of front and back lies, as `models.layouts.mirror_map` does of left and right;
-    `background` is the RGB, 0-255, of pixels off the body.
+    if that cannot be); `opposite` (2, t, t) tells of each texel where the other of front and back
+    lies, as `models.layouts.mirror_map` does of left and right; `background` is the RGB, 0-255, of
+    pixels off the body; `texture_size` is t.
     """
 
     name, same_size = "symmetry", False
@@ -61,12 +61,14 @@ class SymmetryReposer:
         lookup: np.ndarray | None = None,
         opposite: np.ndarray | None = None,
         background: tuple[int, int, int] = (255, 255, 255),
+        texture_size: int = TEXTURE_SIZE,
     ):
         self.layout = layout
+        self.texture_size = texture_size
         self.device = device
         if lookup is None and LAYOUTS[layout].mirror == "charts":
             lookup = rebuild_lookup()
-        self.mirror = _counterpart(mirror_map(LAYOUTS[layout], TEXTURE_SIZE, lookup))
+        self.mirror = _counterpart(mirror_map(LAYOUTS[layout], texture_size, lookup))
         self.opposite = None if opposite is None else _counterpart(opposite)
         self.islands = np.empty(self.mirror.exists.shape, np.int32)  # numbered from 1
         label(self.mirror.exists, output=self.islands)
@@ -80,7 +82,8 @@ class SymmetryReposer:
     def encode(self, source: Source) -> Completed:
         """Complete the sources' coordinate maps; see `Reposer`."""
         S, M_S = (x.to(self.device) for x in source)
-        C, known = _seen(M_S)
+        C, known = seen_coordinates(M_S, self.texture_size, round(RIM * max(M_S.shape[-2:])))
+        known = known[:, 0] > 0
         D = [
             self._complete(c, k) for c, k in zip(C.cpu().numpy(), known.cpu().numpy(), strict=True)
         ]
@@ -93,7 +96,7 @@ class SymmetryReposer:
         S is sampled at E, not T at M_N: a photograph larger than the texture keeps its detail.
         """
         M_N = target.uv.to(self.device)
-        E = _sample_coordinates(state.coordinates[source_index], M_N)
+        E = warped_coordinates(state.coordinates[source_index], M_N)
         image = sample(state.photograph[source_index], E, CONSISTENT)
         return torch.where(body_mask(M_N) > 0, image, self.background)
 
@@ -110,18 +113,18 @@ class SymmetryReposer:
         D, filled = np.where(copied, C[:, y, x], C), known | copied
         if self.opposite is not None:
             (x, y), exists = self.opposite
-            far = np.asarray(distance_transform_edt(~filled)) > SEAM
+            far = np.asarray(distance_transform_edt(~filled)) > SEAM * len(filled)
             copied = far & exists & filled[y, x]
             D, filled = np.where(copied, D[:, y, x], D), filled | copied
         if not filled.any():
             return D  # nobody to be seen: the middle of the photograph
-        everywhere = D[:, *_nearest(filled)]
+        everywhere = D[:, *nearest(filled)]
         for number, box in enumerate(find_objects(self.islands), start=1):
             island = self.islands[box] == number
             usable = filled[box] & island
             if usable.any():
                 view = everywhere[:, *box]  # written through
-                view[:, island] = D[:, *box][:, *_nearest(usable)][:, island]
+                view[:, island] = D[:, *box][:, *nearest(usable)][:, island]
         return everywhere
 
 
@@ -129,38 +132,3 @@ def _counterpart(place: np.ndarray) -> Counterpart:
     """Of a table (2, t, t) that has NaN where there is none."""
     exists = ~np.isnan(place[0])
     return Counterpart(np.rint(np.where(exists, place, 0)).astype(np.int64), exists)
-
-
-def _seen(M_S: Tensor) -> tuple[Tensor, Tensor]:
-    """M_S (B, 2, H, W) -> C (B, 2, t, t) and the mask (B, t, t) of texels to be trusted."""
-    batch, _, height, width = M_S.shape
-    core = without_rim(M_S, round(RIM * max(height, width)))
-    xy = meshgrid(height, width, device=M_S.device)
-    values = torch.cat([xy, xy.square().sum(dim=1, keepdim=True)], dim=1)
-    mean, known = splat(
-        values.expand(batch, -1, -1, -1), core, (TEXTURE_SIZE, TEXTURE_SIZE), CONSISTENT
-    )
-    C = mean[:, :2]
-    variance = mean[:, 2] - C.square().sum(dim=1)
-    return C, (known[:, 0] > 0) & (variance < (JUMP / 2) ** 2)
-
-
-def _sample_coordinates(D: Tensor, M_N: Tensor) -> Tensor:
-    """E = D at M_N (eq. 4), bilinear where the four texels around a point belong together.
-
-    Across a seam or a fold their mean would point at nothing: there, the nearest texel counts.
-    """
-    smooth = sample(D, M_N, CONSISTENT)
-    grid = M_N.nan_to_num(0).permute(0, 2, 3, 1)
-    nearest = F.grid_sample(D, grid, mode="nearest", align_corners=True)
-    largest = F.max_pool2d(D, 2, stride=1)
-    smallest = -F.max_pool2d(-D, 2, stride=1)
-    spread = (largest - smallest).amax(dim=1)  # (K, t - 1, t - 1), a cell of four texels each
-    x, y = ((grid + 1) / 2 * (TEXTURE_SIZE - 1)).long().clamp(0, TEXTURE_SIZE - 2).unbind(dim=-1)
-    pair = torch.arange(len(D), device=D.device).view(-1, 1, 1)
-    return torch.where((spread[pair, y, x] < JUMP)[:, None], smooth, nearest)
-
-
-def _nearest(known: np.ndarray) -> np.ndarray:
-    """The indices (2, h, w), row and column, of the known texel nearest to each."""
-    return np.asarray(distance_transform_edt(~known, return_distances=False, return_indices=True))

@@ -1,11 +1,14 @@
 """The texture of a photograph: what of it is seen, what f makes of it, and how g gets it."""
 
+import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional as F
 
 from models.config import ModelConfig
 from models.coordinates import (
+    CONSISTENT,
     CONVENTIONS,
     Convention,
     body_mask,
@@ -17,6 +20,10 @@ from models.coordinates import (
 from models.inpainter import Inpainter
 from models.layouts import symmetric
 from models.maps import Source, Target, Texture
+
+# Source coordinates (of [-1, 1]) further apart than this, of one texel or of two neighbours on a
+# sheet of 256, belong to different parts of the body: their mean points at nothing.
+JUMP = 0.06
 
 
 def seen(config: ModelConfig, source: Source) -> tuple[Tensor, Tensor]:
@@ -32,6 +39,19 @@ def seen(config: ModelConfig, source: Source) -> tuple[Tensor, Tensor]:
         values = meshgrid(*M_S.shape[-2:], device=M_S.device).expand(len(M_S), -1, -1, -1)
     size = (config.texture_size, config.texture_size)
     return splat(values, M_S, size, CONVENTIONS[config.convention])
+
+
+def seen_coordinates(M_S: Tensor, texels: int, rim: int) -> tuple[Tensor, Tensor]:
+    """C (B, 2, t, t) and the mask (B, 1, t, t) of texels where it can be trusted.
+
+    These are shown by other pixels than the body's outermost `rim`, and all by one part of it.
+    """
+    xy = meshgrid(*M_S.shape[-2:], device=M_S.device).expand(len(M_S), -1, -1, -1)
+    values = torch.cat([xy, xy.square().sum(dim=1, keepdim=True)], dim=1)
+    mean, known = splat(values, without_rim(M_S, rim), (texels, texels), CONSISTENT)
+    C = mean[:, :2]
+    variance = mean[:, 2:] - C.square().sum(dim=1, keepdim=True)
+    return C, known * (variance < (JUMP / 2) ** 2)
 
 
 def mirrored(C: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,6 +92,11 @@ def extended(image: Tensor, mask: Tensor) -> Tensor:
     beyond = beyond.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     height, width = mask.shape[-2:]
     return torch.where(mask > 0, image, beyond[..., :height, :width])
+
+
+def nearest(known: np.ndarray) -> np.ndarray:
+    """The indices (2, h, w), row and column, of the known texel (h, w) nearest to each."""
+    return np.asarray(distance_transform_edt(~known, return_distances=False, return_indices=True))
 
 
 def body_colours(source: Source, extend: bool) -> Tensor:
@@ -124,3 +149,20 @@ def warp(texture: Tensor, M_N: Tensor, convention: Convention) -> Tensor:
     if texture.shape[1] == 0:
         return M_N.new_zeros(len(M_N), 0, *M_N.shape[-2:])
     return sample(texture, M_N, convention) * body_mask(M_N)
+
+
+def warped_coordinates(D: Tensor, M_N: Tensor) -> Tensor:
+    """E = D at M_N (eq. 4), bilinear where the four texels around a point belong together.
+
+    Across a seam or a fold their mean would point at nothing: there, the nearest texel counts.
+    """
+    t = D.shape[-1]
+    smooth = sample(D, M_N, CONSISTENT)
+    grid = M_N.nan_to_num(0).permute(0, 2, 3, 1)
+    nearest = F.grid_sample(D, grid, mode="nearest", align_corners=True)
+    largest = F.max_pool2d(D, 2, stride=1)
+    smallest = -F.max_pool2d(-D, 2, stride=1)
+    spread = (largest - smallest).amax(dim=1)  # (K, t - 1, t - 1), a cell of four texels each
+    x, y = ((grid + 1) / 2 * (t - 1)).long().clamp(0, t - 2).unbind(dim=-1)
+    pair = torch.arange(len(D), device=D.device).view(-1, 1, 1)
+    return torch.where((spread[pair, y, x] < JUMP * 256 / t)[:, None], smooth, nearest)

@@ -4,22 +4,29 @@ import contextlib
 import hashlib
 import json
 import shlex
+from collections.abc import Sequence
+
+import numpy as np
 
 from configs.extract import ExtractConfig
 from pipelines.doubtful import ask_facing
+from pipelines.precision import imprecise
 from pipelines.runs.execute import carry_out
 from pipelines.runs.ignored import tell_ignored
-from pipelines.runs.plan import Plan, make_plan
+from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
 from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from workers.data.errors import RowError
+from workers.data.images import open_image
 from workers.data.names import utf8
 from workers.data.retrying import StorageError
-from workers.data.storage import Store
+from workers.data.storage import Store, read_bytes
 from workers.extraction.extraction import Extraction, Input, Photo
 from workers.extraction.extractors import extraction_of
 from workers.shards.keys import Keys
 from workers.shards.rows import photo_id
 
-NATIVE_PIXELS = 1_000_000  # a guess, for the length of a shard: photographs differ in size
+LOOKED_AT = 9  # photographs whose size is looked at before a run of size=native
+NATIVE_PIXELS = 1_000_000  # where none can be read
 
 
 def run(config: ExtractConfig, dry: bool = False) -> int:
@@ -36,7 +43,7 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
 def extract(config: ExtractConfig, dry: bool = False) -> int:
     """Turn photographs into a catalog; returns the exit code."""
     plan, extraction = prepare(config)
-    return carry_out(
+    code = carry_out(
         plan,
         extraction.job,
         config,
@@ -45,6 +52,9 @@ def extract(config: ExtractConfig, dry: bool = False) -> int:
         lambda: catalog_samples(config.out),
         lambda: ask_facing(extraction),
     )
+    if not dry and (said := imprecise(extraction)):
+        print(f"{'precision':14} {said}")
+    return code
 
 
 def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:
@@ -54,9 +64,22 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:
     _tell_ignored(found)
     facts = {"inputs": {"files": _fingerprint(found)}} | extracted.facts
     keys = Keys.of(Photo._fields, found.photos)
-    pixels = NATIVE_PIXELS if config.size == "native" else config.size**2
-    plan = make_plan("extract", config, extracted.job, keys, photo_id, pixels, facts)
+    if config.size == "native":  # most photographs keep their files
+        pixels, size = _usual_pixels(config, found.photos), ENCODED["jpeg"] + UV_MAP
+    else:
+        pixels, size = config.size**2, ENCODED["png"] + UV_MAP
+    plan = make_plan("extract", config, extracted.job, keys, photo_id, pixels, facts, size)
     return plan, extracted
+
+
+def _usual_pixels(config: ExtractConfig, photos: Sequence[Photo]) -> int:
+    """About the size of the photographs, for the length of a shard: the median of a few."""
+    urls, sizes = [photo.image for photo in photos if photo.image], []
+    for url in urls[:: max(len(urls) // LOOKED_AT, 1)]:
+        with contextlib.suppress(RowError, StorageError, OSError):  # their rows will say why
+            image = open_image(read_bytes(url), config.max_pixels)
+            sizes.append(image.width * image.height)
+    return int(np.median(sizes)) if sizes else NATIVE_PIXELS
 
 
 def _tell_ignored(found: Input) -> None:

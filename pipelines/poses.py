@@ -5,7 +5,7 @@ from functools import partial
 
 from configs.poses import PosesConfig
 from pipelines.runs.execute import carry_out
-from pipelines.runs.plan import Plan, make_plan
+from pipelines.runs.plan import UV_MAP, Plan, make_plan
 from pipelines.runs.report import Sample, catalog_samples
 from workers.poses import ORIGIN, PoseWorker
 from workers.shards.keys import Keys
@@ -30,4 +30,4 @@ def prepare(config: PosesConfig) -> tuple[Plan, Job]:
     failed = partial(failed_photograph, ORIGIN)
     job = Job(("images", "uv_maps"), partial(PoseWorker, config), photo_id, failed)
     keys = Keys.of(["image_id", "item_id"], [(name, None) for name in STANCES])
-    return make_plan("poses", config, job, keys, photo_id, config.size**2, {}), job
+    return make_plan("poses", config, job, keys, photo_id, config.size**2, {}, UV_MAP), job

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,12 @@ import pandas as pd
 from configs.render import RenderConfig
 from eval.pictures import uv_picture
 from models.checkpoint import trained_on
-from models.reposer import Reposer
+from models.reposer import CoordinateReposer, Reposer
+from pipelines.runs.engine import on_gpus
 from pipelines.runs.execute import carry_out
-from pipelines.runs.plan import Plan, RunError, fingerprint, make_plan
-from pipelines.runs.report import Sample, sample_rows
+from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
+from pipelines.runs.progress import console
+from pipelines.runs.report import Sample, closer, sample_rows
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
 from workers.data.names import as_known, elided
@@ -25,6 +28,7 @@ from workers.shards.rows import failed_render, render_id
 from workers.shards.shard import Job
 
 TITLES = ("source", "target pose", "render")
+CLOSER = "1:1"
 
 
 def run(
@@ -32,7 +36,7 @@ def run(
 ) -> int:
     """Render; returns the exit code. `load_model` replaces the model that the config names."""
     plan, job = prepare(config, load_model)
-    return carry_out(plan, job, config, dry, TITLES, lambda: _samples(config))
+    return carry_out(plan, job, config, dry, titles(config), lambda: samples(config))
 
 
 def prepare(
@@ -48,23 +52,49 @@ def prepare(
             f"{config.catalog} has UV maps of layout {layout}, poses={config.poses} of layout "
             f"{poses.layout()}: {_makes(poses.layout())}"
         )
-    load_model = load_model or ModelSpec(config.model, layout, config.lookup, config.background)
+    spec = model_spec(config, layout)
+    load_model = load_model or spec
     model = load_model()
     if model.layout != layout:
         raise RunError(
             f"{config.catalog} has UV maps of layout {layout}, model={config.model} was made for "
             f"layout {model.layout}: use model=symmetry, or {_makes(model.layout)}"
         )
-    facts = {
+    if config.size and isinstance(model, CoordinateReposer):
+        console.print(
+            f"model={config.model} cannot read cloth from photographs (it has no coordinates, or "
+            "no blend): its networks run at the size of photographs and renders",
+            markup=False,
+        )
+    facts: dict[str, Any] = {
         "inputs": {
             "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
             "poses": fingerprint(poses.store, "uv_maps"),
         },
         "model": {"name": model.name, "sha256": model.sha256} | _trained_on(config),
     }
+    if spec.precision != "fp32":  # the reference goes without saying
+        facts["model"]["precision"] = spec.precision
+    if config.image.alpha:
+        facts["alpha"] = True
+    if config.size:
+        facts["size"] = config.size
+    pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
     job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
     keys = pair_keys(config, catalog, poses)
-    return make_plan("render", config, job, keys, lambda key: key[0], poses.pixels(), facts), job
+    size = ENCODED[config.image.format]
+    return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts, size), job
+
+
+def model_spec(config: RenderConfig, layout: str) -> ModelSpec:
+    """The model that a config names, and the precision that all workers compute it in."""
+    execution, precision = config.execution, config.execution.precision
+    if config.model == "symmetry":
+        precision = "fp32"
+    elif precision == "auto":
+        precision = "fp16" if on_gpus(execution) else "fp32"
+    named = (config.model, layout, config.lookup, config.background)
+    return ModelSpec(*named, config.size is not None, precision, execution.compile)
 
 
 def _makes(layout: str) -> str:
@@ -116,18 +146,25 @@ def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.n
     return renumbered[codes], list(unique)
 
 
-def _samples(config: RenderConfig) -> Iterator[Sample]:
+def titles(config: RenderConfig) -> tuple[str, ...]:
+    """What sheet and page show: with size=, the cloth, too, of source and render pixel by pixel."""
+    return TITLES if config.size is None else (TITLES[0], CLOSER, *TITLES[1:], CLOSER)
+
+
+def samples(config: RenderConfig) -> Iterator[Sample]:
+    """These pictures of some of the rows."""
     catalog = Catalog(config.catalog)
     poses = pose_catalog(config, catalog)
     columns = ["source_id", "pose_id", "image"]
     for row in sample_rows(Store(config.out), "renders", columns):
         layout = poses.uv_maps.row(row["pose_id"])["layout"]
         ids = elided(row["source_id"]), elided(row["pose_id"])
-        yield (
-            " → ".join(f"\u2068{i}\u2069" for i in ids),  # isolated, for they may run right to left
-            [
-                catalog.photograph(row["source_id"]),
-                uv_picture(poses.uv_map(row["pose_id"], layout)),
-                decode(row["image"]["bytes"], MAX_PIXELS),
-            ],
-        )
+        photograph, uv = catalog.photograph(row["source_id"]), poses.uv_map(row["pose_id"], layout)
+        render = decode(row["image"]["bytes"], MAX_PIXELS)
+        pictures = [photograph, uv_picture(uv), render]
+        if config.size is not None:
+            own = catalog.uv_map(row["source_id"], layout)
+            pictures.insert(1, closer(photograph, own))
+            pictures.append(closer(render, uv))
+        # Isolated, for ids may run right to left.
+        yield " → ".join(f"\u2068{i}\u2069" for i in ids), pictures

@@ -4,7 +4,7 @@ from functools import partial
 
 from configs.synthesize import SynthesizeConfig
 from pipelines.runs.execute import carry_out
-from pipelines.runs.plan import Plan, make_plan
+from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
 from pipelines.runs.report import CATALOG_TITLES, catalog_samples
 from workers.shards.keys import Key, Keys
 from workers.shards.rows import failed_synthesis, photo_id
@@ -24,7 +24,8 @@ def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
     """The plan of a world, and what its workers do."""
     job = Job(TABLES, partial(SynthesizeWorker, config), photo_id, failed_synthesis)
     keys = Keys.of(["image_id"], [(image_id,) for image_id in image_ids(config)])
-    return make_plan("synthesize", config, job, keys, _item, config.size**2, {}), job
+    size = ENCODED[config.image.format] + UV_MAP
+    return make_plan("synthesize", config, job, keys, _item, config.size**2, {}, size), job
 
 
 def _item(key: Key) -> str:

@@ -9,8 +9,9 @@ from assets import NETWORKS
 from models.checkpoint import load as load_checkpoint
 from models.layouts import LAYOUTS
 from models.lookup import load_lookup
-from models.reposer import Reposer
-from models.symmetry import TEXTURE_SIZE, SymmetryReposer
+from models.native import NativeReposer, reads_cloth
+from models.reposer import Precision, Reposer
+from models.symmetry import NATIVE_TEXTURE_SIZE, TEXTURE_SIZE, SymmetryReposer
 from workers.data.storage import Store, read_bytes
 from world import sides
 
@@ -28,19 +29,26 @@ class ModelSpec:
     layout: str
     lookup: str | None
     background: tuple[int, int, int]
+    native: bool = False  # whether cloth is read from the photographs at their own size
+    precision: Precision = "fp32"  # of a checkpoint, as is whether it is compiled
+    compiled: bool = True
 
     def __call__(self) -> Reposer:
         """Load it, on the GPU when there is one."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if self.model != "symmetry":
             try:
-                return load_checkpoint(checkpoint(self.model).read, device)
+                read = checkpoint(self.model).read
+                networks = load_checkpoint(read, device, self.precision, self.compiled)
             except ValueError as error:
                 raise ValueError(f"model={self.model}: {error}") from error
+            cloth = self.native and reads_cloth(networks.config)
+            return NativeReposer(networks) if cloth else networks
         if self.layout not in LAYOUTS:
             raise ValueError(f"UV layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
         lookup = load_lookup(read_bytes(self.lookup)) if self.lookup else None
-        return symmetry(self.layout, device, lookup, self.background)
+        texels = NATIVE_TEXTURE_SIZE if self.native else TEXTURE_SIZE
+        return symmetry(self.layout, device, lookup, self.background, texels)
 
 
 def symmetry(
@@ -48,7 +56,8 @@ def symmetry(
     device: torch.device,
     lookup: np.ndarray | None = None,
     background: tuple[int, int, int] = (255, 255, 255),
+    texture_size: int = TEXTURE_SIZE,
 ) -> SymmetryReposer:
     """The model `symmetry`, which knows front from back where the layout's body is at hand."""
-    opposite = sides.opposite(TEXTURE_SIZE) if layout == "anny" else None
-    return SymmetryReposer(layout, device, lookup, opposite, background)
+    opposite = sides.opposite(texture_size) if layout == "anny" else None
+    return SymmetryReposer(layout, device, lookup, opposite, background, texture_size)

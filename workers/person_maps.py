@@ -48,7 +48,7 @@ def person_map(
     on_person, on_body = (camera.project(p[tied])[:, :2] for p in (true, read + shift))
     warped = warp(
         Surface(camera.project(vertices + shift)[bodies.template().kept]),
-        (photograph.labels != labels.BACKGROUND)[np.ix_(nearest, nearest)],
+        (photograph.labels != labels.BACKGROUND)[np.ix_(nearest, nearest)].astype(np.float32),
         Marks(on_person, on_body, certainty),
         EDGES,
         camera.focal / DISTANCE,

@@ -1,6 +1,5 @@
 """Renders pairs of a source photograph and a target pose: the worker of `reposer render`."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
@@ -8,25 +7,31 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from PIL import Image
 
 from assets import POSES
 from configs.render import RenderConfig
 from models.maps import Source, Target
 from models.reposer import Reposer
+from models.sizes import of_longer_side, resized_uv, size_of
+from workers.copies import Copies, Planes
 from workers.data.catalog import Catalog, View
 from workers.data.errors import SizeMismatch
-from workers.data.images import encode
+from workers.data.images import encode_planes
+from workers.data.kept import Kept
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key, part_lengths
-from workers.shards.microbatch import in_halves
-from workers.shards.rows import failed_render, render_row
+from workers.shards.microbatch import breaking, in_halves
+from workers.shards.rows import Failure, Picture, renders
 from workers.shards.shard import Rows
-from workers.tensors import stacked
+from workers.tensors import stacked, stored
 
 ENCODERS = 2  # threads that encode beside the model call
-TARGETS_KEPT = 1024  # decoded targets, UV maps of 0.5 MB each at 256x256
+# Of target poses: 1,024 maps of 256x256, or 64 of 1,024x1,024. On the device they are floats.
+HOST_BYTES, DEVICE_BYTES = 2**28, 2**29
 
 
 class Pair(NamedTuple):
@@ -49,11 +54,13 @@ class RenderWorker:
 
     def __init__(self, config: RenderConfig, load_model: Callable[[], Reposer]):
         self.config, self.model = config, load_model()
+        self.copies = Copies(self.model.device)
         self.microbatch = config.execution.microbatch or (
             16 if self.model.device.type != "cpu" else 1
         )
         self._sources = Catalog(config.catalog)
-        self._targets: OrderedDict[str, View] = OrderedDict()
+        self._views: Kept[str, View] = Kept(HOST_BYTES)
+        self._targets: Kept[str, Target] = Kept(DEVICE_BYTES)
         self._source: tuple[str | None, View] = (None, {})
         self._encoded: tuple[tuple[str, ...], Any] = ((), None)
 
@@ -65,18 +72,19 @@ class RenderWorker:
         """Render pairs; pairs of one source should follow each other."""
         parts = _parts(keys, self.microbatch)
         with ThreadPoolExecutor(1) as loader, ThreadPoolExecutor(ENCODERS) as encoders:
-            before: list[Future[dict]] = []
+            before: list[tuple[Key, Future[Picture | Failure]]] = []
             for loaded in ahead(loader, self._load, parts, 1):
                 pairs = [pair for pair in loaded if isinstance(pair, Pair)]
                 rendered = dict(zip((p.key for p in pairs), self._render_all(pairs), strict=True))
-                rows = []
+                pictures = []
                 for pair in loaded:
                     key, result = (pair.key, rendered[pair.key]) if isinstance(pair, Pair) else pair
-                    rows.append(encoders.submit(self._row, key, result))
+                    M_N = pair.target["uv"] if isinstance(pair, Pair) else None
+                    pictures.append((key, encoders.submit(self._picture, result, M_N)))
                 if before:  # one part behind: the model does not wait for its encoders
-                    yield {"renders": [row.result() for row in before]}
-                before = rows
-            yield {"renders": [row.result() for row in before]}
+                    yield _rows(before)
+                before = pictures
+            yield _rows(before)
 
     def _load(self, keys: Sequence[Key]) -> list[Pair | tuple[Key, Exception]]:
         loaded = [(key, attempt(UNREACHABLE_OR_REFUSED, self._load_pair, key)) for key in keys]
@@ -94,35 +102,46 @@ class RenderWorker:
 
     def _load_source(self, image_id: str) -> View:
         if self._source[0] != image_id:
-            view = self._sources.view(image_id, Source._fields, self.model.layout)
+            view = stored(self._sources, image_id, Source, self.model.layout)
             self._source = (image_id, view)
         return self._source[1]
 
     def _load_target(self, image_id: str) -> View:
-        if image_id not in self._targets:
-            view = self._pose_catalog.view(image_id, Target._fields, self.model.layout)
-            self._targets[image_id] = view
-            while len(self._targets) > TARGETS_KEPT:
-                self._targets.popitem(last=False)
-        self._targets.move_to_end(image_id)
-        return self._targets[image_id]
+        if (view := self._views.get(image_id)) is None:
+            view = stored(self._pose_catalog, image_id, Target, self.model.layout)
+            self._views.keep(image_id, view, sum(map_.nbytes for map_ in view.values()))
+        return view
 
-    def _render_all(self, pairs: Sequence[Pair]) -> list[np.ndarray | Exception]:
+    def _render_all(self, pairs: Sequence[Pair]) -> list[Planes | Exception]:
         """Render pairs of any sizes, one model call for neighbours of equal sizes."""
-        rendered: list[np.ndarray | Exception] = []
+        rendered: list[Planes | Exception] = []
         for _, same in groupby(pairs, lambda p: (p.source["uv"].shape, p.target["uv"].shape)):
             rendered += in_halves(list(same), self._render, self._shrink)
         return rendered
 
-    def _render(self, pairs: Sequence[Pair]) -> list[np.ndarray]:
+    @torch.inference_mode()
+    def _render(self, pairs: Sequence[Pair]) -> list[Planes]:
         """Render pairs of equal sizes."""
         state, index = self._encode(pairs)
-        target = stacked(Target, [p.target for p in pairs], self.model.device)
-        images = self.model.render(state, index, target)
-        return list(images.cpu().numpy())
+        targets = [self._on_device(str(pair.key[1]), pair.target) for pair in pairs]
+        return self.copies.down(self.model.render(state, index, _batch(targets)))
+
+    def _on_device(self, pose_id: str, view: View) -> Target:
+        """A target pose, as a batch of one."""
+        if (target := self._targets.get(pose_id)) is None:
+            target = self._scaled(stacked(Target, [view], self.copies.up))
+            self._targets.keep(pose_id, target, sum(x.nbytes for x in target))
+        return target
+
+    def _scaled(self, target: Target) -> Target:
+        """A target whose longer side is the config's `size`, where that is a number."""
+        if not isinstance(self.config.size, int):
+            return target
+        return Target(resized_uv(target.uv, of_longer_side(size_of(target.uv), self.config.size)))
 
     def _shrink(self, size: int) -> None:
         self.microbatch = size
+        self._targets.clear()
 
     def _encode(self, pairs: Sequence[Pair]) -> tuple[Any, list[int]]:
         """The pairs' sources, encoded once, and each pair's place among them."""
@@ -130,21 +149,41 @@ class RenderWorker:
         ids = tuple(sources)
         if self._encoded[0] != ids:
             self._encoded = ((), None)  # frees the features before new ones are made
-            source = stacked(Source, [p.source for p in sources.values()], self.model.device)
+            source = stacked(Source, [p.source for p in sources.values()], self.copies.up)
             self._encoded = (ids, self.model.encode(source))
         return self._encoded[1], [ids.index(str(p.key[0])) for p in pairs]
 
-    def _row(self, key: Key, result: np.ndarray | Exception) -> dict:
+    def _picture(self, result: Planes | Exception, M_N: np.ndarray | None) -> Picture | Failure:
         if isinstance(result, Exception):
-            (row,) = failed_render(key, *told(result))["renders"]
-            return row
-        # In 8 bits only here, in an encoder's thread: the model's thread goes on to the next pair.
-        pixels = np.rint(result.transpose(1, 2, 0) * 255).clip(0, 255).astype(np.uint8)
-        image = {"bytes": encode(pixels, self.config.image), "path": None}
-        height, width = pixels.shape[:2]
-        return render_row(
-            key, status="ok", image=image, width=width, height=height, model=self.model.name
-        )
+            return Failure(*told(result))
+        with breaking():
+            planes = result()
+        height, width = planes.shape[1:]
+        alpha = None
+        if self.config.image.alpha and M_N is not None:
+            alpha = opacity(M_N, height, width)
+        data = encode_planes(planes, self.config.image, alpha)
+        return Picture(data, width, height, self.model.name)
+
+
+def _rows(pictures: Sequence[tuple[Key, Future[Picture | Failure]]]) -> Rows:
+    return {"renders": renders([key for key, _ in pictures], [p.result() for _, p in pictures])}
+
+
+def _batch(targets: Sequence[Target]) -> Target:
+    """Batches of one as one batch; without a copy where there is but one."""
+    if len(targets) == 1:
+        return targets[0]
+    return Target(*map(torch.cat, zip(*targets, strict=True)))
+
+
+def opacity(M_N: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Of a target UV map as it is stored, (2, h, w): 255 on it, 0 elsewhere; (H, W) uint8.
+
+    Where the render has another size, the edge is as soft as that needs.
+    """
+    mask = Image.fromarray(np.where(M_N.all(axis=0), 255, 0).astype(np.uint8))
+    return np.asarray(mask.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _parts(keys: Sequence[Key], size: int) -> Iterator[Sequence[Key]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 from eval.metrics.crops import WIDTH, Crop
 from eval.metrics.registry import Role
@@ -40,10 +41,13 @@ class ScoreWorker:
 
     `album` has the pictures, with the masks of the variants; `variants` are those that can be
     computed, with their weights (`eval.metrics.score.available`); `microbatch` is the number of
-    pairs computed at once (None: 16 on a GPU, 1 on a CPU).
+    pairs computed at once (None: 16 on a GPU, 1 on a CPU). With `resize`, a generated image is
+    scaled to its photograph's size.
     """
 
-    def __init__(self, album: Album, variants: Found, microbatch: int | None = None):
+    def __init__(
+        self, album: Album, variants: Found, microbatch: int | None = None, resize: bool = False
+    ):
         # Workers share the machine's cores, and sums in several threads are other bits.
         torch.set_num_threads(1)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -51,7 +55,7 @@ class ScoreWorker:
         self.scorer = PairScorer(variants, device)
         self.extractor = FeatureExtractor(variants, device)
         self.all_cropped = all(variant.crop != "full" for variant in variants)
-        self.album = album
+        self.album, self.resize = album, resize
         # Compiles the kernels; in the first row's time that might look like a hanging worker.
         blank = np.zeros((1, WIDTH, WIDTH, 3), np.uint8)
         everywhere = np.ones(blank.shape[:3], bool)
@@ -73,6 +77,8 @@ class ScoreWorker:
 
     def _pictures(self, pair: ScoreKey) -> Pictures:
         pictures = self.album.pair(pair)
+        if self.resize:
+            pictures = pictures._replace(generated=_scaled(*pictures[:2]))
         return pictures if self.all_cropped else _of_one_size(pictures)
 
     def _score_all(self, loaded: Sequence[tuple[ScoreKey, Pictures]]) -> list[Scores | Exception]:
@@ -129,6 +135,12 @@ class ScoreWorker:
                 for (role, crop), features in result.features.items()
             ]
         return rows
+
+
+def _scaled(generated: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The generated image at the photograph's size, by Pillow's bicubic filter."""
+    height, width = reference.shape[:2]
+    return np.asarray(Image.fromarray(generated).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _of_one_size(pictures: Pictures) -> Pictures:

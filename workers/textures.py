@@ -19,6 +19,7 @@ from models.coordinates import CONSISTENT, sample
 from models.inference import folded
 from models.maps import Source, Texture
 from models.texture import body_colours, complete
+from workers.copies import Copies
 from workers.data.catalog import Catalog
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.model import checkpoint, symmetry
@@ -97,7 +98,7 @@ class TextureWorker:
     def texture(self, image_id: str) -> Measured:
         """A photograph's completed texture, and the truth at the same texels."""
         view = self.catalog.view(image_id, Source._fields, LAYOUT)
-        T, D = self.completer(stacked(Source, [view], self.device))
+        T, D = self.completer(stacked(Source, [view], Copies(self.device).up))
         item, number = item_and_view(image_id)
         figure, config = self.world.dressed(item), self.world.config
         stage = scene.stage(figure, studio.view(config.seed, item, number), config.size)

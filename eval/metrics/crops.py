@@ -45,6 +45,16 @@ def cropped(pixels: np.ndarray, crop: Crop, fill: int | bool = WHITE) -> np.ndar
     return np.pad(pixels, borders, constant_values=fill)
 
 
+def boxed(pixels: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """What of images (N, H, W, 3) lies in squares (N, H, W) bool, all of one side."""
+    return np.stack(
+        [
+            image[np.ix_(square.any(1), square.any(0))]
+            for image, square in zip(pixels, squares, strict=True)
+        ]
+    )
+
+
 def _scaled(pixels: np.ndarray) -> np.ndarray:
     """An image (H, W, 3) uint8 or a mask (H, W) bool at 256x256."""
     mask = pixels.dtype == bool

@@ -125,6 +125,13 @@ METRICS = {
             "lower",
             _formula("differences:differences"),
         ),
+        Metric(
+            "detail",
+            "energy of the Laplacian over the reference image's: 1 is as much fine detail as is "
+            "true, at the right place or not",
+            "higher",
+            _formula("detail:detail"),
+        ),
         _lpips("lpips_alex", "on AlexNet", "alex", ALEXNET),
         _lpips("lpips_vgg", "on VGG-16", "vgg", VGG16),
         _lpips("lpips_squeeze", "on SqueezeNet 1.1", "squeeze", SQUEEZENET),

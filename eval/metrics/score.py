@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from eval.metrics.crops import WHITE, Crop, cropped
+from eval.metrics.crops import WHITE, Crop, boxed, cropped
 from eval.metrics.registry import METRICS, OfPairs, OfSets, PairFunction, Role
-from eval.metrics.variants import MetricVariant
+from eval.metrics.variants import Mask, MetricVariant
 from eval.metrics.weights import MissingWeightsError, Weights, find_weights
 
 if TYPE_CHECKING:  # torch-fidelity takes seconds
@@ -50,7 +50,7 @@ class PairScorer:
 
     def __init__(self, variants: Found, device: torch.device = CPU):
         functions: dict[str, PairFunction] = {}
-        self.passes: dict[tuple[Crop, bool], dict[PairFunction, list[MetricVariant]]] = {}
+        self.passes: dict[tuple[Crop, Mask | None], dict[PairFunction, list[MetricVariant]]] = {}
         for variant, weights in variants.items():
             metric = METRICS[variant.metric]
             if not isinstance(metric.compute, OfPairs):
@@ -59,7 +59,8 @@ class PairScorer:
                 raise ValueError(f"{metric.name} needs weights")
             if metric.name not in functions:
                 functions[metric.name] = metric.compute.load(weights and weights.path, device)
-            by_function = self.passes.setdefault((variant.crop, variant.mask == "person"), {})
+            changed = None if variant.mask == "body" else variant.mask  # of the images themselves
+            by_function = self.passes.setdefault((variant.crop, changed), {})
             by_function.setdefault(functions[metric.name], []).append(variant)
         self.variants = [variant for variant in variants if variant.of == "pair"]
 
@@ -79,12 +80,14 @@ class PairScorer:
         if lacking := [v for v in self.variants if v.mask and v.mask not in masks]:
             raise ValueError(f"{lacking[0]} needs masks of the {lacking[0].mask}")
         values: dict[MetricVariant, np.ndarray] = {}
-        for (crop, of_person), by_function in self.passes.items():
+        for (crop, changed), by_function in self.passes.items():
             x, y, counted = cropped(generated, crop), cropped(reference, crop), np.True_
-            if of_person:
+            if changed == "person":
                 person = cropped(masks["person"], crop, False)
                 x, y = (np.where(person[..., None], side, np.uint8(WHITE)) for side in (x, y))
                 counted = person.any(axis=(1, 2))
+            elif changed == "torso":
+                x, y = (boxed(side, masks["torso"]) for side in (x, y))
             for function, variants in by_function.items():
                 over_body = any(v.mask == "body" for v in variants)
                 on = cropped(masks["body"], crop, False) if over_body else None

@@ -7,6 +7,7 @@ Below `out`, which all variants share:
     textures/WHAT                       how f's textures, or symmetry's, compare with the truth
     VARIANT/generator, renders, metrics
     report                              all finished variants side by side
+    native                              the variant native, which has a world of its own
 
 Each of these is a run: what is finished is skipped, what was interrupted goes on, and what was
 made with other keys is refused.
@@ -15,14 +16,14 @@ made with other keys is refused.
 from collections.abc import Callable
 from typing import Literal
 
-from configs.benchmark import COMPLETES, BenchmarkConfig, ReportConfig, TexturesConfig
+from configs.benchmark import COMPLETES, UNTRAINED, BenchmarkConfig, ReportConfig, TexturesConfig
 from configs.evaluate import EvaluateConfig
-from configs.fields import ImageFormat
-from configs.render import RenderConfig
+from configs.render import RenderConfig, RenderFormat
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
+from pipelines.benchmark import native, native_report, textures
 from pipelines.benchmark import report as benchmark_report
-from pipelines.benchmark import textures
+from pipelines.benchmark.native import Step
 from pipelines.evaluation import evaluate
 from pipelines.runs.progress import console
 from pipelines.training import train
@@ -30,16 +31,20 @@ from pipelines.training import train
 # lpips_squeeze_caffe is the perceptual distance: no loss of ours trains in its network.
 METRICS = ("ssim_dsc", "ms_ssim.256", "lpips_squeeze_caffe", "lpips_squeeze_caffe.body")
 
-Step = tuple[str, Callable[[], int]]
-
 
 def run(config: BenchmarkConfig) -> int:
     """Carry out what is left of a variant, and write the report; returns the exit code."""
-    steps = [*_worlds(config), *_training(config), *_measuring(config)]
+    if config.variant == "native":
+        config = config.model_copy(update={"out": f"{config.out}/native"})
+        steps = [*_worlds(config), *native.steps(config, _held_out(config))]
+    else:
+        steps = [*_worlds(config), *_training(config), *_measuring(config)]
     for n, (name, step) in enumerate(steps, start=1):
         console.print(f"benchmark {config.variant}: {name} ({n} of {len(steps)})")
         if code := step():
             return code
+    if config.variant == "native":
+        return native_report.run(config)
     return benchmark_report.run(ReportConfig(out=config.out))
 
 
@@ -62,13 +67,18 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
         )
         return lambda: synthesize.run(made)
 
-    if not config.training and config.variant != "symmetry":
+    if not config.training and config.variant not in UNTRAINED:
         step = world("training", "training", w.items, w.views, w.seed)
         steps.append(("the world to train on", step))
     if not config.held_out:
         step = world("held-out", "held_out", w.held_out_items, w.held_out_views, w.held_out_seed)
         steps.append(("the held-out world", step))
     return steps
+
+
+def _held_out(config: BenchmarkConfig) -> str:
+    """The URL of the world to measure on."""
+    return config.held_out or f"{config.out}/worlds/held-out"
 
 
 def _training(config: BenchmarkConfig) -> list[Step]:
@@ -82,7 +92,7 @@ def _training(config: BenchmarkConfig) -> list[Step]:
 
 def _measuring(config: BenchmarkConfig) -> list[Step]:
     """Textures, renders and scores."""
-    held_out = config.held_out or f"{config.out}/worlds/held-out"
+    held_out = _held_out(config)
     steps: list[Step] = []
     if config.inpainter or config.variant == "symmetry":
         what = COMPLETES.get(config.variant, "symmetry")
@@ -96,7 +106,7 @@ def _measuring(config: BenchmarkConfig) -> list[Step]:
     rendered = RenderConfig(
         catalog=held_out,
         pairs=f"{held_out}/pairs",
-        image=ImageFormat(format="png"),
+        image=RenderFormat(format="png"),
         model=config.generator.out if config.generator else "symmetry",
         out=f"{config.out}/{config.variant}/renders",
         execution=config.execution,

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,11 @@ from PIL import Image
 from configs.benchmark import ReportConfig, TexturesConfig
 from eval.benchmark import COMPLETERS, PERCEPTUAL, VARIANTS, tables, verdicts
 from eval.benchmark_page import Figure, benchmark_markdown, benchmark_page
+from eval.gates import Verdict
 from eval.metrics.variants import MetricVariant
 from eval.pictures import contact_sheet
 from eval.statistics import Summary
+from eval.tables import Table
 from models.variants import VARIANTS as MODEL_VARIANTS
 from pipelines.benchmark.textures import made_by, summaries
 from pipelines.evaluation.summary import SUMMARY, read_summaries
@@ -26,7 +28,7 @@ from pipelines.runs.lifecycle import read_manifest
 from pipelines.runs.plan import Plan, RunError, read_plan
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
-from workers.data.indexed_table import Table
+from workers.data.indexed_table import Table as Stored
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
 from workers.textures import Measured, TextureWorker
@@ -40,11 +42,12 @@ class Benchmark:
     """What lies below a benchmark's URL."""
 
     url: str
+    names: Sequence[str] = VARIANTS
 
     @cached_property
     def plans(self) -> dict[str, Plan]:
         """The plans of the finished evaluations, by variant."""
-        stores = {name: Store(f"{self.url}/{name}/metrics") for name in VARIANTS}
+        stores = {name: Store(f"{self.url}/{name}/metrics") for name in self.names}
         return {name: read_plan(s) for name, s in stores.items() if read_manifest(s)}
 
     @cached_property
@@ -87,8 +90,22 @@ def run(config: ReportConfig) -> int:
         raise RunError(f"{benchmark.url}: no variant of a benchmark is finished there")
     found, unknown = verdicts(benchmark.scores, benchmark.textures)
     shown = tables(benchmark.scores, benchmark.textures)
-    figures, notices = list(_figures(benchmark)), _notices(benchmark)
-    facts = _facts(benchmark)
+    write(benchmark, found, unknown, shown, _figures(benchmark))
+    return OK
+
+
+def write(
+    benchmark: Benchmark,
+    found: Sequence[Verdict],
+    unknown: Sequence[str],
+    shown: Mapping[str, Table],
+    pictures: Iterable[tuple[str, str, str, np.ndarray]],
+) -> None:
+    """Write a report: verdicts, what is open, tables by name, and figures.
+
+    A figure is its name, title, note and picture.
+    """
+    figures, notices, facts = list(pictures), _notices(benchmark), _facts(benchmark)
     store = Store(f"{benchmark.url}/report")
     for name, table in shown.items():
         store.put(f"{name}.parquet", parquet_bytes(pa.Table.from_pandas(table.frame)))
@@ -105,7 +122,6 @@ def run(config: ReportConfig) -> int:
     for sentence in unknown:
         print(f"{'open':14} {sentence}")
     print(f"{'page':14} {store.url}/index.html")
-    return OK
 
 
 def _notices(benchmark: Benchmark) -> list[str]:
@@ -182,7 +198,8 @@ def _renders(benchmark: Benchmark) -> np.ndarray:
     """Source, target and each variant's render, a row a pair."""
     catalog = Catalog(benchmark.held_out)
     renders = {
-        name: Table(Store(f"{benchmark.url}/{name}/renders"), "renders") for name in benchmark.plans
+        name: Stored(Store(f"{benchmark.url}/{name}/renders"), "renders")
+        for name in benchmark.plans
     }
     rows = []
     for source, target in benchmark.examples:

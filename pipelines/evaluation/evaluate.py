@@ -76,7 +76,7 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[MetricVariant, str]
     }
     if notices := _notices(pairs):
         facts["notices"] = notices
-    worker = partial(ScoreWorker, images.album, found, config.execution.microbatch)
+    worker = partial(ScoreWorker, images.album, found, config.execution.microbatch, config.resize)
     sets = any(variant.of == "set" for variant in found)
     tables = ("features", "metrics", "scores") if sets else ("metrics", "scores")
     job = Job(tables, worker, score_id, failed_score)

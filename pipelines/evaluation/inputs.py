@@ -89,6 +89,11 @@ class Renders:
         return finished_run(self.renders, "render")
 
     @property
+    def annotated(self) -> frozenset[Mask]:
+        """The masks that the catalog's annotations tell."""
+        return self.masks - {"body"}
+
+    @property
     def name(self) -> str:
         """The method's name in the tables."""
         return self.method or self.plan.identity["model"]["name"]
@@ -124,19 +129,20 @@ class Renders:
     def fingerprints(self) -> dict[str, str]:
         """Of the run's table and of the catalog's photographs; of people, where they are masks."""
         catalog = Store(self.catalog)
-        people = {"annotations": fingerprint(catalog, "annotations")}
+        people = {"annotations": fingerprint(catalog, "annotations")} if self.annotated else {}
         return {
             "renders": fingerprint(Store(self.renders), "renders"),
             "catalog": fingerprint(catalog, "images"),
-            **(people if "person" in self.masks else {}),
+            **people,
         }
 
     @property
     def album(self) -> RenderAlbum:
         """With its masks; RunError where the catalog has none."""
-        if "person" in self.masks and not Store(self.catalog).list("annotations"):
+        if self.annotated and not Store(self.catalog).list("annotations"):
+            mask = min(self.annotated)
             raise RunError(
-                f".person: {self.catalog} does not say where the person is (no annotations/): "
+                f".{mask}: {self.catalog} does not say where the {mask} is (no annotations/): "
                 "`synthesize` and `extract extractor=bodyfit` write catalogs that do"
             )
         return RenderAlbum(self.renders, self.catalog, self.masks)

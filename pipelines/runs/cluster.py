@@ -7,6 +7,8 @@ from pathlib import Path
 
 import ray
 
+from configs.run import named_cluster
+
 ROOT = Path(__file__).parent.parent.parent
 ANSWER_SECONDS = 4.0
 # An HTTP/2 client's first words (RFC 9113, 3.4), with an empty SETTINGS frame; the server answers
@@ -17,12 +19,6 @@ SETTINGS = 4
 
 class ClusterAwayError(OSError):
     """No Ray cluster answers; the message is one line."""
-
-
-def named_cluster(ray_address: str | None) -> str | None:
-    """The cluster that the key or the environment names; None for one of our own, here."""
-    address = ray_address or os.environ.get("RAY_ADDRESS")
-    return None if address in (None, "", "local") else address
 
 
 def start_ray(ray_address: str | None) -> None:

@@ -6,15 +6,17 @@ is left to the supervisor (`workers.shards.supervise`), because Ray would retry 
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import ray
+import torch
 from ray.exceptions import RayError, RayTaskError
 from ray.util.metrics import Counter
 
 from configs.run import Execution
+from pipelines.runs.cluster import named_cluster, start_ray
 from pipelines.runs.stopping import Stop
 from workers.data.retrying import retry_policy
 from workers.data.storage import Store
@@ -31,18 +33,27 @@ class WorkersKeepDying(OSError):  # noqa: N818 - the name says what happened
 
 
 def run_shards(
-    job: Job, shards: Sequence[Shard], store: Store, execution: Execution, retry: bool, stop: Stop
+    job: Job,
+    shards: Sequence[Shard],
+    store: Store,
+    execution: Execution,
+    retry: bool,
+    stop: Stop,
+    ready: Callable[[], None],
 ) -> Iterator[ShardReport]:
     """Run and commit shards; yields a report when one is finished.
 
+    `ready` is called when a worker has loaded its model, the first and any other.
     After a stop is asked for, no further shard is begun, and those under way have the grace period
     to finish. A shard that is abandoned then leaves nothing behind.
     """
+    if not shards:
+        return
     if execution.engine == "ray":
-        if shards:
-            yield from _Pool(job, shards, store, execution, retry, stop).run()
+        yield from _Pool(job, shards, store, execution, retry, stop, ready).run()
         return
     worker = _stoppable(job.make_worker(), stop)
+    ready()
     for shard in shards:
         if stop.asked:
             return
@@ -97,8 +108,9 @@ class _Pool:
         execution: Execution,
         retry: bool,
         stop: Stop,
+        ready: Callable[[], None],
     ):
-        self.execution, self.retry, self.stop = execution, retry, stop
+        self.execution, self.retry, self.stop, self.ready = execution, retry, stop, ready
         self.waiting = deque(shards)
         self.in_flight: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
         self.starting: dict[ray.ObjectRef, Any] = {}
@@ -163,9 +175,19 @@ class _Pool:
             self.looked = 0.0
             return None
         self.idle.append(actor)
-        if shard is not None:
+        if shard is None:
+            self.ready()
+        else:
             self.deaths = 0
         return report
+
+
+def on_gpus(execution: Execution) -> bool:
+    """Whether workers compute on GPUs: those of the cluster that is named, else this machine's."""
+    if execution.engine == "ray" and named_cluster(execution.ray_address):
+        start_ray(execution.ray_address)
+        return bool(ray.cluster_resources().get("GPU"))
+    return torch.cuda.is_available()
 
 
 def resources(execution: Execution) -> dict[str, float]:

@@ -1,19 +1,16 @@
 """Carries out a plan: what every command that writes tables does once it knows its rows."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import torch
-
-from configs.run import Execution, Run
+from configs.run import Run
 from pipelines.runs.cluster import start_ray
 from pipelines.runs.engine import run_shards
 from pipelines.runs.lifecycle import count_rows, finish, finished_shards, open_run, read_manifest
-from pipelines.runs.plan import Plan
+from pipelines.runs.plan import Plan, expected_workers
 from pipelines.runs.progress import RunProgress, console
 from pipelines.runs.report import Question, Sample, write_report
 from pipelines.runs.stopping import Stopped, stoppable
@@ -84,7 +81,8 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,
     ):
         for shards, retry in ((left, False), (retried, True)):
-            for report in run_shards(job, shards, store, config.execution, retry, stop):
+            work = (job, shards, store, config.execution, retry, stop)
+            for report in run_shards(*work, progress.ready):
                 progress.add(report)
     if stop.asked and progress.done < plan.rows:
         raise Stopped(
@@ -94,6 +92,7 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
     timings = {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 3),
+        "start_seconds": round((progress.began or clock) - clock, 3),
         "rows": rows_left,
         "rows_per_second": round(progress.rows_per_second, 3),
         "engine": config.execution.engine,
@@ -116,20 +115,13 @@ def dry_run(job: Job, plan: Plan, config: Run) -> None:
     tables = made_tables(job.tables, worker(keys))
     seconds = (time.monotonic() - start) / len(keys)
     size = sum(len(parquet_bytes(t)) for t in tables.values()) / len(keys)
-    workers = config.execution.workers or default_workers(config.execution)
+    workers = expected_workers(config.execution)
     print(f"rows      {plan.rows}")
     print(f"shards    {len(plan.lengths)} of at most {max(plan.lengths)} rows")
     print(f"workers   {workers}")
     print(f"bytes     {size * plan.rows:,.0f} ({size:,.0f} a row)")
     hours = seconds * plan.rows / workers / 3600
     print(f"time      {hours:.2f} h with workers as fast as this process ({seconds:.3f} s a row)")
-
-
-def default_workers(execution: Execution) -> int:
-    """How many workers a run gets on this machine unless `execution.workers` says it."""
-    if execution.engine == "local":
-        return 1
-    return int(torch.cuda.device_count() / execution.gpus_per_worker) or os.cpu_count() or 1
 
 
 def closing_lines(manifest: dict[str, Any], config: Run) -> int:
@@ -140,6 +132,7 @@ def closing_lines(manifest: dict[str, Any], config: Run) -> int:
         f"{manifest['command']}: {totals['ok']} of {totals['rows']} rows ok"
         + (f", {totals['failed']} failed ({failures})" if totals["failed"] else "")
         + f", {timings['rows_per_second']:.1f} rows/s"
+        + (f" after a start of {start:.1f} s" if (start := timings.get("start_seconds")) else "")
     )
     if totals["failed"] > config.max_failed_fraction * totals["rows"]:
         console.print(

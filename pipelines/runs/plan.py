@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import os
 import platform
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.fields import identity_of
-from configs.run import Run
+from configs.run import Execution, Run, named_cluster
 from workers.data.names import short
 from workers.data.retrying import UNREACHABLE, BrokenLink, StorageError
 from workers.data.storage import READERS, Store
@@ -27,9 +29,18 @@ PLAN = "plan.json"
 KEYS = "plan-"  # the name of the file of keys begins so
 FORMAT = 2  # of plan.json
 
-# A shard is held in memory and becomes one file a table: 4,096 rows of 256x256 make 120 MB of
-# renders, or 350 MB of photographs and UV maps. Small runs get enough shards for several workers.
-SHARD_PIXELS, SHARD_ROWS_MIN, SHARDS_WANTED = 4096 * 256 * 256, 16, 64
+# A shard becomes one file a table, of about so many bytes together, for object storage wants files
+# neither tiny nor huge. It is held in memory, UV maps at 4 bytes a pixel, so pixels are limited,
+# too.
+SHARD_BYTES, SHARD_PIXELS = 200_000_000, 4096 * 256 * 256
+# What is lost with a worker is 1/64 of a run. In a short run that would be less than a GPU makes
+# in the time in which a shard begins and ends: it is 128 rows there, as long as every worker gets
+# eight shards, so that they end at about the same time.
+SHARDS_WANTED, SHARDS_A_WORKER, SHARD_ROWS, SHARD_ROWS_MIN = 64, 8, 128, 16
+CLUSTER_WORKERS = 8  # of a cluster that was named; what it holds is known when the run begins
+# Bytes a pixel of what the tables hold, on photographs of people; of smooth pictures it is half.
+ENCODED = {"jpeg": 0.45, "webp": 0.25, "png": 1.3}
+UV_MAP = 0.75
 
 
 class RunError(ValueError):
@@ -115,20 +126,44 @@ def make_plan(
     group: Callable[[Key], Hashable],
     pixels: int,
     facts: dict[str, Any],
+    bytes_a_pixel: float = 0,
 ) -> Plan:
     """Plan the rows of a command.
 
     `group` tells which rows should stay together (a source's poses), `pixels` is the size of a
-    row's picture; `facts` are the fingerprints of the inputs and the hash of the model. Raises
-    RunError where there are no rows, or two rows of one id.
+    row's picture, and `bytes_a_pixel` what of a row grows with it (ENCODED, UV_MAP); `facts` are
+    the fingerprints of the inputs and the hash of the model. Raises RunError where there are no
+    rows, or two rows of one id.
     """
     if not len(keys):
         raise RunError(f"{command}: there is nothing to do: the input holds no rows")
-    most = max(1, SHARD_PIXELS // pixels)
-    size = config.shard_rows or min(max(-(-len(keys) // SHARDS_WANTED), SHARD_ROWS_MIN), most)
+    most = SHARD_PIXELS // pixels
+    if bytes_a_pixel:
+        most = min(most, int(SHARD_BYTES / (pixels * bytes_a_pixel)))
+    size = config.shard_rows or min(shard_rows(len(keys), config.execution), max(most, 1))
     rows = _fingerprint_of_ids(command, job, keys)
     identity = {"config": identity_of(config), **facts, "rows": rows}
     return Plan(command, identity, job.tables, keys, tuple(part_lengths(keys, group, size)))
+
+
+def shard_rows(rows: int, execution: Execution) -> int:
+    """The length of the shards of a run whose pictures do not limit it."""
+    least = SHARDS_A_WORKER * expected_workers(execution)
+    short = min(-(-rows // least), SHARD_ROWS)
+    return max(-(-rows // max(least, SHARDS_WANTED)), short, SHARD_ROWS_MIN)
+
+
+def expected_workers(execution: Execution) -> int:
+    """How many workers a run gets, before Ray is asked."""
+    if execution.workers:
+        return execution.workers
+    if execution.engine == "local":
+        return 1
+    if named_cluster(execution.ray_address):
+        return CLUSTER_WORKERS
+    import torch  # here, because those who only read plans start faster without it
+
+    return int(torch.cuda.device_count() / execution.gpus_per_worker) or os.cpu_count() or 1
 
 
 def _fingerprint_of_ids(command: str, job: Job, keys: Keys) -> str:
@@ -180,5 +215,8 @@ def _tail(store: Store, name: str) -> bytes:
 
 def versions() -> dict[str, str]:
     """The versions of the software that makes a run."""
-    packages = {name: version(name) for name in ("reposer", "ray", "torch", "pyarrow", "numpy")}
-    return {"python": platform.python_version(), **packages}
+    installed = {"python": platform.python_version()}
+    for name in ("reposer", "ray", "torch", "pyarrow", "numpy"):
+        with suppress(PackageNotFoundError):  # reposer may run from its folder, ray be left out
+            installed[name] = version(name)
+    return installed

@@ -19,7 +19,8 @@ class RunProgress:
     def __init__(self, command: str, rows: int, done: int):
         self.command, self.rows, self.done, self.before = command, rows, done, done
         self.failed: Counter[str] = Counter()
-        self.start = self.logged = time.monotonic()
+        self.logged = time.monotonic()
+        self.began: float | None = None  # when the first worker was ready
         self.bar: Progress | None = None
 
     def __enter__(self) -> "RunProgress":
@@ -40,6 +41,11 @@ class RunProgress:
         if self.bar is not None:
             self.bar.stop()
 
+    def ready(self) -> None:
+        """A worker is ready: rows are made from now on."""
+        if self.began is None:
+            self.began = time.monotonic()
+
     def add(self, report: ShardReport) -> None:
         """Count one finished shard."""
         self.done += report.rows
@@ -52,8 +58,9 @@ class RunProgress:
 
     @property
     def rows_per_second(self) -> float:
-        """Rows a second that this driver has finished."""
-        return (self.done - self.before) / max(time.monotonic() - self.start, 1e-9)
+        """Rows a second that this driver has finished, since its first worker was ready."""
+        now = time.monotonic()
+        return (self.done - self.before) / max(now - (self.began or now), 1e-9)
 
     def _rate(self) -> str:
         left = (self.rows - self.done) / max(self.rows_per_second, 1e-9)

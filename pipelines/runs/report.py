@@ -11,7 +11,7 @@ from PIL import Image
 
 from eval.page import run_page
 from eval.pictures import contact_sheet, fit, uv_picture
-from workers.data.catalog import Catalog
+from workers.data.catalog import Catalog, square_about
 from workers.data.errors import MissingRow
 from workers.data.names import elided
 from workers.data.storage import Store
@@ -48,7 +48,7 @@ def write_report(
     written = {"table": table}
     if shown:
         sheet = Image.fromarray(
-            contact_sheet([pictures for _, pictures in shown], titles, across=12 // len(titles))
+            contact_sheet([row for _, row in shown], titles, TILE, across=12 // len(titles))
         )
         store.put(SHEET, _encoded(sheet, "PNG"))
         written["contact sheet"] = SHEET
@@ -58,6 +58,17 @@ def write_report(
     store.put(PAGE, page.encode())
     written["page"] = PAGE
     return {kind: f"{store.url}/{name}" for kind, name in written.items()}
+
+
+def closer(picture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """A square of the upper part of a body on a picture (H, W, 3), shown pixel by pixel.
+
+    `uv` is the body's UV map, (2, h, w), of the same shape.
+    """
+    rows, columns = np.nonzero(np.isfinite(uv[0]))
+    x, y = np.median(columns) / uv.shape[2], np.quantile(rows, 0.3) / uv.shape[1]
+    middle = np.array([[x * picture.shape[1], y * picture.shape[0]]])
+    return picture[square_about(middle, picture.shape, TILE)]
 
 
 def _thumbnails(samples: Iterable[Sample]) -> list[tuple[str, list[bytes]]]:

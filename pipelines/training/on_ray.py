@@ -21,8 +21,9 @@ from ray.train import (
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Empty, Queue
 
+from configs.run import named_cluster
 from configs.train import TrainConfig
-from pipelines.runs.cluster import named_cluster, start_ray
+from pipelines.runs.cluster import start_ray
 from pipelines.runs.stopping import Stopped, stoppable
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.training.checkpoints import Facts

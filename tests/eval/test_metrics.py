@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import pytorch_msssim
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import laplace, uniform_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from eval.metrics.crops import cropped
+from eval.metrics.detail import detail
 from eval.metrics.differences import differences
 from eval.metrics.registry import METRICS, OfPairs
 from eval.metrics.score import PairScorer
@@ -104,7 +106,7 @@ def test_equal_images_are_as_alike_as_can_be(level):
 
 
 def test_values_lie_in_the_metrics_ranges():
-    ranges = {"psnr": (0, np.inf), "l1": (0, 1), "ms_ssim": (0, 1)}
+    ranges = {"psnr": (0, np.inf), "detail": (0, np.inf), "l1": (0, 1), "ms_ssim": (0, 1)}
     x, y = pictures(13, 4, 170, 170), pictures(14, 4, 170, 170)
     for variant, values in PairScorer(dict.fromkeys(map(MetricVariant, FORMULAS)))(x, y).items():
         low, high = ranges.get(variant.metric, (-1, 1))  # of SSIM
@@ -251,6 +253,39 @@ def test_person_variants_are_metrics_of_images_on_white():
     assert (scores["l1.body"] == differences(x, y, ~person).body["l1"]).all()
 
 
+def test_torso_variants_are_metrics_of_a_square():
+    x, y = pictures(9, 2, 300, 320), pictures(10, 2, 300, 320)
+    torso = np.zeros((2, 300, 320), bool)
+    torso[0, 44:, :256] = torso[1, 10:266, 50:306] = True
+    names = ["ssim_255.torso", "detail.torso", "l1.torso", "l1"]
+    by_variant = PairScorer(dict.fromkeys(map(MetricVariant.parse, names)))(x, y, {"torso": torso})
+    scores = {str(variant): values for variant, values in by_variant.items()}
+    a, b = (np.stack([side[0, 44:, :256], side[1, 10:266, 50:306]]) for side in (x, y))
+    assert (scores["ssim_255.torso"] == ssim(a, b).whole["ssim_255"]).all()
+    assert (scores["detail.torso"] == detail(a, b).whole["detail"]).all()
+    assert (scores["l1.torso"] == differences(a, b).whole["l1"]).all()
+    assert (scores["l1"] == differences(x, y).whole["l1"]).all()
+
+
+def test_detail_is_the_energy_of_the_laplacian():
+    x, y = pictures(11, 2, 40, 50), pictures(12, 2, 40, 50)
+    mask = np.zeros((2, 40, 50), bool)
+    mask[0, 3:20, :30] = True  # of the second, no pixel
+    found = detail(x, y, mask)
+    for n in (0, 1):
+        ours, theirs = (
+            laplace(side[n].astype(float), axes=(0, 1))[1:-1, 1:-1] ** 2 for side in (x, y)
+        )
+        assert found.whole["detail"][n] == pytest.approx(ours.sum() / theirs.sum())
+        on = mask[n, 1:-1, 1:-1]
+        expected = ours[on].sum() / theirs[on].sum() if n == 0 else np.nan
+        assert found.body["detail"][n] == pytest.approx(expected, nan_ok=True)
+    assert (detail(x, x).whole["detail"] == 1).all()
+    assert (detail(x // 2 * 0, x).whole["detail"] == 0).all()
+    soft = uniform_filter(y.astype(float), 3, axes=(1, 2)).astype(np.uint8)
+    assert (detail(soft, y).whole["detail"] < 0.2).all()
+
+
 def test_small_images_are_scaled_for_ms_ssim():
     x = pictures(12, 2, 128, 128)
     y = np.clip(x + np.random.default_rng(0).normal(0, 9, x.shape), 0, 255).astype(np.uint8)
@@ -292,6 +327,7 @@ def test_what_does_not_fit_is_refused():
     st.sampled_from([None, *MASKS]),
 )
 def test_names_round_trip(metric, crop, mask):
+    assume(mask != "torso" or crop == "full")
     variant = MetricVariant(metric, crop, mask)
     assert MetricVariant.parse(str(variant)) == variant
 
@@ -306,7 +342,8 @@ def test_names_round_trip(metric, crop, mask):
         ("ms_ssim.body", "ms_ssim cannot be taken over the body"),
         ("fid.176x256.body", "fid cannot be taken over the body"),
         ("kid.person", "kid cannot be taken over the person"),
-        ("l1.person.body", r"then a mask \(body, person\)"),
+        ("l1.person.body", r"then a mask \(body, person, torso\)"),
+        ("l1.white.torso", "the torso is cut from the whole image: l1.torso"),
     ],
 )
 def test_names_that_mean_nothing_are_refused(name, message):

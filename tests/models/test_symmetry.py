@@ -12,7 +12,8 @@ from models import lookup as lookup_module
 from models.coordinates import meshgrid
 from models.layouts import LAYOUTS, mirror_map
 from models.maps import Source, Target
-from models.symmetry import TEXTURE_SIZE, SymmetryReposer, _sample_coordinates
+from models.symmetry import TEXTURE_SIZE, SymmetryReposer
+from models.texture import warped_coordinates
 
 CPU = torch.device("cpu")
 NAN = float("nan")
@@ -195,7 +196,7 @@ def test_no_coordinate_is_a_mean_across_a_seam():
     coordinates = torch.full((1, 2, TEXTURE_SIZE, TEXTURE_SIZE), -0.9)
     coordinates[..., 100:] = 0.9
     across = meshgrid(64, 999)
-    sampled = _sample_coordinates(coordinates, across)
+    sampled = warped_coordinates(coordinates, across)
     torch.testing.assert_close(sampled.abs(), torch.full_like(sampled, 0.9))
 
 

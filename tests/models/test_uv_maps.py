@@ -1,4 +1,4 @@
-"""UV maps: at rest, out of IUV images, through the DensePose lookup."""
+"""UV maps: at rest, at other sizes, out of IUV images, through the DensePose lookup."""
 
 import io
 import itertools
@@ -18,10 +18,13 @@ from models.iuv import (
     UnclearChannelOrder,
     iuv_from_image,
     refuse_interpolated,
+    smoothed,
     uv_from_iuv,
 )
 from models.lookup import SHAPE, load_lookup, rebuild_lookup
-from models.uv_maps import dequantise, quantise
+from models.uv_maps import JUMP, between, dequantise, quantise, resized
+from tests.conftest import ROOT
+from workers.data.catalog import Catalog
 from workers.data.tables import SCHEMAS, parquet_bytes
 
 COORDINATES = st.one_of(st.floats(-1, 1, width=32), st.just(float("nan")))
@@ -170,15 +173,118 @@ def test_real_iuv_images_are_told_from_interpolated_ones(real):
                 refuse_interpolated(iuv_from_image(np.asarray(scaled)))
 
 
+def _stepped(u: np.ndarray, v: np.ndarray, label: int | np.ndarray = 2) -> np.ndarray:
+    """An IUV image of U and V in 0..255, cut to 8 bits as DensePose does."""
+    return np.dstack([np.broadcast_to(label, u.shape), u, v]).astype(np.uint8)
+
+
+def test_a_smoothed_ramp_has_no_steps_and_reaches_its_chart_s_edge():
+    v, u = np.mgrid[10:141:120j, 10:242:200j]
+    iuv = _stepped(u, v, np.where(np.arange(200) < 90, 2, 7))
+    off = np.abs(smoothed(iuv) + 0.5 - np.dstack([u, v]))
+    stepped = np.abs(iuv[..., 1:] + 0.5 - np.dstack([u, v]))
+    assert stepped.mean() > 0.2
+    assert off.mean() < 0.12
+    assert off[:, 87:93].mean() < 0.15  # where the chart ends
+    assert off.max() <= 0.5  # as before, where there is no pair
+
+
+def test_smoothing_spares_folds_and_keeps_charts_apart():
+    v, u = np.mgrid[10:60:100j, 10:60:100j]
+    folded = _stepped(np.where(np.arange(100) < 50, u, 120 - u), v)
+    np.testing.assert_allclose(smoothed(folded)[:, 49:51, 0], folded[:, 49:51, 1], atol=1)
+    charts = _stepped(u, v, np.where(np.arange(100) % 2, 3, 4))  # of one pixel each
+    np.testing.assert_array_equal(
+        smoothed(charts)[..., 0][[0, 1, -2, -1]][:, [0, -1]],
+        smoothed(charts[:, [0, -1]])[..., 0][[0, 1, -2, -1]],
+    )
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_smoothing_moves_nothing_by_more_than_a_step(iuv):
+    assert np.abs(smoothed(iuv) - iuv[..., 1:]).max() <= 1
+
+
+def test_between_its_entries_the_lookup_is_read_smoothly_but_never_across_a_seam():
+    table = np.full(SHAPE, np.nan, np.float32)
+    table[6, 100, 10:20, 0] = np.arange(10) / 100
+    table[6, 100, 15:20, 0] += 0.5
+    table[6, 100, 10:20, 1] = 0.25
+    u = np.array([[12.25, 14.4, 14.6, 9.4, 9.6]], np.float32)
+    uv = uv_from_iuv(np.full_like(u, 7), np.dstack([u, np.full_like(u, 100)]), table)
+    expected = [0.0225, 0.04, 0.55, np.nan, 0]
+    np.testing.assert_allclose(uv[0, :, 0], 2 * np.array(expected) - 1, atol=1e-6)
+
+
 def test_the_lookup_is_read_at_part_v_u_with_v_turned_down():
     table = np.full(SHAPE, np.nan, np.float32)
     table[6, 200, 10] = (0.25, 0.75)
     iuv = np.zeros((1, 3, 3), np.uint8)
     iuv[0, 0] = (7, 10, 200)
     iuv[0, 1] = (7, 200, 10)  # off the chart
-    uv = uv_from_iuv(iuv, table)
+    uv = uv_from_iuv(iuv[..., 0], iuv[..., 1:], table)
     np.testing.assert_array_equal(uv[0], [[-0.5, -0.5], [np.nan] * 2, [np.nan] * 2])
     assert uv.dtype == np.float32
+
+
+# --- at other sizes
+
+
+def _world(image_id: str = "item-000000_view-00") -> np.ndarray:
+    return np.moveaxis(Catalog(str(ROOT / "assets/sample")).uv_map(image_id), 0, -1)
+
+
+@given(UV_MAPS, st.integers(1, 40), st.integers(1, 40))
+def test_a_map_of_another_size_shows_no_other_points(uv, height, width):
+    """Each value lies between values of the map that belong together."""
+    uv = np.where(np.isnan(uv).any(axis=-1, keepdims=True), np.nan, uv).astype(np.float32)
+    other = resized(uv, height, width)
+    assert other.shape == (height, width, 2)
+    known, found = (m[~np.isnan(m).any(axis=-1)] for m in (uv, other))
+    assert len(known) or not len(found)
+    off = np.abs(found[:, None] - known[None]).max(axis=-1).min(axis=1, initial=9)
+    assert (off <= JUMP + 1e-6).all()
+
+
+def test_a_map_of_its_own_size_stays_as_it_is():
+    uv = _world()
+    assert resized(uv, *uv.shape[:2]) is uv
+
+
+def test_a_ramp_is_interpolated_exactly_also_off_its_pixels():
+    v, u = np.mgrid[-0.3:0.3:20j, -0.4:0.4:30j]
+    uv = np.dstack([u, v])
+    found = between(uv, np.array([3.25, 19, 0]), np.array([7.5, 29, -2]))
+    steps = np.array([0.8 / 29, 0.6 / 19])
+    expected = np.array([[7.5, 3.25], [29, 19], [0, 0]]) * steps - [0.4, 0.3]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_edges_and_seams_run_between_pixels():
+    """A disc of one part on another, off a background: magnified, its outlines have no stairs."""
+    y, x = np.mgrid[:64, :64] - 31.5
+    r = np.hypot(x, y)
+    small = np.dstack([x, y]) / 200 + np.where(r < 12, 0.5, 0)[..., None]
+    small[r > 25] = np.nan
+    large = resized(small, 512, 512)
+    y, x = (np.mgrid[:512, :512] + 0.5) / 8 - 32
+    for radius, inside in ((25, ~np.isnan(large[..., 0])), (12, large[..., 0] > 0.3)):
+        off = (np.hypot(x, y) < radius) != inside
+        stairs = (np.hypot(x, y) < radius) != inside[4::8, 4::8].repeat(8, 0).repeat(8, 1)
+        assert off.sum() < 0.8 * stairs.sum()
+        assert np.abs(np.hypot(x, y)[off] - radius).max() < 0.75
+
+
+def test_a_quarter_of_a_map_s_size_costs_little_inside_the_body():
+    exact = _world()
+    again = resized(resized(exact, 64, 64), 256, 256)
+    both = ~np.isnan(exact).any(axis=-1) & ~np.isnan(again).any(axis=-1)
+    step = np.abs(np.diff(exact, axis=0)).max(axis=-1)
+    step = np.median(step[~np.isnan(step)])
+    off = np.abs(again - exact)[both].max(axis=-1) / step  # pixels of the larger map
+    blocks = exact[1::4, 1::4].repeat(4, 0).repeat(4, 1)
+    stairs = np.abs(blocks - exact)[both & ~np.isnan(blocks[..., 0])].max(axis=-1) / step
+    assert np.median(off) < 0.3 < 1 < np.median(stairs)
 
 
 # --- the lookup
@@ -198,7 +304,8 @@ def test_the_authors_maps_come_out_of_their_iuv_images(lookup, real):
     agreeing = 0
     for path in sorted((real / "official_samples/source_iuv").glob("*.png")):
         theirs = np.load(real / f"official_samples/source_uv/{path.stem[:-4]}.npy")
-        ours = uv_from_iuv(iuv_from_image(np.asarray(Image.open(path))), lookup)
+        iuv = iuv_from_image(np.asarray(Image.open(path)))
+        ours = uv_from_iuv(iuv[..., 0], iuv[..., 1:], lookup)
         if theirs.dtype == np.float64:
             continue
         np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))

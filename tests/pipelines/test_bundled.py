@@ -14,6 +14,7 @@ from pipelines.cli import main
 from tests.helpers.catalogs import rows_of, write_catalog
 from tests.helpers.commands import wrong
 from workers.data.catalog import Catalog
+from workers.data.images import decode
 from workers.poses import PoseWorker
 from world.stances import STANCES
 
@@ -39,6 +40,21 @@ def test_bundled_networks_are_a_checkpoint_like_any_other() -> None:
     assert named["config"]["model"] == "bundled"
     assert named["model"] == pathed["model"]
     assert len(named["model"]["sha256"]) == len(named["model"]["trained_on"]) == 64
+
+
+def test_a_run_says_which_precision_made_its_pixels(capsys: pytest.CaptureFixture[str]) -> None:
+    write_catalog("catalog", 1)
+    words = ["catalog=catalog", "poses=catalog", "model=bundled", "image.format=png", LOCAL]
+    for precision in ("fp32", "fp16"):
+        given = [*words, f"execution.precision={precision}", f"out={precision}"]
+        assert main(["render", *given]) == 0
+    assert "precision" not in identity("fp32")["model"]  # the reference goes without saying
+    assert identity("fp16")["model"] == identity("fp32")["model"] | {"precision": "fp16"}
+    pixels = [decode(rows_of(url)[0]["image"]["bytes"], 10**6) for url in ("fp32", "fp16")]
+    assert np.abs(pixels[0].astype(int) - pixels[1]).max() <= 1
+    capsys.readouterr()
+    line = wrong(capsys, "render", *words, "execution.precision=fp32", "out=fp16")
+    assert "model.precision: fp16 there, absent now" in line
 
 
 def test_maps_of_another_layout_are_refused_with_the_remedy(

@@ -199,7 +199,7 @@ def test_the_line_overrides_the_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([*call, "--print-config"]) == 0
     config = yaml.safe_load(capsys.readouterr().out)
     assert config["catalog"] == "s3://a/b"
-    assert config["image"] == {"format": "webp", "quality": 80}
+    assert config["image"] == {"format": "webp", "quality": 80, "alpha": False}
     assert config["execution"]["engine"] == "local"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from configs.run import named_cluster
 from pipelines.runs import cluster
-from pipelines.runs.cluster import ClusterAwayError, answering, named_cluster
+from pipelines.runs.cluster import ClusterAwayError, answering
 from tests.helpers.catalogs import write_catalog
 from tests.helpers.commands import RENDER, reposer
 from tests.helpers.marks import needs_root

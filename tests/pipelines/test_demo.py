@@ -33,6 +33,7 @@ def add(folder: Path, name: str, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(folder / name)
 
 
+@pytest.mark.slow
 def test_whoever_is_found_is_rendered(
     photographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

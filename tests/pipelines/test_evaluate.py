@@ -16,7 +16,7 @@ from eval.metrics.variants import MetricVariant
 from eval.metrics.weights import Weights
 from pipelines.evaluation import evaluate as command
 from pipelines.evaluation.inputs import Folders, Renders, SideBySide, Strips, input_of
-from tests.helpers.catalogs import SIZE, rows_of, write_annotations
+from tests.helpers.catalogs import SIZE, rows_of, write_annotations, write_catalog
 from tests.helpers.commands import wrong
 from tests.helpers.evaluations import (
     CHEAP,
@@ -30,6 +30,7 @@ from tests.helpers.evaluations import (
     write_renders,
 )
 from tests.helpers.pictures import on_white
+from workers.data.catalog import Catalog
 from workers.data.images import decode
 from workers.data.storage import Store
 from world.labels import BACKGROUND, TOP
@@ -143,6 +144,27 @@ def test_people_are_measured_on_white(tmp_path: Path) -> None:
     assert "white outside the person" in summary["definition"]
     assert {"annotations", "catalog", "renders"} == json.loads(summary["inputs"]).keys()
     assert "l1.person" in page_of(out)
+
+
+def test_images_of_another_size_fail_or_are_scaled(tmp_path: Path) -> None:
+    renders, _ = write_renders(str(tmp_path))
+    side = 2 * SIZE
+    write_catalog(f"{tmp_path}/large", 4, size=side)
+    call = [f"renders={renders}", f"catalog={tmp_path}/large", "metrics=[l1]"]
+    assert evaluate(*call, f"out={tmp_path}/failed") == 3
+    errors = {row["error_type"] for row in rows_of(f"{tmp_path}/failed", "scores")}
+    assert errors == {"SizeMismatch"}
+    out = f"{tmp_path}/out"
+    assert evaluate(*call, "resize=true", f"out={out}") == 0
+    images = {row["render_id"]: row["image"]["bytes"] for row in rows_of(renders)}
+    truth = Catalog(f"{tmp_path}/large")
+    found = metrics_of(out)
+    for row in rows_of(out, "scores"):
+        render = Image.open(io.BytesIO(images[row["generated"]]))
+        scaled = np.asarray(render.resize((side, side), Image.Resampling.BICUBIC))
+        apart = np.abs(scaled.astype(float) - truth.photograph(row["reference"]))
+        value = found["stand-in", row["pair_id"], "l1"]
+        assert value == pytest.approx(apart.mean() / 255)
 
 
 def test_a_catalog_that_shows_no_people_is_refused(

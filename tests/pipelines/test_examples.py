@@ -37,7 +37,7 @@ PARSED = {
 SLOW = {
     "reposer demo": [],
     "reposer extract input=PHOTOS extractor=bodyfit": [],
-    "reposer render catalog=catalog poses=bundled model=bundled out=renders": [],  # of its catalog
+    "reposer render catalog=catalog poses=bundled model=bundled size=1024": [],  # of its catalog
     "reposer synthesize items=20": ["items=3", "views=3", "size=64"],
     "reposer train inpainter": ["steps=2", "width=4", "batch=2", "texture_size=40"],
     "reposer train generator": ["steps=2", "width=4", "batch=2", "discriminator_width=4"],

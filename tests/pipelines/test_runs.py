@@ -1,26 +1,39 @@
 """The invariants of a run, with a stand-in model: see docs/design.md, "Runs"."""
 
+import base64
+import io
 import itertools
 import json
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from configs.extract import ExtractConfig
+from configs.run import Execution
 from configs.synthesize import SynthesizeConfig
-from pipelines import render, synthesize
+from pipelines import extract, render, synthesize
 from pipelines.cli import main
 from pipelines.runs.execute import execute
-from pipelines.runs.plan import RunError
+from pipelines.runs.plan import RunError, shard_rows
+from pipelines.runs.report import TILE
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, rows_of, write_catalog, write_pairs
+from tests.helpers.commands import wrong
 from tests.helpers.runs import config, run
+from workers.data.catalog import Catalog
+from workers.data.images import decode
 from workers.data.storage import Store
+from workers.data.tables import SCHEMAS, parquet_bytes
 from workers.shards.keys import part_lengths
 
 
@@ -79,6 +92,31 @@ def test_results_do_not_depend_on_engine_workers_shards_or_microbatches(
         if run(settings)
     ]
     assert all(table == tables[0] for table in tables[1:])
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_what_is_no_body_can_be_transparent(tmp_path: Path, kind: str) -> None:
+    write_catalog(f"{tmp_path}/catalog", 2)
+    values = {"execution": {"engine": "local"}, "out": f"{tmp_path}/{kind}"}
+    settings = config(tmp_path, image={"format": kind, "alpha": True}, **values)
+    assert run(settings)["totals"]["ok"] == 4
+    catalog = Catalog(f"{tmp_path}/catalog")
+    for row in rows_of(settings.out):
+        body = catalog.body(row["pose_id"])
+        with Image.open(io.BytesIO(row["image"]["bytes"])) as image:
+            assert (image.format, image.mode) == (kind.upper(), "RGBA")
+            np.testing.assert_array_equal(np.asarray(image)[..., 3], np.where(body, 255, 0))
+        seen = decode(row["image"]["bytes"], 10**6)
+        assert (seen[~body] == 255).all()
+        mean = catalog.photograph(row["source_id"]).mean(axis=(0, 1))
+        assert np.abs(np.median(seen[body], axis=0) - mean).max() < 10
+    with pytest.raises(RunError, match="alpha"):
+        run(config(tmp_path, image={"format": kind}, **values))
+
+
+def test_jpeg_has_no_transparency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["render", f"catalog={tmp_path}", f"poses={tmp_path}", f"out={tmp_path}/out"]
+    assert "JPEG has no transparency" in wrong(capsys, *call, "image.alpha=true")
 
 
 @pytest.mark.parametrize("lost", [[0], [3], [0, 2, 4], [0, 1, 2, 3, 4]])
@@ -174,6 +212,19 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not Path(settings.out).exists()
 
 
+def test_a_page_of_large_pictures_holds_thumbnails(tmp_path: Path) -> None:
+    write_catalog(f"{tmp_path}/catalog", 2, size=1024)
+    settings = config(tmp_path, execution={"engine": "local"})
+    assert render.run(settings, load_model=StandIn) == 0
+    page = (tmp_path / "out/index.html").read_text()
+    pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", page)
+    assert len(pictures) == 4 * 3
+    for picture in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+            assert image.size == (TILE, TILE)
+    assert (tmp_path / "out/contact_sheet.png").stat().st_size < 10**6
+
+
 def test_a_run_leaves_pictures_and_a_page(tmp_path: Path) -> None:
     write_catalog(f"{tmp_path}/catalog", 3, bad=[2])
     settings = config(tmp_path, execution={"engine": "local"})
@@ -229,9 +280,65 @@ def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
     assert files == {"plan.json", plan.keys_file, "manifest.json"}
 
 
-@pytest.mark.parametrize(("size", "rows"), [(256, 1560), (512, 1024), (1024, 256)])
-def test_larger_pictures_make_shards_of_fewer_rows(size: int, rows: int) -> None:
-    settings = SynthesizeConfig(out="unused", items=25_000, views=4, size=size)
-    plan, _ = synthesize.prepare(settings)
-    assert max(plan.lengths) == rows
+@pytest.mark.parametrize(
+    ("rows", "execution", "length"),
+    [
+        (1280, {"engine": "local"}, 128),
+        (1280, {"workers": 1}, 128),
+        (1280, {"workers": 2}, 80),  # eight shards a worker
+        (1280, {"workers": 8}, 20),
+        (1280, {"ray_address": "head:6379"}, 20),  # of as many workers as it may have
+        (1280, {"workers": 50}, 16),
+        (40, {"engine": "local"}, 16),
+        (64_000, {"engine": "local"}, 1000),  # 64 shards
+        (64_000, {"workers": 2}, 1000),
+        (64_000, {"workers": 50}, 160),
+    ],
+    ids=str,
+)
+def test_shards_are_as_long_as_losses_and_workers_allow(
+    rows: int, execution: dict, length: int
+) -> None:
+    assert shard_rows(rows, Execution.model_validate(execution)) == length
+
+
+@pytest.mark.parametrize(
+    ("size", "image", "rows"),
+    [
+        (256, "jpeg", 1560),
+        (512, "jpeg", 632),
+        (1024, "jpeg", 156),
+        (1024, "png", 92),
+    ],
+)
+def test_larger_pictures_make_shards_of_fewer_rows(size: int, image: str, rows: int) -> None:
+    values = {
+        "out": "unused",
+        "items": 25_000,
+        "views": 4,
+        "size": size,
+        "image": {"format": image},
+        "execution": {"workers": 4},
+    }
+    plan, _ = synthesize.prepare(SynthesizeConfig.model_validate(values))
     assert plan.rows == 100_000
+    assert max(plan.lengths) == rows
+
+
+def test_the_size_of_native_photographs_decides_the_length_of_a_shard(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    for name, side in (("b", 3000), ("c", 3100), ("d", 100)):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{name}.jpg")
+    rows = [f"{i},{'abcd'[i % 4]}.jpg,a.npy" for i in range(3000)]
+    (tmp_path / "in.csv").write_text("\n".join(["image_id,image,uv", *rows]))
+    values = {"input": f"{tmp_path}/in.csv", "out": "unused", "size": "native"}
+    plan, _ = extract.prepare(ExtractConfig.model_validate(values))
+    assert max(plan.lengths) == int(200e6 / (3000**2 * 1.2))
+
+
+def test_row_groups_of_large_maps_are_short() -> None:
+    rows = [{"image_id": str(i), "uv": bytes(2**22), "status": "ok"} for i in range(40)]
+    table = pa.Table.from_pylist(rows, SCHEMAS["uv_maps"])
+    file = pq.ParquetFile(io.BytesIO(parquet_bytes(table))).metadata
+    sizes = [file.row_group(i).num_rows for i in range(file.num_row_groups)]
+    assert sizes == [15, 15, 10]

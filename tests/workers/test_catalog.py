@@ -110,6 +110,29 @@ def test_keypoints_are_54_numbers(tmp_path: Path) -> None:
         Catalog(url).keypoints("p000")
 
 
+def test_the_torso_is_a_square_within_the_picture() -> None:
+    catalog = Catalog(str(SAMPLE))
+    image_id = catalog.images.ids.to_pylist()[0]
+    assert catalog.torso(image_id).all()  # 256 pixels are the whole picture
+
+
+def test_the_torsos_square_lies_about_shoulders_and_hips(tmp_path: Path) -> None:
+    keypoints = np.zeros((18, 3))
+    keypoints[[2, 5, 8, 11], :2] = [(400, 100), (500, 100), (420, 300), (480, 300)]
+    image = {"bytes": png(np.zeros((320, 600, 3), np.uint8))}
+    tables = {
+        "images": {"image_id": ["wide"], "image": [image], "width": [600], "height": [320]},
+        "annotations": {"image_id": ["wide"], "keypoints": [keypoints.ravel().tolist()]},
+    }
+    for name, columns in tables.items():
+        Path(tmp_path, name).mkdir()
+        pq.write_table(pa.table(columns), tmp_path / name / "a.parquet")
+    square = Catalog(str(tmp_path)).torso("wide")
+    assert square.shape == (320, 600)
+    assert square[64:320, 322:578].all()  # the middle is at (450, 200): 8 pixels too low to fit
+    assert square.sum() == 256 * 256
+
+
 def test_maps_of_one_image_have_one_size(tmp_path: Path) -> None:
     labels = {"bytes": png(np.ones((30, 40), np.uint8))}
     catalog = annotated(f"{tmp_path}/c", p000={"segmentation": labels})

@@ -383,7 +383,8 @@ def test_photograph_and_map_are_scaled_and_padded_alike(tmp_path):
     assert np.isnan(stored[:, :16]).all()
     assert np.isnan(stored[:, 48:]).all()
     body = ~np.isnan(stored[:, 16:48]).any(axis=-1)
-    np.testing.assert_allclose(stored[:, 16:48][body], uv[1::2, 1::2][body], atol=2e-5)
+    centres = (uv[::2, ::2] + uv[1::2, 1::2]) / 2
+    np.testing.assert_allclose(stored[:, 16:48][body], centres[body], atol=2e-5)
 
 
 def test_native_keeps_size_and_shape(tmp_path):
@@ -420,7 +421,52 @@ def test_a_cropped_photograph_is_cut_where_its_map_is(tmp_path):
     np.testing.assert_allclose(_stored(row), uv[4:-4, 4:-4], atol=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("photograph", "uv", "size", "coarseness"),
+    [
+        ((128, 96), (32, 24), "native", 4),
+        ((128, 96), (32, 24), 256, 4),
+        ((128, 96), (32, 24), 64, 2),
+        ((128, 96), (32, 24), 32, None),
+        ((1101, 750), (376, 256), "native", 1101 / 376),
+        ((64, 48), (128, 96), "native", None),
+    ],
+)
+def test_a_map_of_another_size_is_brought_to_its_photograph(
+    tmp_path, photograph, uv, size, coarseness
+):
+    _photo(tmp_path / "a.png", *photograph)
+    _uv(tmp_path / "a.npy", *uv)
+    image, row = _extract(_config(tmp_path, size=size))["a"]
+    assert (image["width"], image["height"]) == (row["width"], row["height"])
+    assert row["coarseness"] == (coarseness and pytest.approx(coarseness))
+    if size == "native":
+        assert (row["height"], row["width"]) == photograph
+        stored = _stored(row)
+        y, x = np.argwhere(~np.isnan(stored[..., 0])).T
+        place = np.stack([(x + 0.5) / photograph[1], (y + 0.5) / photograph[0]], axis=-1)
+        off = (stored[y, x] + 1) / 2 * uv[::-1] - (place * uv[::-1] - 0.5)  # pixels of the map
+        assert np.abs(np.median(off)) < 0.01
+        assert np.abs(off).max() < 1  # at the edge
+
+
 # --- maps
+
+
+def test_large_iuv_images_lose_the_steps_of_8_bits(tmp_path, lookup):
+    """Where a step is as wide as a pixel or wider; small ones stay as they are."""
+    _photo(tmp_path / "a.png", 400, 300)
+    _photo(tmp_path / "b.png", 200, 150)
+    v, u = np.mgrid[20:180:400j, 30:150:300j]
+    iuv = np.dstack([np.full((400, 300), 2), u, v]).astype(np.uint8)
+    Image.fromarray(iuv).save(tmp_path / "a_IUV.png")
+    Image.fromarray(iuv[::2, ::2]).save(tmp_path / "b_IUV.png")
+    rows = _extract(_config(tmp_path, size="native", lookup=lookup))
+    large, small = (_stored(rows[name][1]) for name in "ab")
+    exact = np.dstack([2 * (u - 0.5) / 255 - 1, 1 - 2 * (v - 0.5) / 255])[10:-10, 10:-10]
+    assert np.abs(large[10:-10, 10:-10] - exact).mean() < 0.1 / 127.5
+    stepped = iuv[::2, ::2, 1:] / 127.5 * [1, -1] + [-1, 1]
+    np.testing.assert_allclose(small, stepped, atol=2e-5)
 
 
 def test_iuv_images_go_through_the_users_lookup(tmp_path, lookup):
@@ -506,7 +552,7 @@ def test_an_iuv_image_is_read_as_it_is(tmp_path, lookup, stored, order):
     _photo(tmp_path / "a.png")
     iuv = _iuv(tmp_path / "a_IUV.png")
     iuv[10:20, 8:20] = (15, 30, 240)
-    expected = uv_from_iuv(iuv, np.load(lookup))
+    expected = uv_from_iuv(iuv[..., 0], iuv[..., 1:], np.load(lookup))
     STORED[stored](tmp_path / "a_IUV.png", np.ascontiguousarray(iuv[..., ::order]))
     _, row = _extract(_config(tmp_path, size="native", lookup=lookup))["a"]
     assert row["error_message"] is None

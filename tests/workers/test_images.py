@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from configs.fields import ImageFormat
+from tests.helpers import profiles
 from workers.data.images import BadImage, decode, encode, is_plain
 
 LIMIT = 1_000_000
@@ -171,7 +172,77 @@ def test_only_upright_8_bit_rgb_is_plain():
     assert not is_plain(_file(rgb, "BMP"))
 
 
-def test_a_colour_profile_does_not_matter():
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# --- colour profiles
+
+PILLOWS = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# What is red and green in sRGB, in the numbers of other spaces.
+WIDE = {
+    "Display P3": (profiles.display_p3(), (234, 51, 35), (117, 251, 76)),
+    "Adobe RGB": (profiles.adobe_rgb(), (219, 0, 0), (144, 255, 60)),
+}
+
+
+@pytest.mark.parametrize("profile", [PILLOWS, profiles.srgb()], ids=["Pillow's", "another"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_profile_of_srgb_changes_nothing(profile, kind):
+    image = Image.fromarray(_photograph())
+    data = _file(image, kind, icc_profile=profile)
+    np.testing.assert_array_equal(decode(data, LIMIT), decode(_file(image, kind), LIMIT))
+    assert is_plain(data)
+
+
+@pytest.mark.parametrize("space", WIDE)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_other_spaces_are_converted_to_srgb(space, kind):
+    profile, red, green = WIDE[space]
+    pixels = np.repeat(np.array([red, green, (128, 128, 128)], np.uint8), 16, axis=0)[:, None]
+    pixels = np.repeat(pixels, 16, axis=1)
+    options = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}
+    options = options.get(kind, {"quality": 100, "subsampling": 0})
+    data = _file(Image.fromarray(pixels), kind, icc_profile=profile, **options)
+    found = decode(data, LIMIT)[8::16, 8]
+    np.testing.assert_allclose(found, [(255, 0, 0), (0, 255, 0), (128, 128, 128)], atol=12)
+    assert np.abs(pixels[8::16, 8].astype(int) - found).max() > 30
+    assert not is_plain(data)
+    with Image.open(io.BytesIO(encode(decode(data, LIMIT), ImageFormat()))) as written:
+        assert "icc_profile" not in written.info
+
+
+def test_transparent_and_palette_images_have_profiles_too():
+    profile, red, _ = WIDE["Display P3"]
+    image = Image.new("RGBA", (4, 4), (*red, 255))
+    image.putpixel((0, 0), (*red, 0))
+    decoded = decode(_file(image, icc_profile=profile), LIMIT)
+    np.testing.assert_array_equal(decoded[0, 0], [255, 255, 255])
+    np.testing.assert_allclose(decoded[1, 1], [255, 0, 0], atol=6)
+    palette = Image.new("RGB", (4, 4), red).convert("P", palette=Image.Palette.ADAPTIVE)
+    decoded = decode(_file(palette, icc_profile=profile), LIMIT)
+    np.testing.assert_allclose(decoded[1, 1], [255, 0, 0], atol=6)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_grey_of_another_gamma_is_converted(mode):
+    image = Image.new("L", (4, 4), 128).convert(mode)
+    darker = decode(_file(image, icc_profile=profiles.grey(1.0)), LIMIT)
+    np.testing.assert_allclose(darker, 188, atol=2)  # half the light
+    same = decode(_file(image, icc_profile=profiles.grey(2.2)), LIMIT)
+    np.testing.assert_allclose(same, 128, atol=2)
+
+
+def test_cmyk_has_the_colours_of_its_inks():
+    image = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
+    red, green, blue = decode(_file(image, "JPEG", icc_profile=profiles.cmyk()), LIMIT)[4, 4]
+    assert red < 60 < 100 < green < 180 < 190 < blue
+    white = Image.new("CMYK", (8, 8), (0, 0, 0, 0))
+    assert decode(_file(white, "JPEG", icc_profile=profiles.cmyk()), LIMIT).min() > 235
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [b"no profile", profiles.adobe_rgb()[:200], profiles.cmyk(), profiles.grey(1.0)],
+    ids=["text", "cut", "of CMYK", "of grey"],
+)
+def test_profiles_that_are_damaged_or_of_other_channels_are_ignored(profile):
     data = _file(Image.fromarray(_photograph()), icc_profile=profile)
     np.testing.assert_array_equal(decode(data, LIMIT), _photograph())
+    assert is_plain(data)

@@ -28,6 +28,7 @@ from world.labels import BACKGROUND
 MAX_PIXELS = 50_000_000
 USUAL_PIXELS = 256 * 256
 KEYPOINTS = (18, 3)
+TORSO = (2, 5, 8, 11)  # of the keypoints: shoulders and hips
 # In messages.
 CALLED = {
     "photograph": "photograph",
@@ -36,6 +37,7 @@ CALLED = {
     "body": "UV map",
     "segmentation": "segmentation",
     "person": "segmentation",
+    "torso": "row",
 }
 
 
@@ -48,6 +50,7 @@ View = dict[str, np.ndarray]
 - `body`: bool (H, W), where `uv` is defined,
 - `segmentation`: uint8 (H, W), label codes of `world.labels`,
 - `person`: bool (H, W), where `segmentation` is not background,
+- `torso`: bool (H, W), a square of at most 256 pixels about the middle of shoulders and hips,
 - `keypoints`: float32 (18, 3), OpenPose's points (x, y, visible) in pixels.
 """
 
@@ -78,6 +81,7 @@ class Catalog:
             "body": self.body,
             "segmentation": self.segmentation,
             "person": self.person,
+            "torso": self.torso,
             "keypoints": self.keypoints,
         }
         view = {name: readers[name](image_id) for name in wants}
@@ -150,6 +154,13 @@ class Catalog:
             )
         return np.array(numbers, np.float32).reshape(KEYPOINTS)
 
+    def torso(self, image_id: str) -> np.ndarray:
+        """A square about the torso, bool (H, W), in the picture whole; errors as in `keypoints`."""
+        row = self.images.row(image_id)
+        mask = np.zeros((_whole(row["height"]), _whole(row["width"])), bool)
+        mask[square_about(self.keypoints(image_id)[TORSO, :2], mask.shape)] = True
+        return mask
+
     def _annotation(self, image_id: str, column: str) -> dict[str, Any]:
         try:
             row = self.annotations.row(image_id)
@@ -209,6 +220,19 @@ def _refuse_mismatch(image_id: str, view: View) -> None:
         (first, size), *others = sizes.items()
         said = ", ".join(f"its {name} {other}" for name, other in others)
         raise SizeMismatch(f"{short(image_id)}: the {first} has {size} pixels, {said}")
+
+
+def square_about(
+    points: np.ndarray, shape: tuple[int, ...], side: int = 256
+) -> tuple[slice, slice]:
+    """Rows and columns of a square about the middle of points (N, 2), x and y.
+
+    It lies in the picture of this shape (H, W, ...) whole, so it may be smaller, or off the middle.
+    """
+    side = min(side, *shape[:2])
+    left, top = points.mean(axis=0) - side / 2
+    x, y = (round(min(max(at, 0), n - side)) for at, n in ((left, shape[1]), (top, shape[0])))
+    return slice(y, y + side), slice(x, x + side)
 
 
 def _whole(side: float | None) -> int:

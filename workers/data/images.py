@@ -1,8 +1,11 @@
 """Image files: photographs -> uint8 RGB pixels, and back; maps -> their numbers, unchanged."""
 
 import io
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -11,6 +14,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from configs.fields import ImageFormat
 from workers.data.errors import BadImage, BadUvMap, RowError
+from workers.data.profiles import in_srgb, is_srgb
 
 # A closed list: Pillow would hand PostScript to an interpreter. `eval.naming.EXTENSIONS` holds the
 # file extensions of these.
@@ -40,8 +44,8 @@ def decode(data: bytes, max_pixels: int) -> np.ndarray:
     """Bytes of an image file -> its pixels, (H, W, 3) uint8 RGB, upright.
 
     EXIF orientation is applied, transparency is composed over white, 16 bits are scaled to 8,
-    palette, grey and CMYK are converted, and of an animation the first frame is taken. Embedded
-    colour profiles are ignored: pixels are read as sRGB.
+    palette, grey and CMYK are converted, and of an animation the first frame is taken. Pixels are
+    sRGB: an embedded colour profile of another space is applied.
     Raises BadImage for a file that is no complete image of one of FORMATS, or has more than
     `max_pixels` pixels (as its header says, before pixels are unpacked).
     """
@@ -96,44 +100,72 @@ def open_image(data: bytes, max_pixels: int) -> ImageFile:
 
 
 def is_plain(data: bytes) -> bool:
-    """Whether `decode` changes nothing: the file is upright 8-bit RGB, JPEG or PNG."""
+    """Whether `decode` changes nothing: the file is upright 8-bit sRGB, JPEG or PNG."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         return (
             image.mode == "RGB"
             and not image.has_transparency_data
             and image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            and is_srgb(image.info.get("icc_profile"))
             # Pillow also calls a PNG of 16 bits a channel RGB.
             and (image.format == "JPEG" or (image.format == "PNG" and data[PNG_BITS] == 8))
         )
 
 
-def encode(pixels: np.ndarray, fmt: ImageFormat) -> bytes:
-    """(H, W, 3) uint8 RGB -> the bytes of an image file.
+def encode(pixels: np.ndarray, fmt: ImageFormat, alpha: np.ndarray | None = None) -> bytes:
+    """(H, W, 3) uint8 RGB -> the bytes of an image file; `alpha` (H, W) uint8: its opacity.
 
     JPEG keeps colour at full resolution (4:4:4): subsampled colour bleeds over garment edges.
     """
-    out = io.BytesIO()
-    image = Image.fromarray(pixels)
+    return _encoded(Image.fromarray(pixels), fmt, alpha)
+
+
+def encode_planes(planes: np.ndarray, fmt: ImageFormat, alpha: np.ndarray | None = None) -> bytes:
+    """The same of (3, H, W), without sorting the pixels in Python's time."""
+    height, width = planes.shape[1:]
+    bands = [Image.frombuffer("L", (width, height), plane, "raw", "L", 0, 1) for plane in planes]
+    return _encoded(Image.merge("RGB", bands), fmt, alpha)
+
+
+def _encoded(image: Image.Image, fmt: ImageFormat, alpha: np.ndarray | None) -> bytes:
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha))
     match fmt.format:
         case "jpeg":
-            image.save(out, "JPEG", quality=fmt.quality, subsampling=0)
+            # Pillow lets other threads run while it writes a JPEG to a file, not to a BytesIO.
+            with _memory_file() as out:
+                image.save(out, "JPEG", quality=fmt.quality, subsampling=0)
+                out.seek(0)
+                return out.read()
         case "webp":
+            out = io.BytesIO()
             image.save(out, "WEBP", quality=fmt.quality)
         case "png":
+            out = io.BytesIO()
             image.save(out, "PNG")
     return out.getvalue()
+
+
+def _memory_file() -> IO[bytes]:
+    """A file that lies in memory: of the system where it is Linux, else of Python."""
+    if sys.platform != "linux":
+        return io.BytesIO()
+    return os.fdopen(os.memfd_create("image"), "w+b", buffering=0)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("F", "I"):
         raise BadImage("32 bits a channel have no agreed range: save it with 8 or 16 bits")
+    profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16"):  # convert() would clip at 255
         grey = np.rint(np.asarray(image).astype(np.float64) / 257).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
-    return image.convert("RGB")
+        return in_srgb(Image.fromarray(grey), profile)
+    grey, plain = image.mode in ("1", "L", "LA", "La"), image.mode in ("L", "RGB", "CMYK")
+    colours = in_srgb(image if plain else image.convert("L" if grey else "RGB"), profile)
+    if not image.has_transparency_data:
+        return colours
+    colours.putalpha(image.convert("RGBA").getchannel("A"))
+    return Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours).convert("RGB")
 
 
 def _halved(image: ImageFile, data: bytes) -> bool:

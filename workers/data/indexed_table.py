@@ -1,7 +1,6 @@
 """Rows by id, out of Parquet tables that may hold millions."""
 
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -25,6 +24,7 @@ from workers.data.columns import (
     pc,
 )
 from workers.data.errors import BadImage, DamagedTable, MissingRow
+from workers.data.kept import Kept
 from workers.data.names import short
 from workers.data.retrying import UNREACHABLE, UNREACHABLE_OR_REFUSED, StorageError
 from workers.data.storage import Store, read_bytes, resolved
@@ -71,8 +71,7 @@ class Table:
     def __init__(self, store: Store, name: str):
         self.store, self.name = store, name
         self.id = "render_id" if name == "renders" else "image_id"
-        self._groups: OrderedDict[int, pa.Table] = OrderedDict()
-        self._kept = 0  # bytes
+        self._groups: Kept[int, pa.Table] = Kept(CACHE_BYTES)
         self._footer: tuple[str, pq.FileMetaData | None] = ("", None)
         self._lock = Lock()
 
@@ -144,10 +143,11 @@ class Table:
         if at == len(order) or ids[order[at]].as_py() != row_id:
             raise MissingRow(f"{self.store.url}: no row {short(row_id)} in {self.name}")
         group = int(np.searchsorted(starts, order[at], "right")) - 1
-        if group not in self._groups:
-            self._keep(group, self._row_group(*groups[group], list(COLUMNS[self.name])))
-        self._groups.move_to_end(group)
-        return self._groups[group].slice(int(order[at] - starts[group]), 1).to_pylist()[0]
+        table = self._groups.get(group)
+        if table is None:
+            table = self._row_group(*groups[group], list(COLUMNS[self.name]))
+            self._groups.keep(group, table, table.nbytes)
+        return table.slice(int(order[at] - starts[group]), 1).to_pylist()[0]
 
     @cached_property
     def _index(self) -> tuple[pa.LargeStringArray, np.ndarray, np.ndarray, list[tuple[str, int]]]:
@@ -191,12 +191,6 @@ class Table:
                 return pa.Table.from_batches(batches)
         except CatalogError as error:  # met while rendering, so it is the fault of this row
             raise DamagedTable(str(error)) from error
-
-    def _keep(self, group: int, table: pa.Table) -> None:
-        self._groups[group] = table
-        self._kept += table.nbytes
-        while len(self._groups) > 1 and self._kept > CACHE_BYTES:
-            self._kept -= self._groups.popitem(last=False)[1].nbytes
 
     @contextmanager
     def _opened(self, file: str) -> Iterator[pq.ParquetFile]:

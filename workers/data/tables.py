@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 SCHEMA_VERSION = 1
 ROWS_PER_ROW_GROUP = 100
+# Readers hold row groups whole: of UV maps of 1,024x1,024, 15 rows.
+ROW_GROUP_BYTES = 2**26
 
 
 class Column(NamedTuple):
@@ -68,8 +70,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "uv_maps": _schema(
         {"image_id": ID, "layout": TEXT, "uv": BYTES, **SIZE},
-        {"score": REAL_32, "extractor": TEXT, **STATUS},
+        {"score": REAL_32, "coarseness": REAL_32, "extractor": TEXT, **STATUS},
         uv="uint16 little-endian, shape (2, height, width), 0 undefined, 1..65535 = -1..1",
+        coarseness="pixels of the picture a pixel of the map that it was made of; null: one",
     ),
     # Exact for the sample world, estimated by bodyfit; the label codes are in world/labels.py.
     "annotations": _schema(
@@ -207,7 +210,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
         "compression": {path: "none" if path.endswith(".bytes") else "zstd" for path in columns},
     }
     out = io.BytesIO()
-    pq.write_table(table, out, row_group_size=ROWS_PER_ROW_GROUP, use_dictionary=False, **options)
+    most = ROW_GROUP_BYTES * len(table) // max(table.nbytes, 1)
+    rows = min(max(most, 1), ROWS_PER_ROW_GROUP)
+    pq.write_table(table, out, row_group_size=rows, use_dictionary=False, **options)
     return out.getvalue()
 
 

@@ -13,7 +13,7 @@ from workers.data.errors import EmptyUvMap
 from workers.data.images import encode, is_plain
 from workers.data.storage import read_bytes
 from workers.extraction.extraction import Photo
-from workers.extraction.framing import Box, frame, person_box
+from workers.extraction.framing import Box, Framing, frame, person_box
 from workers.shards.attempt import told
 from workers.shards.keys import Key
 from workers.shards.rows import Origin, failed_photograph, uv_map_row
@@ -41,16 +41,22 @@ def extracted(
     photo: Photo,
     uv: np.ndarray,
     photograph: tuple[bytes, np.ndarray] | None,
+    coarseness: float = 1,
     **values: object,
 ) -> Rows:
     """The rows of a UV map (H, W, 2) float32, NaN off the body, and of its photograph.
 
-    `photograph` is its file and its pixels (H, W, 3) uint8; None makes a pose alone. `values` are
-    further columns of the row of `uv_maps`. Raises EmptyUvMap when nobody is left after framing.
+    `photograph` is its file and its pixels (H, W, 3) uint8; None makes a pose alone. `coarseness`
+    is how many pixels of the photograph a pixel of the map was, before it was brought to its size.
+    `values` are further columns of the row of `uv_maps`. Raises EmptyUvMap when nobody is left
+    after framing.
     """
     box = person_box(uv, config)
+    coarseness *= min(1, Framing.of(box, config.size).magnification)
     image = {} if photograph is None else image_columns(*photograph, box, config)
     columns = uv_columns(frame(uv, box, config.size), config)
+    if coarseness > 1:
+        values["coarseness"] = coarseness
     uv_row = uv_map_row(origin, photo.image_id, **columns, status="ok", **values)
     ids = {"image_id": photo.image_id, "item_id": photo.item_id}
     return {"images": [ids | image], "uv_maps": [uv_row]}

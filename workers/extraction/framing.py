@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from configs.extract import ExtractConfig
+from models.uv_maps import resized
 
 WHITE = 255
 
@@ -67,6 +68,12 @@ class Framing(NamedTuple):
         return cls(box, (size, size), scaled, ((size - scaled[0]) // 2, (size - scaled[1]) // 2))
 
     @property
+    def magnification(self) -> float:
+        """Pixels of the picture a pixel of the photograph."""
+        left, top, right, bottom = self.box
+        return max(self.size) / max(right - left, bottom - top)
+
+    @property
     def _scale(self) -> np.ndarray:
         """Pixels of the photograph a pixel of the picture, along x and y."""
         left, top, right, bottom = self.box
@@ -85,8 +92,8 @@ def frame(pixels: np.ndarray, box: Box, size: int | str) -> np.ndarray:
     """Crop to the box, scale its longer side to `size`, and centre it in a square.
 
     `pixels` is a photograph, (H, W, 3) uint8, or a UV map, (H, W, 2) float32. Photographs are
-    scaled with antialiasing and padded with white; UV maps take the nearest pixel, because a
-    mean across a seam is no surface point, and are padded with NaN. With size "native" the box
+    scaled with antialiasing and padded with white; UV maps are read between their pixels, but never
+    across a seam (`models.uv_maps.between`), and are padded with NaN. With size "native" the box
     keeps its own size and shape.
     """
     cut = pixels[box.top : box.bottom, box.left : box.right]
@@ -95,7 +102,7 @@ def frame(pixels: np.ndarray, box: Box, size: int | str) -> np.ndarray:
     (height, width), (top, left) = Framing.of(box, size)[2:]
     photograph = cut.dtype == np.uint8
     square = np.full((size, size, cut.shape[2]), WHITE if photograph else np.nan, cut.dtype)
-    resize = _antialiased if photograph else _nearest
+    resize = _antialiased if photograph else resized
     square[top : top + height, left : left + width] = resize(cut, height, width)
     return square
 
@@ -103,10 +110,3 @@ def frame(pixels: np.ndarray, box: Box, size: int | str) -> np.ndarray:
 def _antialiased(photograph: np.ndarray, height: int, width: int) -> np.ndarray:
     image = Image.fromarray(np.ascontiguousarray(photograph))
     return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
-
-
-def _nearest(uv: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The pixel under each new pixel's centre."""
-    rows = (np.arange(height) * 2 + 1) * uv.shape[0] // (2 * height)
-    columns = (np.arange(width) * 2 + 1) * uv.shape[1] // (2 * width)
-    return uv[rows[:, None], columns]

@@ -8,8 +8,8 @@ from functools import cached_property, partial
 import numpy as np
 
 from configs.extract import ExtractConfig
-from models.iuv import iuv_from_image, refuse_interpolated, uv_from_iuv
-from models.uv_maps import SLACK
+from models.iuv import iuv_from_image, refuse_interpolated, smoothed, uv_from_iuv
+from models.uv_maps import SLACK, resized
 from workers.data.errors import BadFileName, BadUvMap, EmptyUvMap, MissingUvMap, SizeMismatch
 from workers.data.images import decode, read_map
 from workers.data.retrying import UNREACHABLE
@@ -30,6 +30,7 @@ from workers.shards.shard import Job, Rows
 
 ORIGIN = Origin("precomputed", "smpl")
 READERS = 4  # threads: one decodes while others wait for storage
+SMOOTH = 256  # pixels a side of IUV images on which the steps of 8 bits are far below a pixel
 OFF_BODY = -10  # how some UV arrays mark undefined pixels
 SAMPLED = 4096  # pixels among which the commonest point is sought
 BACKGROUND = 0.02  # of a map's pixels; on real maps, no point of the body fills 0.0002 of them
@@ -76,13 +77,15 @@ class PrecomputedWorker:
 
     def _extracted(self, photo: Photo) -> Rows:
         uv = self._uv_map(photo)
-        photograph = None
-        if photo.image is not None:
-            data = read_bytes(photo.image)
-            pixels = decode(data, self.config.max_pixels)
-            _same_size("photograph", pixels, "UV map", uv)
-            photograph = data, pixels
-        return extracted(self.config, ORIGIN, photo, uv, photograph)
+        if photo.image is None:
+            return extracted(self.config, ORIGIN, photo, uv, None)
+        data = read_bytes(photo.image)
+        pixels = decode(data, self.config.max_pixels)
+        _same_shape(pixels, uv)
+        height, width = pixels.shape[:2]
+        coarseness = max(height, width) / max(uv.shape[:2])
+        uv = resized(uv, height, width)
+        return extracted(self.config, ORIGIN, photo, uv, (data, pixels), coarseness)
 
     def _uv_map(self, photo: Photo) -> np.ndarray:
         """The photograph's UV map, (H, W, 2) float32, NaN off the body."""
@@ -111,7 +114,8 @@ class PrecomputedWorker:
             _same_size("IUV image", iuv, "instance image", person)
             numbers, pixels = np.unique(person[body], return_counts=True)
             iuv = np.where((person == numbers[pixels.argmax()])[..., None], iuv, 0)
-        return uv_from_iuv(iuv, self._lookup)
+        charts = smoothed(iuv) if max(body.shape) > SMOOTH else iuv[..., 1:]
+        return uv_from_iuv(iuv[..., 0], charts, self._lookup)
 
 
 def _of_8_bits(pixels: np.ndarray) -> np.ndarray:
@@ -173,5 +177,16 @@ def _refuse_background(uv: np.ndarray) -> None:
 
 def _same_size(what: str, a: np.ndarray, other: str, b: np.ndarray) -> None:
     if a.shape[:2] != b.shape[:2]:
-        (h, w), (h2, w2) = a.shape[:2], b.shape[:2]
-        raise SizeMismatch(f"the {what} has {w}x{h} pixels, its {other} {w2}x{h2}")
+        raise _mismatch(what, a, other, b)
+
+
+def _same_shape(photograph: np.ndarray, uv: np.ndarray) -> None:
+    """Raise SizeMismatch unless one is the other, scaled to whole pixels."""
+    small, large = sorted((photograph.shape[:2], uv.shape[:2]))
+    if all(abs(small[i] - small[1 - i] * large[i] / large[1 - i]) >= 1 for i in (0, 1)):
+        raise _mismatch("photograph", photograph, "UV map", uv)
+
+
+def _mismatch(what: str, a: np.ndarray, other: str, b: np.ndarray) -> SizeMismatch:
+    (h, w), (h2, w2) = a.shape[:2], b.shape[:2]
+    return SizeMismatch(f"the {what} has {w}x{h} pixels, its {other} {w2}x{h2}")

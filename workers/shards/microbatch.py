@@ -1,6 +1,7 @@
 """Calls a model on microbatches: errors are traced to single rows, and large batches halved."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -18,12 +19,13 @@ def in_halves(
     """Results of items; on an error they are halved until the bad ones are alone.
 
     When a GPU runs out of memory, `shrink` is called with the new size of a microbatch. Raises
-    WorkerLost after any other CUDA error, which breaks the CUDA context and with it the process.
+    WorkerLost as `breaking` does.
     """
     try:
-        return list(call(items))
-    except torch.AcceleratorError as error:
-        raise WorkerLost(*told(error)) from error
+        with breaking():
+            return list(call(items))
+    except WorkerLost:
+        raise
     except Exception as error:
         if len(items) == 1:
             return [error]
@@ -32,3 +34,15 @@ def in_halves(
             shrink(half)
             torch.cuda.empty_cache()
         return in_halves(items[:half], call, shrink) + in_halves(items[half:], call, shrink)
+
+
+@contextmanager
+def breaking() -> Iterator[None]:
+    """Raise WorkerLost after a CUDA error, other than that memory ran out.
+
+    It breaks the CUDA context, and with it the process. All that waits for the GPU may meet it.
+    """
+    try:
+        yield
+    except torch.AcceleratorError as error:
+        raise WorkerLost(*told(error)) from error

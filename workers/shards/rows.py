@@ -4,8 +4,12 @@ Apart from the workers, because a supervisor needs these but none of the models.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
+from workers.data.tables import SCHEMAS
 from workers.shards.keys import Key
 from workers.shards.shard import Rows
 
@@ -20,15 +24,47 @@ def render_id(key: Key) -> str:
     return f"{key[0]}__{key[1]}"
 
 
-def render_row(key: Key, **values: object) -> dict[str, Any]:
-    """A row of `renders`."""
-    ids = {"render_id": render_id(key), "source_id": key[0], "pose_id": key[1]}
-    return {**ids, "attempts": 1, **values}
+class Picture(NamedTuple):
+    """A rendered picture, encoded."""
+
+    data: bytes
+    width: int
+    height: int
+    model: str
+
+
+class Failure(NamedTuple):
+    """Why there is none."""
+
+    error_type: str
+    error_message: str
+
+
+def renders(keys: Sequence[Key], made: Sequence[Picture | Failure]) -> pa.Table:
+    """Rows of `renders`, by column: a GPU makes a thousand a second."""
+    ok = [isinstance(one, Picture) for one in made]
+    columns: dict[str, list] = {
+        "render_id": list(map(render_id, keys)),
+        "source_id": [key[0] for key in keys],
+        "pose_id": [key[1] for key in keys],
+        "status": ["ok" if there else "failed" for there in ok],
+        "attempts": [1] * len(keys),
+    }
+    for name in (*Failure._fields, *Picture._fields):
+        columns[name] = [getattr(one, name, None) for one in made]
+    schema, bytes_ = SCHEMAS["renders"], pa.array(columns.pop("data"), pa.binary())
+    image = pa.StructArray.from_arrays(
+        [bytes_, pa.nulls(len(keys), pa.string())],
+        fields=list(schema.field("image").type),
+        mask=bytes_.is_null(),
+    )
+    arrays = {name: pa.array(values, schema.field(name).type) for name, values in columns.items()}
+    return pa.table(arrays | {"image": image}, schema)
 
 
 def failed_render(key: Key, error_type: str, message: str) -> Rows:
     """The row of a pair that could not be rendered."""
-    return {"renders": [render_row(key, **_failure(error_type, message))]}
+    return {"renders": renders([key], [Failure(error_type, message)])}
 
 
 PERSON = re.compile(r"(.+)@[1-9]\d*")  # a further person on a photograph

@@ -26,7 +26,7 @@ from workers.shards.keys import Key, Keys
 # In the footer of a status table: its failures by type, as JSON; the number of planned rows.
 FAILED, PLANNED = b"reposer.failed", b"reposer.planned"
 
-Rows = dict[str, list[dict[str, Any]]]  # by table
+Rows = dict[str, list[dict[str, Any]] | pa.Table]  # by table, one by one or by column
 Tables = dict[str, pa.Table]
 Worker = Callable[[Sequence[Key]], Iterator[Rows]]
 """Makes the rows of keys: yields those of the next keys, in order, as soon as they are made."""
@@ -149,20 +149,30 @@ def _readable(store: Store, name: str) -> Iterator[Any]:
 def made_tables(names: Sequence[str], made: Iterable[Rows]) -> Tables:
     """The tables of rows that a worker has made."""
     tables: dict[str, list[pa.Table]] = {name: [] for name in names}
-    rows: Rows = {name: [] for name in names}
+    loose: dict[str, list[pa.Table]] = {name: [] for name in names}  # of a few rows each
 
-    def build(name: str) -> None:
-        tables[name].append(pa.Table.from_pylist(rows[name], SCHEMAS[name]))
-        rows[name] = []
+    def gather(name: str) -> None:
+        tables[name].append(pa.concat_tables(loose[name]).combine_chunks())
+        loose[name] = []
 
     for some in made:
-        for name, more in some.items():
-            rows[name] += more
-            if len(rows[name]) >= ROWS_PER_ROW_GROUP:  # else a shard would be in memory twice
-                build(name)
+        for name, rows in some.items():
+            loose[name].append(_table(name, rows))
+            if sum(map(len, loose[name])) >= ROWS_PER_ROW_GROUP:
+                gather(name)
     for name in names:
-        build(name)
+        loose[name].append(SCHEMAS[name].empty_table())
+        gather(name)
     return {name: pa.concat_tables(parts) for name, parts in tables.items()}
+
+
+def made_ids(rows: Rows, table: str) -> list[str]:
+    """The first column of the rows of a table, their ids."""
+    return _table(table, rows[table]).column(0).to_pylist()
+
+
+def _table(name: str, rows: list[dict[str, Any]] | pa.Table) -> pa.Table:
+    return rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, SCHEMAS[name])
 
 
 def _replaced(job: Job, shard: Shard, ids: set[str], before: Tables, made: Tables) -> Tables:

@@ -20,7 +20,7 @@ import psutil
 
 from workers.data.retrying import retry_policy
 from workers.shards.keys import Key
-from workers.shards.shard import Job, Rows
+from workers.shards.shard import Job, Rows, made_ids
 
 # Rows that are tried one by one after a death: more than a worker ever has in work.
 IN_WORK = 128
@@ -75,8 +75,7 @@ class Supervisor:
             part = keys[at : at + 1] if alone else keys[at:]
             try:
                 for rows in self._rows_of(part):
-                    ids = (next(iter(row.values())) for row in rows[self.job.tables[-1]])
-                    made = len(self.job.planned_ids(ids))
+                    made = len(self.job.planned_ids(made_ids(rows, self.job.tables[-1])))
                     at, alone, deaths = at + made, max(0, alone - made), 0
                     yield rows
             except WorkerDied as death:

@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader, Dataset
 from configs.train import Augmentation, TrainConfig
 from models.layouts import symmetric
 from models.maps import Source, Target
+from models.uv_maps import dequantised
 from workers.data.catalog import Catalog
 from workers.data.errors import SizeMismatch
 from workers.data.names import as_known, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.user_tables import read_pairs
-from workers.tensors import from_stored
 
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
@@ -276,7 +276,7 @@ def varied(pictures: Pictures) -> Batch:
     colours = (
         photographs.flatten(2, 3).movedim(3, 2).gather(3, at[:, :, None].expand(-1, -1, 3, -1))
     )
-    coordinates = from_stored(uv.flatten(3).gather(3, at[:, :, None].expand(-1, -1, 2, -1)))
+    coordinates = dequantised(uv.flatten(3).gather(3, at[:, :, None].expand(-1, -1, 2, -1)), 2)
     coordinates = coordinates.view(shape).where(inside[:, :, None], torch.nan)
     across = torch.where(mirrored[:, None, None], -coordinates[:, :, 0], coordinates[:, :, 0])
     coordinates = torch.stack([across, coordinates[:, :, 1]], dim=2)

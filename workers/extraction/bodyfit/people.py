@@ -51,7 +51,7 @@ class FittedPerson:
         marks = Marks(reading.points[which], self.fit.landmarks[which], certainty)
         return warp(
             Surface(self.fit.screen),
-            self.sighting.mask,
+            self.sighting.level,
             marks,
             self.sighting.photograph,
             self.fit.pixels_a_metre,

@@ -27,6 +27,7 @@ COPIES = (  # whether mirrored, and the region's side and turn (radians) by the 
     (False, 0.94, -0.06), (True, 0.94, -0.06),
 )  # fmt: skip
 CLOSED = 2  # pixels: gaps as narrow as twice this are closed in the mask
+CLEAR = 0.05  # of 0..1, by which a pixel is on the mask or off it at least
 ISLAND = 0.05  # smaller parts of the mask, by its largest, are no part of the person
 QUARREL = 4.0  # pixels of spread, of 256, from which single copies are tried, too
 ALONE = 4.0  # the spread of a copy that nothing confirms
@@ -61,6 +62,14 @@ class Sighting:
     soft: np.ndarray  # (256, 256) float32: how likely
     readings: tuple[Reading, ...]
     yaws: np.ndarray  # (n,) of the copies, radians
+
+    @property
+    def level(self) -> np.ndarray:
+        """(256, 256) float32: `soft`, but above 0.5 where `mask` is set, and below it elsewhere.
+
+        It tells where between the pixels the mask's outline runs.
+        """
+        return np.where(self.mask, self.soft.clip(min=0.5 + CLEAR), self.soft.clip(max=0.5 - CLEAR))
 
     def on_photograph(self, points: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) of the square -> the photograph's coordinates."""

@@ -1,5 +1,7 @@
 """The surface of a posed body on the screen, and its UV coordinates at any point."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
@@ -46,7 +48,7 @@ class Surface:
         sheet = interpolate(self._sheet.uv.astype(np.float64), self._sheet.uv_faces, face, weights)
         return sheet * [2, -2] + [-1, 1]
 
-    @property
+    @cached_property
     def _nearest(self) -> np.ndarray:
         """The face of the nearest sample that has one."""
         row, column, _ = nearest(self.face >= 0)

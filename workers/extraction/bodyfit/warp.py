@@ -44,9 +44,14 @@ class Marks(NamedTuple):
 class Warp:
     """What each pixel of a person's square shows."""
 
-    shown: np.ndarray  # (SIDE, SIDE) bool: the person, where a point of the body is known
+    level: np.ndarray  # (SIDE, SIDE): above 0.5 on the person, where a point of the body is known
     displacement: np.ndarray  # (SIDE, SIDE, 2) pixels to that point; beyond, the nearest's
     surface: Surface
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(SIDE, SIDE) bool: the person, where a point of the body is known."""
+        return self.level > 0.5
 
     def uv(self, points: np.ndarray) -> np.ndarray:
         """UV coordinates (..., 2) float32 of points (..., 2) of the square, NaN off the person.
@@ -54,7 +59,7 @@ class Warp:
         Points may lie as densely as one likes: outlines are interpolated.
         """
         uv = np.full(points.shape, np.nan, np.float32)
-        on = smooth(self.shown, points)
+        on = smooth(self.level, points)
         here = points[on]
         shifts = [
             map_coordinates(self.displacement[..., k], here[:, ::-1].T, order=1, mode="nearest")
@@ -64,10 +69,13 @@ class Warp:
         return uv
 
 
-def smooth(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Whether points (..., 2) of the square lie on a mask (SIDE, SIDE), its outline smoothed."""
+def smooth(level: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Whether points (..., 2) of the square lie where a level (SIDE, SIDE) is above 0.5.
+
+    The outline is smoothed, and runs between the pixels.
+    """
     near = np.all(np.abs(points - (SIDE - 1) / 2) <= SIDE / 2, axis=-1)
-    soft = gaussian_filter(mask.astype(float), SMOOTH)
+    soft = gaussian_filter(level, SMOOTH)
     on = np.zeros(near.shape, bool)
     on[near] = map_coordinates(soft, points[near][:, ::-1].T, order=1, mode="nearest") > 0.5
     return on
@@ -75,22 +83,23 @@ def smooth(mask: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def warp(
     surface: Surface,
-    mask: np.ndarray,
+    level: np.ndarray,
     marks: Marks,
     photograph: np.ndarray,
     pixels_a_metre: float,
 ) -> Warp:
-    """Stretch a body over its person's mask (SIDE, SIDE) bool.
+    """Stretch a body over its person's mask: where `level` (SIDE, SIDE) is above 0.5.
 
     `photograph` (4,) holds its edges in the square: left, top, right, bottom. Where it ends, the
     person goes on, so nothing is tied there. `pixels_a_metre` is the scale at the person.
     """
+    mask = level > 0.5
     points, shifts, weights = _along_outline(mask, surface.mask, photograph, REACH * pixels_a_metre)
     more = _at_landmarks(marks, photograph, FAR * pixels_a_metre)
     ties = [np.concatenate(pair) for pair in zip((points, shifts, weights), more, strict=True)]
     domain = binary_dilation(mask | surface.mask, iterations=2)
     displacement = membrane(domain, *ties)
-    return _completed(mask, surface, displacement, BEYOND * pixels_a_metre)
+    return _completed(level, surface, displacement, BEYOND * pixels_a_metre)
 
 
 def membrane(
@@ -169,14 +178,17 @@ def _at_landmarks(
     return marks.points[good], shifts[good], TIED * marks.certainty[good]
 
 
-def _completed(mask: np.ndarray, surface: Surface, displacement: np.ndarray, beyond: float) -> Warp:
+def _completed(
+    level: np.ndarray, surface: Surface, displacement: np.ndarray, beyond: float
+) -> Warp:
     """Where the membrane misses the body nearby, what the nearest pixel shows."""
+    mask = level > 0.5
     centres = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), axis=-1).astype(float)
     goal = centres + displacement
     hit = np.zeros_like(mask)
     hit[mask] = surface.hit(goal[mask])
     if not hit.any():
-        return Warp(hit, displacement, surface)
+        return Warp(np.zeros_like(level), displacement, surface)
     row, column, distance = nearest(hit)
     goal = goal[row, column]
-    return Warp(mask & (distance <= beyond), goal - centres, surface)
+    return Warp(np.where(distance <= beyond, level, 0), goal - centres, surface)

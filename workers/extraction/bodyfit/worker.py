@@ -106,7 +106,7 @@ def framed_maps(
         points = framing.on_photograph(np.stack([column, row], axis=-1) + 0.5)
         points = person.sighting.square.within(points) * SIDE - 0.5
         uv[rows] = warped.uv(points)
-        mask[rows] = np.where(smooth(person.sighting.mask, points), PERSON, 0)
+        mask[rows] = np.where(smooth(person.sighting.level, points), PERSON, 0)
     return uv, mask
 
 

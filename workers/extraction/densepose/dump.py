@@ -106,6 +106,7 @@ class Dump:
 
 def _person(box: np.ndarray, score: float, charts: Charts) -> Person:
     labels, uv = np.asarray(charts.labels), np.asarray(charts.uv, np.float32)
-    if labels.ndim != 2 or uv.shape != (2, *labels.shape) or not 0 <= labels.min() <= CHARTS:
+    known = np.isfinite(uv).all() and labels.min() >= 0 and labels.max() <= CHARTS
+    if labels.ndim != 2 or uv.shape != (2, *labels.shape) or not known:
         raise ValueError(f"labels {labels.shape}, uv {uv.shape}")
     return Person(box, float(score), labels.astype(np.uint8), uv.clip(0, 1))

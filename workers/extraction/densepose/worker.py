@@ -7,14 +7,13 @@ import numpy as np
 
 from configs.extract import ExtractConfig
 from configs.fields import ImageFormat
-from models.iuv import uv_from_iuv
 from workers.data.errors import BadFileName, EmptyUvMap
 from workers.data.images import encode
 from workers.data.storage import Store
 from workers.extraction.catalog_rows import extracted, failed, is_empty, read_lookup
 from workers.extraction.densepose.detection import Person
 from workers.extraction.densepose.finders import Finder
-from workers.extraction.densepose.people import paste
+from workers.extraction.densepose.people import iuv_image, uv_map
 from workers.extraction.extraction import Photo
 from workers.extraction.windows import PeopleWorker
 from workers.shards.keys import Key
@@ -39,13 +38,13 @@ class DensePoseWorker:
         return self._people(keys)
 
     def _person_rows(self, photo: Photo, data: bytes, pixels: np.ndarray, person: Person) -> Rows:
-        iuv = paste(person, *pixels.shape[:2])
-        uv = uv_from_iuv(iuv, self.lookup)
+        height, width = pixels.shape[:2]
+        uv = uv_map(person, self.lookup, height, width)
         if is_empty(uv):
             raise EmptyUvMap("a person was found, but no pixel of the body")
         rows = extracted(self.config, self.origin, photo, uv, (data, pixels), score=person.score)
         if self.config.densepose.iuv != "none":
-            self._write_iuv(photo.image_id, iuv)
+            self._write_iuv(photo.image_id, iuv_image(person, height, width))
         return rows
 
     def _write_iuv(self, image_id: str, iuv: np.ndarray) -> None:

@@ -1,0 +1,1 @@
+"""What a GPU does with this software: `python -m bench.gpu`."""

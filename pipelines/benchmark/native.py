@@ -1,0 +1,139 @@
+"""`reposer benchmark` variant native: pictures of the photographs' own size, against the truth.
+
+Below `out`/native, which is `out` here:
+
+    worlds/held-out     the held-out world, unless it is given
+    worlds/quarter      the same photographs at a quarter of its size
+    worlds/photographs  its photographs alone, and
+    worlds/fitted       the catalog that extractor=bodyfit makes of them
+    METHOD              renders, metrics and cost.json
+    report              all methods side by side
+
+Each of these is made once: the same command continues where it stopped.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from configs.benchmark import BenchmarkConfig
+from configs.evaluate import EvaluateConfig
+from configs.extract import ExtractConfig
+from configs.render import RenderConfig, RenderFormat
+from eval.native import METHODS, PERCEPTUAL, SSIM, TORSO_DETAIL, TORSO_PERCEPTUAL
+from pipelines import extract, render, synthesize
+from pipelines.benchmark.cost import cost
+from pipelines.benchmark.textures import made_by
+from pipelines.evaluation import evaluate
+from pipelines.runs.execute import OK, carry_out
+from pipelines.runs.lifecycle import read_manifest
+from workers.ceiling import NAME, CeilingWorker
+from workers.data.catalog import Catalog
+from workers.data.storage import Store
+
+METRICS = (PERCEPTUAL, TORSO_PERCEPTUAL, TORSO_DETAIL, SSIM)
+QUARTER = 4  # 256 of 1,024 pixels
+COST = "cost.json"
+
+Step = tuple[str, Callable[[], int]]
+
+
+def steps(config: BenchmarkConfig, world: str) -> list[Step]:
+    """All that is made of the world below `out`: its other size and maps, renders and scores."""
+    url = config.out
+    catalogs = {
+        "world": world,
+        "quarter": f"{url}/worlds/quarter",
+        "fitted": f"{url}/worlds/fitted",
+    }
+    found: list[Step] = [
+        ("the same world at a quarter of the size", partial(_quarter, config, world)),
+        ("maps by extractor=bodyfit", partial(_fitted, config, world)),
+    ]
+    for name, rendered in _renders(config, catalogs).items():
+        scored = EvaluateConfig(
+            renders=rendered.out,
+            catalog=world,
+            method=name,
+            metrics=tuple(map(str, METRICS)),
+            metric_weights=config.metric_weights,
+            resize=True,
+            bootstrap=config.bootstrap,
+            max_failed_fraction=1,  # the report says how many
+            out=f"{url}/{name}/metrics",
+            execution=config.execution,
+        )
+        if name == "ceiling":
+            found.append((f"renders, {name}", partial(_ceiling, rendered)))
+        else:
+            found.append((f"renders, {name}", partial(render.run, rendered)))
+            found.append((f"cost, {name}", partial(_cost, rendered, Store(f"{url}/{name}"))))
+        found.append((f"scores, {name}", partial(evaluate.run, scored)))
+    return found
+
+
+def _renders(config: BenchmarkConfig, catalogs: dict[str, str]) -> dict[str, RenderConfig]:
+    """What each method renders."""
+    return {
+        name: RenderConfig(
+            catalog=catalogs[method.catalog],
+            poses=catalogs[method.poses],
+            pairs=f"{catalogs['world']}/pairs",
+            model=method.model,
+            size=method.size,
+            image=RenderFormat(format="png"),
+            max_failed_fraction=1,
+            out=f"{config.out}/{name}/renders",
+            execution=config.execution,
+        )
+        for name, method in METHODS.items()
+    }
+
+
+def _quarter(config: BenchmarkConfig, world: str) -> int:
+    own = made_by(world)
+    changed = {
+        "size": own.size // QUARTER,
+        "out": f"{config.out}/worlds/quarter",
+        "execution": config.execution,
+    }
+    return synthesize.run(own.model_copy(update=changed))
+
+
+def _fitted(config: BenchmarkConfig, world: str) -> int:
+    """Fit bodies to the world's photographs, which know nothing of its maps."""
+    photographs = Store(f"{config.out}/worlds/photographs")
+    if read_manifest(Store(f"{config.out}/worlds/fitted")) is None:
+        catalog = Catalog(world)
+        for image_id in catalog.images.ids.to_pylist():
+            photographs.put(f"{image_id}.jpg", catalog.photograph_file(image_id))
+    fit = ExtractConfig(
+        input=photographs.url,
+        extractor="bodyfit",
+        size="native",
+        max_failed_fraction=1,
+        out=f"{config.out}/worlds/fitted",
+        execution=config.execution,
+    )
+    return extract.run(fit)
+
+
+def _ceiling(config: RenderConfig) -> int:
+    """The photographs of the poses, as a run of render by no model: a name for the plan."""
+    layout = Catalog(config.catalog).layout()
+    load: Any = partial(SimpleNamespace, name=NAME, layout=layout, sha256="")
+    plan, job = render.prepare(config, load)
+    job = replace(job, make_worker=partial(CeilingWorker, config))
+    return carry_out(
+        plan, job, config, False, render.titles(config), lambda: render.samples(config)
+    )
+
+
+def _cost(config: RenderConfig, store: Store) -> int:
+    if not store.exists(COST):
+        as_usual = config.model_copy(update={"image": RenderFormat()})  # what is scored is lossless
+        store.put(COST, json.dumps(cost(as_usual)._asdict()).encode())
+    return OK
