@@ -58,6 +58,8 @@ def sample(image: Tensor, at: Tensor, convention: Convention) -> Tensor:
 
     image (B, C, H, W), at (B, 2, h, w) -> (B, C, h, w); 0 outside the image and at NaN.
     """
+    if torch.compiler.is_compiling() and not at.requires_grad:
+        return gathered(image, at, convention)
     grid = at.float().nan_to_num(nan=OFF_BODY).permute(0, 2, 3, 1)
     return F.grid_sample(
         image.float(),
@@ -66,6 +68,36 @@ def sample(image: Tensor, at: Tensor, convention: Convention) -> Tensor:
         padding_mode="zeros",
         align_corners=convention.corner_aligned,
     )
+
+
+def gathered(image: Tensor, at: Tensor, convention: Convention) -> Tensor:
+    """`sample` in operations that a compiler can join with what is around them.
+
+    No gradient reaches `at`. The image stays in channels-last memory, which a GPU's own operation,
+    and its gradient, would leave.
+    """
+    batch, _, height, width = image.shape
+    _, _, *size = at.shape
+    sides = torch.arange(2, device=at.device).view(2, 1, 1, 1)  # of a point: before and after
+    corners = []
+    for values, extent in zip(
+        at.nan_to_num(nan=OFF_BODY).unbind(dim=1), (width, height), strict=True
+    ):
+        if convention.corner_aligned:
+            place = (values + 1) / 2 * (extent - 1)
+        else:
+            place = ((values + 1) * extent - 1) / 2
+        number = place.floor() + sides  # (2, B, h, w)
+        inside = (number >= 0) & (number < extent)
+        weight = (1 - (place - number).abs()) * inside
+        corners.append((number.clamp(0, extent - 1).long(), weight))
+    (x, across), (y, down) = corners
+    image_number = torch.arange(batch, device=at.device).view(-1, 1, 1)
+    pixel = (image_number * height + y[:, None]) * width + x  # (2, 2, B, h, w)
+    weight = down[:, None] * across
+    pixels = image.float().permute(0, 2, 3, 1).flatten(0, 2).index_select(0, pixel.flatten())
+    mean = (pixels.view(4, batch, *size, -1) * weight.view(4, batch, *size, 1)).sum(dim=0)
+    return mean.permute(0, 3, 1, 2)
 
 
 def splat(

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.coordinates import COMPAT, CONSISTENT, Convention, body_mask, meshgrid, sample, splat
+from models.coordinates import (
+    COMPAT,
+    CONSISTENT,
+    Convention,
+    body_mask,
+    gathered,
+    meshgrid,
+    sample,
+    splat,
+)
 from tests.helpers.seeded import golden_pair
 
 BOTH = pytest.mark.parametrize("convention", [COMPAT, CONSISTENT], ids=lambda c: c.name)
@@ -103,6 +112,18 @@ def test_consistent_identity_splat_and_sample_are_exact() -> None:
 def test_sample_is_zero_off_the_body_and_outside(convention: Convention) -> None:
     at = torch.tensor([[torch.nan, 3.0], [0.0, 0.0]]).view(1, 2, 1, 2)
     assert not sample(torch.ones(1, 1, 4, 4), at, convention).any()
+
+
+@BOTH
+def test_gathered_samples_are_samples_and_so_are_their_gradients(convention: Convention) -> None:
+    random = torch.Generator().manual_seed(4)
+    image = torch.rand(2, 3, 6, 9, generator=random).requires_grad_()
+    at = torch.rand(2, 2, 7, 5, generator=random) * 2.6 - 1.3
+    at[:, :, 2, 3] = torch.nan
+    weights = torch.rand(2, 3, 7, 5, generator=random)
+    both = sample(image, at, convention), gathered(image, at, convention)
+    torch.testing.assert_close(*both)
+    torch.testing.assert_close(*(torch.autograd.grad((x * weights).sum(), image) for x in both))
 
 
 @BOTH
