@@ -86,7 +86,8 @@ class EvaluateConfig(Run):
         description="Local folder of the weights files that lpips, fid, kid and is_10 need "
         "(default: $TORCH_HOME/hub/checkpoints).",
     )
-    resize: bool = Field(
+    # The plan holds it as a fact where it is true: runs from before there was such a key go on.
+    resize: Annotated[bool, NOT_IDENTITY] = Field(
         default=False,
         description="Scale generated images of another size than their photographs to that size "
         "(bicubic), instead of failing their pairs.",

@@ -76,6 +76,8 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[MetricVariant, str]
     }
     if notices := _notices(pairs):
         facts["notices"] = notices
+    if config.resize:
+        facts["resize"] = True
     worker = partial(ScoreWorker, images.album, found, config.execution.microbatch, config.resize)
     sets = any(variant.of == "set" for variant in found)
     tables = ("features", "metrics", "scores") if sets else ("metrics", "scores")
