@@ -7,7 +7,7 @@ from configs.run import Execution
 
 
 class DemoConfig(Frozen):
-    """Render people of the sample world, or your photographs' people, at 1,024 pixels."""
+    """Render people of the sample world, or of your photographs, at 1,024 pixels."""
 
     input: Url | None = Field(
         default=None,
