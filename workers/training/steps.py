@@ -68,9 +68,10 @@ Function = TypeVar("Function", bound=Callable)
 
 
 def compiled(function: Function, config: TrainConfig, device: torch.device) -> Function:
-    """The same function, compiled for a GPU where the config wants it."""
+    """The same function, compiled for a GPU where the config wants it and the machine can."""
     if device.type != "cuda" or not config.execution.compile:
         return function
+    torch._dynamo.config.suppress_errors = True  # a machine without a C compiler goes on without
     return torch.compile(function, dynamic=False)  # pyright: ignore[reportReturnType]
 
 
