@@ -46,9 +46,9 @@ class TrainExecution(Placement):
         "cores but one, at most 12).",
     )
     compile: bool = Field(
-        default=True,
-        description="Compile what leads to the losses for a GPU: it takes a minute or two at the "
-        "start.",
+        default=False,
+        description="Compile what leads to the losses for a GPU. It takes minutes at the start, "
+        "which long trainings may win back.",
     )
     graph: bool = Field(
         default=True,

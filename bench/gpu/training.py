@@ -40,7 +40,7 @@ def _trained(bench: Bench, out: str, batch: int) -> dict:
 
     steps, every = (2, 1) if bench.tiny else (200, LOG_EVERY)
     keys = {"catalog": SAMPLE, "out": out, "batch": batch, "steps": steps, "log_every": every}
-    keys |= {"execution.engine": "local", "execution.compile": "false"}
+    keys |= {"execution.engine": "local"}
     said = io.StringIO()
     start = time.monotonic()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
