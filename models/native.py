@@ -191,8 +191,8 @@ def composed(painted: Painted, small_W: Tensor, copy: Tensor, W: Tensor, M_N: Te
         F.interpolate(extended(N, whole.to(N.dtype)), size, mode="bicubic", align_corners=False)
         for whole in (cover < 0.01, cover > 0.99)
     )
-    # g learned how much of a small W to show, which is hardly sharper than what g paints. Here it is:
-    # of what g kept for itself, it keeps a square.
+    # g learned how much of a small W to show, which is hardly sharper than what g paints. Here it
+    # is: of what g kept for itself, it keeps a square.
     share = extended(1 - (1 - painted.share).square(), body_mask(copy))
     share = F.interpolate(share, size, mode="bilinear", align_corners=False)
     edge = smoothed(mask, SOFT)
