@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from typing import NamedTuple
@@ -208,15 +208,19 @@ def by_processes(batches: Batches, step: int, last: int, loaders: int) -> Genera
         worker_init_fn=_outlast_outages,
         multiprocessing_context="spawn",  # a fork would hold half a CUDA, and Ray's locks
     )
+    for found in _alive(loader):
+        if isinstance(found, Exception):
+            raise found
+        yield found
+
+
+def _alive(loader: DataLoader) -> Iterator[Loaded | Exception]:
+    """What a loader's processes load; OSError where one of them is lost."""
     try:
-        for found in loader:
-            if isinstance(found, Exception):
-                raise found
-            yield found
-    except RuntimeError as error:
-        raise OSError(
-            f"a process that loads pictures was lost: {str(error).splitlines()[0]}"
-        ) from error
+        yield from loader
+    except (RuntimeError, ConnectionError, EOFError) as error:
+        told = str(error).partition("\n")[0]
+        raise OSError(f"a process that loads pictures was lost: {told}") from error
 
 
 class _Answers(Dataset):
