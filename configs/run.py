@@ -60,7 +60,8 @@ class Execution(Placement):
     row_timeout: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="A Ray worker that finishes no row in so many seconds is taken to hang, and is "
-        "replaced (default: 30; for extractor=densepose, which may run on a CPU, 300).",
+        "replaced (default: 30, or 128 for pictures of 1,024 pixels; for extractor=densepose, "
+        "which may run on a CPU, 300).",
     )
     worker_memory_gb: Annotated[float, Field(gt=0)] | None = Field(
         default=None,

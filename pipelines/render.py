@@ -25,7 +25,7 @@ from workers.model import ModelSpec, checkpoint
 from workers.rendering import RenderWorker, pose_catalog
 from workers.shards.keys import Keys
 from workers.shards.rows import failed_render, render_id
-from workers.shards.shard import Job
+from workers.shards.shard import Job, row_seconds
 
 TITLES = ("source", "target pose", "render")
 CLOSER = "1:1"
@@ -80,7 +80,13 @@ def prepare(
     if config.size:
         facts["size"] = config.size
     pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
-    job = Job(("renders",), partial(RenderWorker, config, load_model), render_id, failed_render)
+    job = Job(
+        ("renders",),
+        partial(RenderWorker, config, load_model),
+        render_id,
+        failed_render,
+        row_seconds=row_seconds(pixels),
+    )
     keys = pair_keys(config, catalog, poses)
     size = ENCODED[config.image.format]
     return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts, size), job

@@ -8,7 +8,7 @@ from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
 from pipelines.runs.report import CATALOG_TITLES, catalog_samples
 from workers.shards.keys import Key, Keys
 from workers.shards.rows import failed_synthesis, photo_id
-from workers.shards.shard import Job
+from workers.shards.shard import Job, row_seconds
 from workers.synthesis import SynthesizeWorker, image_ids
 
 TABLES = ("images", "annotations", "pairs", "uv_maps")
@@ -22,7 +22,13 @@ def run(config: SynthesizeConfig, dry: bool = False) -> int:
 
 def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
     """The plan of a world, and what its workers do."""
-    job = Job(TABLES, partial(SynthesizeWorker, config), photo_id, failed_synthesis)
+    job = Job(
+        TABLES,
+        partial(SynthesizeWorker, config),
+        photo_id,
+        failed_synthesis,
+        row_seconds=row_seconds(config.size**2),
+    )
     keys = Keys.of(["image_id"], [(image_id,) for image_id in image_ids(config)])
     size = ENCODED[config.image.format] + UV_MAP
     return make_plan("synthesize", config, job, keys, _item, config.size**2, {}, size), job

@@ -32,6 +32,14 @@ Worker = Callable[[Sequence[Key]], Iterator[Rows]]
 """Makes the rows of keys: yields those of the next keys, in order, as soon as they are made."""
 
 
+ROW_SECONDS = 30.0
+
+
+def row_seconds(pixels: int) -> float:
+    """The seconds that a worker may take for a row of a picture: 128 for 1,024x1,024 pixels."""
+    return max(ROW_SECONDS, pixels**0.5 / 8)
+
+
 class WorkerLost(RuntimeError):  # noqa: N818 - the name says what happened
     """The worker's process is broken, as after a CUDA error; another may make its rows."""
 
@@ -53,7 +61,7 @@ class Job:
     row_id: Callable[[Key], str]
     failed: Callable[[Key, str, str], Rows]  # key, error type, message
     planned: Callable[[str], str] = str
-    row_seconds: float = 30.0  # that a worker may take for its next row
+    row_seconds: float = ROW_SECONDS  # that a worker may take for its next row
     about: dict[str, str] = field(default_factory=dict)  # added to the status table's metadata
 
     def planned_ids(self, ids: Iterable[str]) -> list[str]:
