@@ -24,9 +24,9 @@ NATIVE_TEXTURE_SIZE = 512  # for photographs of about 1,000 pixels
 # DensePose's bodies are a little too large, so their outermost pixels show the background.
 # This share of the photograph's longer side is taken off before anything is copied from it.
 RIM = 0.01
-SEAM = (
-    3 / 256
-)  # of the sheet's side: nearer to what is seen, this is a better guess than the body's other side
+# A share of the sheet's side: nearer to what is seen, this is a better guess than the body's other
+# side.
+SEAM = 3 / 256
 
 
 class Completed(NamedTuple):

@@ -159,10 +159,10 @@ def warped_coordinates(D: Tensor, M_N: Tensor) -> Tensor:
     t = D.shape[-1]
     smooth = sample(D, M_N, CONSISTENT)
     grid = M_N.nan_to_num(0).permute(0, 2, 3, 1)
-    nearest = F.grid_sample(D, grid, mode="nearest", align_corners=True)
+    sharp = F.grid_sample(D, grid, mode="nearest", align_corners=True)
     largest = F.max_pool2d(D, 2, stride=1)
     smallest = -F.max_pool2d(-D, 2, stride=1)
     spread = (largest - smallest).amax(dim=1)  # (K, t - 1, t - 1), a cell of four texels each
     x, y = ((grid + 1) / 2 * (t - 1)).long().clamp(0, t - 2).unbind(dim=-1)
     pair = torch.arange(len(D), device=D.device).view(-1, 1, 1)
-    return torch.where((spread[pair, y, x] < JUMP * 256 / t)[:, None], smooth, nearest)
+    return torch.where((spread[pair, y, x] < JUMP * 256 / t)[:, None], smooth, sharp)

@@ -26,9 +26,8 @@ class Training(Protocol):
     networks: dict[str, nn.Module]  # what is served, under the names of `models.checkpoint`
     parts: dict[str, Any]  # all that has a state to go on from: networks in training, optimisers
     optimisers: tuple[torch.optim.Adam, ...]
-    failed: (
-        Tensor  # () 1 once a loss or a gradient was not finite: nothing changes any more, else 0
-    )
+    # () 1 once a loss or a gradient was not finite: nothing changes any more, else 0.
+    failed: Tensor
     note: str  # a sentence for the model card, or nothing
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
