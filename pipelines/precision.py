@@ -35,7 +35,7 @@ def imprecise(extraction: Extraction) -> str | None:
     if stepped:
         said.append(
             f"{len(stepped)} of {len(rows)} UV maps are of IUV images, 8 bits a chart: smoothed, "
-            "they are about 0.1 pixels off; a dump of apply_net has more bits"
+            "they are off by a fraction of a pixel; a dump of apply_net has more bits"
         )
     return "; ".join(said) or None
 
