@@ -13,6 +13,12 @@ SHOES = 9
 OUTERWEAR = 10
 SOCKS = 11
 PERSON = 12  # a person whose parts are not known
+HAT = 13  # these are worn in photographs alone, not by the sample world's people
+GLASSES = 14
+GLOVES = 15
+
+# What stays when somebody is dressed in other clothes: face, hair, hats, glasses; hands, gloves.
+HEAD_AND_HANDS = (FACE, HAIR, HAT, GLASSES, HANDS, GLOVES)
 
 NAMES = {
     BACKGROUND: "background",
@@ -28,4 +34,7 @@ NAMES = {
     OUTERWEAR: "outerwear",
     SOCKS: "socks",
     PERSON: "person",
+    HAT: "hat",
+    GLASSES: "glasses",
+    GLOVES: "gloves",
 }
