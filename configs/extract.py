@@ -7,6 +7,7 @@ from pydantic import Field
 from configs.bodyfit import BodyFit
 from configs.densepose import DensePose
 from configs.fields import NOT_IDENTITY, Count, Extent, Share, Url
+from configs.prnet import PRNet
 from configs.run import Run
 
 
@@ -17,11 +18,12 @@ class ExtractConfig(Run):
         description="The photographs: a folder, a glob, or a table (CSV or Parquet) with columns "
         "image_id, image and iuv or uv, and perhaps item_id and, for bodyfit, facing."
     )
-    extractor: Literal["precomputed", "densepose", "bodyfit"] = Field(
+    extractor: Literal["precomputed", "densepose", "bodyfit", "prnet"] = Field(
         default="precomputed",
         description="precomputed: UV maps are read from NAME_IUV.png or NAME.npy beside NAME.jpg, "
         "or where the table says; densepose: the network DensePose is run; bodyfit: a body is "
-        "fitted to each person, without DensePose.",
+        "fitted to each person, without DensePose; prnet: faces, from the meshes that PRNet has "
+        "written: NAME.obj, NAME_mesh.mat or NAME.npy.",
     )
     # The plan of bodyfit holds it as a fact: no other extractor's plan depends on it.
     bodyfit: Annotated[BodyFit, NOT_IDENTITY] = Field(
@@ -32,10 +34,14 @@ class ExtractConfig(Run):
         default=DensePose(),
         description="With extractor=densepose, its network and the choice of people.",
     )
+    # As that of bodyfit.
+    prnet: Annotated[PRNet, NOT_IDENTITY] = Field(
+        default=PRNet(), description="With extractor=prnet, its data, and how faces are framed."
+    )
     uv: Url | None = Field(
         default=None,
-        description="Folder of the IUV images or UV arrays, or a file that DensePose's apply_net "
-        "dumped: .pkl, .pk, .pickle, .pth, .pt (default: the folder of the photographs).",
+        description="Folder of the IUV images, UV arrays or meshes, or a file that DensePose's "
+        "apply_net dumped: .pkl, .pk, .pickle, .pth, .pt (default: the folder of the photographs).",
     )
     lookup: Url | None = Field(
         default=None,

@@ -46,6 +46,7 @@ LAYOUTS = {
                 (0.5, 1, 0.56, 1),  # feet
             ),
         ),
+        Layout("prnet", "flip_u"),  # PRNet's sheet of a face: column -> 255 - column is its mirror
     )
 }
 

@@ -54,6 +54,8 @@ def extract(config: ExtractConfig, dry: bool = False) -> int:
     )
     if not dry and (said := imprecise(extraction)):
         print(f"{'precision':14} {said}")
+    if not dry and extraction.note:
+        print(f"{'note':14} {extraction.note}")
     return code
 
 

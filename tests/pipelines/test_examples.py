@@ -30,6 +30,7 @@ LINKING = {**PAGES, "deploy/README.md": Page(ROOT / "deploy" / "README.md")}
 # Examples that are not run, but held against the schema, by what marks them.
 PARSED = {
     "extractor=densepose": "wants the model zoo's weights",
+    "extractor=prnet": "wants PRNet's data",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",
 }

@@ -21,6 +21,10 @@ class BadUvMap(RowError):  # noqa: N818
     """The file or bytes of a UV map hold none."""
 
 
+class BadMesh(RowError):  # noqa: N818
+    """The file of a mesh holds none, or one that does not lie on its photograph."""
+
+
 class EmptyUvMap(RowError):  # noqa: N818
     """Nobody is on the UV map."""
 

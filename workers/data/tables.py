@@ -91,6 +91,10 @@ SCHEMAS: dict[str, pa.Schema] = {
         camera="x = centre_x + focal_x * X / (distance + Y), y = centre_y - focal_y * Z / "
         "(distance + Y), pixels, of (X, Y, Z) metres from the joint of the bone root",
     ),
+    "faces": _schema(
+        {"image_id": ID, "facing": Column(pa.list_(pa.float32(), 3))},
+        facing="where the face looks, a unit vector: x right, y down, z towards the viewer",
+    ),
     "pairs": _schema({"from": ID, "to": ID}),
     "renders": _schema(
         {"render_id": ID, "source_id": ID, "pose_id": ID, **STATUS, "attempts": NUMBER},

@@ -49,6 +49,7 @@ class Extraction:
     facts: dict[str, Any]  # JSON values that decide the rows beside config and input: the model
     # Scores below it leave open which way somebody faces; None where scores do not tell.
     doubtful: float | None = None
+    note: str | None = None  # what the last lines tell of its rows
 
 
 Extractor = Callable[[ExtractConfig], Extraction]

@@ -90,7 +90,7 @@ def joined(found: Files, maps: Files) -> list[Photo]:
 
 
 def _photo(name: str, image: str | None, uv: str | None, maps: Files) -> Photo:
-    if uv is None or uv.lower().endswith(".npy"):
+    if uv is None or uv.rpartition(".")[2].lower() not in EXTENSIONS:
         photo = Photo(name, image, uv=uv, item_id=item_id(name))
     else:
         instances = maps.instances.get(_without_role(uv))

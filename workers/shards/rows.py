@@ -113,6 +113,12 @@ def failed_fit(origin: Origin, key: Key, error_type: str, message: str) -> Rows:
     return rows | {"annotations": [{"image_id": photo_id(key)}]}
 
 
+def failed_face(origin: Origin, key: Key, error_type: str, message: str) -> Rows:
+    """As `failed_photograph`, with a row of `faces`."""
+    rows = failed_photograph(origin, key, error_type, message)
+    return rows | {"faces": [{"image_id": photo_id(key)}]}
+
+
 def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
     """The rows of a photograph that could not be made."""
     image_id = photo_id(key)

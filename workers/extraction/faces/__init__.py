@@ -1,0 +1,1 @@
+"""Meshes of faces -> the rows of a catalog."""
