@@ -51,6 +51,7 @@ Poses = Annotated[
     AfterValidator(lambda poses: poses if poses == "bundled" else absolute(poses)),
     WithJsonSchema({"anyOf": [{"const": "bundled"}, URL_SCHEMA]}),
 ]
+Checkpoint = Poses  # bundled, or a URL
 Model = Annotated[
     str,
     AfterValidator(lambda model: model if model in ("symmetry", "bundled") else absolute(model)),
