@@ -7,6 +7,7 @@ from pydantic import Field
 from configs.bodyfit import BodyFit
 from configs.densepose import DensePose
 from configs.fields import NOT_IDENTITY, Count, Extent, Share, Url
+from configs.parsing import Parsing
 from configs.run import Run
 
 
@@ -36,6 +37,11 @@ class ExtractConfig(Run):
         default=None,
         description="Folder of the IUV images or UV arrays, or a file that DensePose's apply_net "
         "dumped: .pkl, .pk, .pickle, .pth, .pt (default: the folder of the photographs).",
+    )
+    # A plan holds it as a fact where it is set.
+    parsing: Annotated[Parsing | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Labels of a human parser, which become annotations.segmentation.",
     )
     lookup: Url | None = Field(
         default=None,
