@@ -62,7 +62,8 @@ def parsed(codes: np.ndarray, table: str) -> np.ndarray:
     return numbers_of(table)[codes]
 
 
-def _saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """The bytes of an image file."""
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
@@ -72,13 +73,13 @@ def _indexed(numbers: np.ndarray, **options: object) -> bytes:
     """A PNG with a palette that has nothing to do with any parser's."""
     image = Image.fromarray(numbers)
     image.putpalette(np.random.default_rng(0).permutation(768).astype(np.uint8).tobytes())
-    return _saved(image, **options)
+    return saved(image, **options)
 
 
 def _coloured(numbers: np.ndarray, palette: str, mode: str = "RGB") -> bytes:
     colours = PALETTES[palette][numbers]
     rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
-    return _saved(Image.fromarray(rgb).convert(mode))
+    return saved(Image.fromarray(rgb).convert(mode))
 
 
 def _array(numbers: np.ndarray) -> bytes:
@@ -111,16 +112,16 @@ def png(numbers: np.ndarray, bits: int = 8, interlaced: bool = False) -> bytes:
 KINDS: dict[tuple[str, str], Callable[[np.ndarray], bytes]] = {
     ("indices", "png"): _indexed,
     ("indices, one transparent", "png"): lambda n: _indexed(n, transparency=5),
-    ("grey", "png"): lambda n: _saved(Image.fromarray(n)),
-    ("grey and opacity", "png"): lambda n: _saved(Image.fromarray(n).convert("LA")),
+    ("grey", "png"): lambda n: saved(Image.fromarray(n)),
+    ("grey and opacity", "png"): lambda n: saved(Image.fromarray(n).convert("LA")),
     ("grey, interlaced", "png"): lambda n: png(n, interlaced=True),
-    ("grey, 16 bits", "png"): lambda n: _saved(Image.fromarray(n.astype(np.uint16))),
-    ("three equal channels", "png"): lambda n: _saved(Image.fromarray(n).convert("RGB")),
+    ("grey, 16 bits", "png"): lambda n: saved(Image.fromarray(n.astype(np.uint16))),
+    ("three equal channels", "png"): lambda n: saved(Image.fromarray(n).convert("RGB")),
     ("colours of VOC", "png"): lambda n: _coloured(n, "PASCAL VOC"),
     ("colours of VOC, opacity", "png"): lambda n: _coloured(n, "PASCAL VOC", "RGBA"),
     ("colours of CIHP_PGN", "png"): lambda n: _coloured(n, "CIHP_PGN"),
-    ("grey", "bmp"): lambda n: _saved(Image.fromarray(n), "BMP"),
-    ("grey", "tif"): lambda n: _saved(Image.fromarray(n), "TIFF"),
+    ("grey", "bmp"): lambda n: saved(Image.fromarray(n), "BMP"),
+    ("grey", "tif"): lambda n: saved(Image.fromarray(n), "TIFF"),
     ("bytes", "npy"): _array,
     ("integers", "npy"): lambda n: _array(n.astype(np.int64)),
 }

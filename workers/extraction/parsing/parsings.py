@@ -52,10 +52,9 @@ class Parsings:
             labels = self._read(url, shape)
         except RowError as error:
             raise type(error)(f"the parsing {utf8(url)}: {error}") from error
-        unknown = _beyond(labels, len(self.table))
-        framed = frame_labels(labels.clip(0, LEVELS - 1).astype(np.uint8), framing)
+        framed = frame_labels(labels, framing)
         counted = self._counted(photo.image_id, framed, uv)
-        if unknown:
+        if unknown := _beyond(labels, len(self.table)):
             raise UnknownLabel(
                 f"the parsing {utf8(url)}: {self.labels} has numbers up to {len(self.table) - 1}, "
                 f"not {', '.join(map(str, unknown[:NAMED]))}: see parsing.labels",
@@ -92,7 +91,9 @@ class Parsings:
         return labels
 
     def _counted(self, image_id: str, labels: np.ndarray, uv: np.ndarray) -> list[dict[str, Any]]:
-        """Rows of `parsings`."""
+        """Rows of `parsings`; none where numbers are no bytes, and so of no table."""
+        if _beyond(labels, LEVELS):
+            return []
         place = parts_of(uv, self.sheet).astype(np.int64) * LEVELS + labels
         pixels = np.bincount(place.ravel(), minlength=LEVELS * len(PARTS))
         rows = []
