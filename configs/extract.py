@@ -7,6 +7,7 @@ from pydantic import Field
 from configs.bodyfit import BodyFit
 from configs.densepose import DensePose
 from configs.fields import NOT_IDENTITY, Count, Extent, Share, Url
+from configs.parsing import Parsing
 from configs.prnet import PRNet
 from configs.run import Run
 
@@ -42,6 +43,11 @@ class ExtractConfig(Run):
         default=None,
         description="Folder of the IUV images, UV arrays or meshes, or a file that DensePose's "
         "apply_net dumped: .pkl, .pk, .pickle, .pth, .pt (default: the folder of the photographs).",
+    )
+    # A plan holds it as a fact where it is set.
+    parsing: Annotated[Parsing | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Labels of a human parser, which become annotations.segmentation.",
     )
     lookup: Url | None = Field(
         default=None,

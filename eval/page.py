@@ -18,12 +18,14 @@ def run_page(
     titles: Sequence[str],
     samples: Sequence[Shown],
     asked: dict[str, Any] | None = None,
+    tally: dict[str, Any] | None = None,
 ) -> str:
     """The page of a run.
 
     `failures` are dicts of kind, rows and (the first) message; `samples` are captions with one
     encoded picture (JPEG) a title. `asked` is a dict of a question to a person, advice, titles and
-    samples of its own, and lines to be copied.
+    samples of its own, and lines to be copied. `tally` is a dict of title, rows (number, label,
+    becomes, colour, parsings and share) and doubts.
     """
     return render_page(
         "run_page.html",
@@ -35,6 +37,7 @@ def run_page(
         titles=titles,
         samples=_inlined(samples),
         asked=asked and {**asked, "samples": _inlined(asked["samples"])},
+        tally=tally,
         made_by=json.dumps({k: manifest[k] for k in ("identity", "versions")}, indent=2),
     )
 

@@ -1,11 +1,13 @@
 """Pictures for people: UV maps in colour, and contact sheets."""
 
 from collections.abc import Sequence
+from colorsys import hls_to_rgb
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 GAP, LABEL = 6, 22  # pixels between tiles, and of a label line
+GOLDEN = 0.618034  # of a turn: hues that follow each other are far apart
 OPAQUE = 0.65  # of a UV map over its photograph
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
@@ -27,6 +29,20 @@ def overlay(photograph: np.ndarray, uv: np.ndarray) -> np.ndarray:
     body = np.all(np.isfinite(uv), axis=0)[..., None]
     mixed = (1 - OPAQUE) * photograph + OPAQUE * uv_picture(uv)
     return np.where(body, mixed, photograph).astype(np.uint8)
+
+
+def label_picture(labels: np.ndarray) -> np.ndarray:
+    """Labels (H, W) uint8 as colour, (H, W, 3) uint8; 0 is white."""
+    return np.array([label_colour(label) for label in range(256)], np.uint8)[labels]
+
+
+def label_colour(label: int) -> tuple[int, int, int]:
+    """A colour of its own for each label; 0 is white."""
+    if label == 0:
+        return PAPER
+    lightness = (0.45, 0.62, 0.78)[label % 3]
+    red, green, blue = hls_to_rgb(label * GOLDEN % 1, lightness, 0.7)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def contact_sheet(

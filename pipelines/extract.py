@@ -5,16 +5,18 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
 from configs.extract import ExtractConfig
 from pipelines.doubtful import ask_facing
+from pipelines.parsed import said, tally
 from pipelines.precision import imprecise
 from pipelines.runs.execute import carry_out
 from pipelines.runs.ignored import tell_ignored
 from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
-from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from pipelines.runs.report import CATALOG_TITLES, PARSED_TITLES, catalog_samples
 from workers.data.errors import RowError
 from workers.data.images import open_image
 from workers.data.names import utf8
@@ -43,19 +45,24 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
 def extract(config: ExtractConfig, dry: bool = False) -> int:
     """Turn photographs into a catalog; returns the exit code."""
     plan, extraction = prepare(config)
+    parsed = config.parsing is not None
+    labels = cache(lambda: tally(extraction))
     code = carry_out(
         plan,
         extraction.job,
         config,
         dry,
-        CATALOG_TITLES,
-        lambda: catalog_samples(config.out),
+        PARSED_TITLES if parsed else CATALOG_TITLES,
+        lambda: catalog_samples(config.out, parsed),
         lambda: ask_facing(extraction),
+        labels,
     )
-    if not dry and (said := imprecise(extraction)):
-        print(f"{'precision':14} {said}")
+    if not dry and (how := imprecise(extraction)):
+        print(f"{'precision':14} {how}")
     if not dry and extraction.note:
         print(f"{'note':14} {extraction.note}")
+    if not dry and (found := labels()):
+        print(said(found))
     return code
 
 
@@ -87,6 +94,7 @@ def _usual_pixels(config: ExtractConfig, photos: Sequence[Photo]) -> int:
 def _tell_ignored(found: Input) -> None:
     """Name the files in the folders of the input that will not be read."""
     read = {url for photo in found.photos for url in photo.files} | {found.shared}
+    read |= {utf8(url) for urls in found.parsings.values() for url in urls}
     for url, listing in found.listings.items():
         used = {file.name for file in listing.files if utf8(listing.root + file.name) in read}
         folders = [f for f in listing.folders if listing.root + f not in found.listings]

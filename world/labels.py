@@ -16,6 +16,7 @@ PERSON = 12  # a person whose parts are not known
 HAT = 13  # these are worn in photographs alone, not by the sample world's people
 GLASSES = 14
 GLOVES = 15
+ACCESSORIES = 16  # belt, bag, scarf, tie, jewellery
 
 # What stays when somebody is dressed in other clothes: face, hair, hats, glasses; hands, gloves.
 HEAD_AND_HANDS = (FACE, HAIR, HAT, GLASSES, HANDS, GLOVES)
@@ -37,4 +38,5 @@ NAMES = {
     HAT: "hat",
     GLASSES: "glasses",
     GLOVES: "gloves",
+    ACCESSORIES: "accessories",
 }

@@ -1,5 +1,6 @@
 """The contact sheet and the HTML page that each run leaves."""
 
+import contextlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from eval.page import run_page
-from eval.pictures import contact_sheet, fit, uv_picture
+from eval.pictures import contact_sheet, fit, label_picture, uv_picture
 from workers.data.catalog import Catalog, square_about
 from workers.data.errors import MissingRow
 from workers.data.names import elided
@@ -20,6 +21,7 @@ from workers.shards.shard import read_file
 SAMPLES = 24
 TILE = 224  # pixels a side of the page's pictures
 CATALOG_TITLES = ("photograph", "UV map")
+PARSED_TITLES = (*CATALOG_TITLES, "parsing")
 SHEET, PAGE = "contact_sheet.png", "index.html"
 
 Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
@@ -35,6 +37,14 @@ class Question(NamedTuple):
     lines: str  # to be copied
 
 
+class Tally(NamedTuple):
+    """The labels of a catalog's parsings."""
+
+    title: str
+    rows: list[dict[str, Any]]  # number, label, becomes, code, parsings, share
+    doubts: list[str]
+
+
 def write_report(
     store: Store,
     manifest: dict[str, Any],
@@ -42,6 +52,7 @@ def write_report(
     titles: Sequence[str],
     samples: Iterable[Sample],
     question: Question | None = None,
+    tally: Tally | None = None,
 ) -> dict[str, str]:
     """Write the contact sheet and the page beside a run's tables; returns their URLs by kind."""
     shown = [(caption, [np.asarray(fit(p, TILE)) for p in row]) for caption, row in samples]
@@ -54,7 +65,8 @@ def write_report(
         written["contact sheet"] = SHEET
     asked = question and question._replace(samples=_thumbnails(question.samples))._asdict()
     failed = failures(store, manifest, table)
-    page = run_page(store.url, manifest, failed, titles, _thumbnails(shown), asked)
+    counted = tally and tally._asdict()
+    page = run_page(store.url, manifest, failed, titles, _thumbnails(shown), asked, counted)
     store.put(PAGE, page.encode())
     written["page"] = PAGE
     return {kind: f"{store.url}/{name}" for kind, name in written.items()}
@@ -75,16 +87,17 @@ def _thumbnails(samples: Iterable[Sample]) -> list[tuple[str, list[bytes]]]:
     return [(caption, [_encoded(fit(p, TILE), "JPEG") for p in row]) for caption, row in samples]
 
 
-def catalog_samples(url: str) -> Iterator[Sample]:
-    """Photographs of a catalog beside their UV maps."""
+def catalog_samples(url: str, parsed: bool = False) -> Iterator[Sample]:
+    """Photographs of a catalog beside their UV maps, and their labels where it is `parsed`."""
     catalog = Catalog(url)
     for row in sample_rows(catalog.store, "uv_maps", ["image_id", "layout"]):
         uv = uv_picture(catalog.uv_map(row["image_id"], row["layout"]))
-        try:
+        photograph = labels = np.full_like(uv, 255)
+        with contextlib.suppress(MissingRow):  # a pose
             photograph = catalog.photograph(row["image_id"])
-        except MissingRow:  # a pose
-            photograph = np.full_like(uv, 255)
-        yield elided(row["image_id"]), [photograph, uv]
+            if parsed:
+                labels = label_picture(catalog.segmentation(row["image_id"]))
+        yield elided(row["image_id"]), [photograph, uv, *([labels] if parsed else [])]
 
 
 def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 from tests.helpers.answered import as_database, as_json, as_mturk, respond, trials_of
 from tests.helpers.catalogs import StandIn, write_catalog, write_pairs
 from tests.helpers.evaluations import names, write_folders
+from tests.helpers.parsings import file_of, parsed
 from tests.helpers.pictures import pictures
 from tests.helpers.seeded import write_authors_files
 from tests.helpers.studies import write_methods
@@ -44,6 +45,14 @@ def photographs(folder: Path, lookup: np.ndarray) -> None:
         folder / "photos.csv", index=False
     )
     np.save(folder / "smpltexmap.npy", lookup)
+
+
+def parsings(folder: Path) -> None:
+    """PARSINGS of the photographs, in LIP's numbers."""
+    (folder / "PARSINGS").mkdir()
+    for name, view in (("front", 0), ("back", 3)):
+        codes = Catalog(str(SAMPLE)).segmentation(f"item-000000_view-{view:02d}")
+        (folder / f"PARSINGS/{name}.png").write_bytes(file_of(parsed(codes, "lip")))
 
 
 def catalogs(folder: Path) -> None:

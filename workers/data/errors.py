@@ -1,5 +1,8 @@
 """What can be wrong with a row: the name of the class is the row's error_type."""
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class RowError(ValueError):
     """A row cannot be made; the message is one line that says what is wrong, and where."""
@@ -31,6 +34,22 @@ class EmptyUvMap(RowError):  # noqa: N818
 
 class BadAnnotation(RowError):  # noqa: N818
     """The annotation of a photograph holds no segmentation, or no keypoints."""
+
+
+class MissingParsing(RowError):  # noqa: N818
+    """No file of a human parser belongs to the photograph."""
+
+
+class BadParsing(RowError):  # noqa: N818
+    """The file of a human parser holds no labels, or it is unclear which file is meant."""
+
+
+class UnknownLabel(RowError):  # noqa: N818
+    """A parsing holds a number that the table of its labels does not have."""
+
+    def __init__(self, message: str, counted: Sequence[dict[str, Any]] = ()):
+        super().__init__(message)
+        self.counted = counted  # rows of the table `parsings`
 
 
 class NobodyFound(RowError):  # noqa: N818

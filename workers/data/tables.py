@@ -81,6 +81,14 @@ SCHEMAS: dict[str, pa.Schema] = {
         segmentation="8-bit PNG of label codes",
         facing="front | back | left | right (of the picture); of bodyfit",
     ),
+    # Of parsings that `extract` reads: a row a label and a part of the body on which it lies.
+    "parsings": _schema(
+        {"image_id": ID, "part": _one_of("off", "head", "hands", "thighs", "below_knees", "body")},
+        {"number": NUMBER, "label": TEXT, "pixels": NUMBER},
+        part="of the UV map; off: no body; body: any other, or unknown",
+        number="in the parser's file",
+        label="the parser's name for it; null where its table has no such number",
+    ),
     # Of `extractor=bodyfit`: anny's own names and ranges.
     "fits": _schema(
         {"image_id": ID, "phenotype": PHENOTYPE},

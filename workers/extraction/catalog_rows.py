@@ -9,11 +9,12 @@ from configs.extract import ExtractConfig
 from configs.fields import ImageFormat
 from models.lookup import load_lookup, rebuild_lookup
 from models.uv_maps import quantise
-from workers.data.errors import EmptyUvMap
+from workers.data.errors import EmptyUvMap, UnknownLabel
 from workers.data.images import encode, is_plain
 from workers.data.storage import read_bytes
 from workers.extraction.extraction import Photo
 from workers.extraction.framing import Box, Framing, frame, person_box
+from workers.extraction.parsing.parsings import Parsings
 from workers.shards.attempt import told
 from workers.shards.keys import Key
 from workers.shards.rows import Origin, failed_photograph, uv_map_row
@@ -42,24 +43,35 @@ def extracted(
     uv: np.ndarray,
     photograph: tuple[bytes, np.ndarray] | None,
     coarseness: float = 1,
+    parsings: Parsings | None = None,
     **values: object,
 ) -> Rows:
     """The rows of a UV map (H, W, 2) float32, NaN off the body, and of its photograph.
 
     `photograph` is its file and its pixels (H, W, 3) uint8; None makes a pose alone. `coarseness`
     is how many pixels of the photograph a pixel of the map was, before it was brought to its size.
+    With `parsings` come the rows of its parsing (`Parsings.rows`, also for what it raises).
     `values` are further columns of the row of `uv_maps`. Raises EmptyUvMap when nobody is left
     after framing.
     """
     box = person_box(uv, config)
-    coarseness *= min(1, Framing.of(box, config.size).magnification)
+    framing = Framing.of(box, config.size)
+    coarseness *= min(1, framing.magnification)
     image = {} if photograph is None else image_columns(*photograph, box, config)
-    columns = uv_columns(frame(uv, box, config.size), config)
+    framed = frame(uv, box, config.size)
+    columns = uv_columns(framed, config)
     if coarseness > 1:
         values["coarseness"] = coarseness
     uv_row = uv_map_row(origin, photo.image_id, **columns, status="ok", **values)
     ids = {"image_id": photo.image_id, "item_id": photo.item_id}
-    return {"images": [ids | image], "uv_maps": [uv_row]}
+    rows: Rows = {"images": [ids | image], "uv_maps": [uv_row]}
+    if parsings:
+        annotation = {"image_id": photo.image_id}
+        if photograph is not None:
+            shape = photograph[1].shape
+            annotation, rows["parsings"] = parsings.rows(photo, shape, framing, framed)
+        rows["annotations"] = [annotation]
+    return rows
 
 
 def failed(
@@ -71,7 +83,9 @@ def failed(
     """The rows of a photograph that cannot be used; the message names its files."""
     files = ", ".join(url for url in (photo.image, photo.iuv or photo.uv) if url)
     error_type, message = told(error)
-    return rows(origin, photo, error_type, f"{message} ({files})")
+    made = rows(origin, photo, error_type, f"{message} ({files})")
+    counted = error.counted if isinstance(error, UnknownLabel) else ()
+    return made | ({"parsings": list(counted)} if counted else {})
 
 
 def image_columns(data: bytes, pixels: np.ndarray, box: Box, config: ExtractConfig) -> dict:

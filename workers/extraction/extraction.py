@@ -37,6 +37,7 @@ class Input:
     photos: list[Photo]  # a key each, in the order of the rows
     listings: dict[str, Listing] = field(default_factory=dict)  # of folders and globs, by URL
     shared: str | None = None  # the URL of a file that every row needs, such as a dump
+    parsings: dict[str, tuple[str, ...]] = field(default_factory=dict)  # URLs, by image id
 
 
 @dataclass(frozen=True)

@@ -25,4 +25,7 @@ EXTRACTORS: dict[str, Extractor] = {
 def extraction_of(config: ExtractConfig) -> Extraction:
     """What the extractor of a config does; `precomputed` reads a dump where `uv` names one."""
     dumped = config.extractor == "precomputed" and is_dump(config.uv)
-    return EXTRACTORS["dump" if dumped else config.extractor](config)
+    extraction = EXTRACTORS["dump" if dumped else config.extractor](config)
+    if config.parsing and "parsings" not in extraction.job.tables:
+        raise ValueError(f"parsing.folder: extractor={config.extractor} reads no parsings")
+    return extraction

@@ -110,3 +110,17 @@ def frame(pixels: np.ndarray, box: Box, size: int | str) -> np.ndarray:
 def _antialiased(photograph: np.ndarray, height: int, width: int) -> np.ndarray:
     image = Image.fromarray(np.ascontiguousarray(photograph))
     return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def frame_labels(labels: np.ndarray, framing: Framing) -> np.ndarray:
+    """Labels (H, W) of a photograph at the pixels of its picture, each that of the nearest.
+
+    Padded with 0.
+    """
+    left, top, right, bottom = framing.box
+    (height, width), (down, across) = framing.size, framing.corner
+    rows = ((np.arange(height) + 0.5) * ((bottom - top) / height)).astype(np.int64) + top
+    columns = ((np.arange(width) + 0.5) * ((right - left) / width)).astype(np.int64) + left
+    picture = np.zeros(framing.side, labels.dtype)
+    picture[down : down + height, across : across + width] = labels[rows[:, None], columns]
+    return picture

@@ -23,9 +23,16 @@ from workers.extraction.catalog_rows import (
 )
 from workers.extraction.extraction import Extraction, Photo
 from workers.extraction.inputs import photographs_with_maps
+from workers.extraction.parsing.parsings import (
+    Parsings,
+    failed_rows,
+    parsing_facts,
+    parsings_of,
+    tables_with,
+)
 from workers.shards.attempt import attempt
 from workers.shards.keys import Key
-from workers.shards.rows import Origin, failed_photograph, photo_id
+from workers.shards.rows import Origin, photo_id
 from workers.shards.shard import Job, Rows
 
 ORIGIN = Origin("precomputed", "smpl")
@@ -41,13 +48,14 @@ def precomputed(config: ExtractConfig) -> Extraction:
     """Read UV maps from the files that belong to the photographs."""
     found = photographs_with_maps(config)
     facts = lookup_facts(config) if any(photo.iuv for photo in found.photos) else {}
+    found, parsings = parsings_of(config, found, ORIGIN.layout, partial(read_lookup, config))
     job = Job(
-        tables=("images", "uv_maps"),
-        make_worker=partial(PrecomputedWorker, config),
+        tables=tables_with(parsings),
+        make_worker=partial(PrecomputedWorker, config, parsings),
         row_id=photo_id,
-        failed=partial(failed_photograph, ORIGIN),
+        failed=partial(failed_rows(parsings), ORIGIN),
     )
-    return Extraction(config, found, job, facts)
+    return Extraction(config, found, job, facts | parsing_facts(found, parsings))
 
 
 class PrecomputedWorker:
@@ -56,8 +64,8 @@ class PrecomputedWorker:
     A row whose files cannot be used has no image and the status `failed`.
     """
 
-    def __init__(self, config: ExtractConfig):
-        self.config = config
+    def __init__(self, config: ExtractConfig, parsings: Parsings | None = None):
+        self.config, self.parsings = config, parsings
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Read and frame photographs and maps."""
@@ -73,19 +81,22 @@ class PrecomputedWorker:
 
     def _rows(self, photo: Photo) -> Rows:
         rows = attempt(UNREACHABLE, self._extracted, photo)
-        return failed(ORIGIN, photo, rows) if isinstance(rows, Exception) else rows
+        if isinstance(rows, Exception):
+            return failed(ORIGIN, photo, rows, failed_rows(self.parsings))
+        return rows
 
     def _extracted(self, photo: Photo) -> Rows:
         uv = self._uv_map(photo)
         if photo.image is None:
-            return extracted(self.config, ORIGIN, photo, uv, None)
+            return extracted(self.config, ORIGIN, photo, uv, None, parsings=self.parsings)
         data = read_bytes(photo.image)
         pixels = decode(data, self.config.max_pixels)
         _same_shape(pixels, uv)
         height, width = pixels.shape[:2]
         coarseness = max(height, width) / max(uv.shape[:2])
         uv = resized(uv, height, width)
-        return extracted(self.config, ORIGIN, photo, uv, (data, pixels), coarseness)
+        photograph = data, pixels
+        return extracted(self.config, ORIGIN, photo, uv, photograph, coarseness, self.parsings)
 
     def _uv_map(self, photo: Photo) -> np.ndarray:
         """The photograph's UV map, (H, W, 2) float32, NaN off the body."""

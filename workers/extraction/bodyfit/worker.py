@@ -17,6 +17,7 @@ from workers.extraction.bodyfit.warp import Warp, smooth
 from workers.extraction.catalog_rows import failed, image_columns, uv_columns
 from workers.extraction.extraction import Photo
 from workers.extraction.framing import Box, Framing, kept_box
+from workers.extraction.parsing.parsings import Parsings
 from workers.extraction.windows import PeopleWorker
 from workers.shards.keys import Key
 from workers.shards.rows import Origin, failed_fit, photograph_id, uv_map_row
@@ -31,11 +32,18 @@ STRIP = 1_000_000  # pixels whose coordinates are held at once
 class BodyFitWorker:
     """Keys (`workers.extraction.extraction.Photo`) -> rows of a catalog.
 
-    `facing` says which way people face, by image id, where it is known.
+    `facing` says which way people face, by image id, where it is known. A parsing is the
+    segmentation in place of the mask.
     """
 
-    def __init__(self, config: ExtractConfig, origin: Origin, facing: Mapping[str, str]):
-        self.config, self.origin, self.facing = config, origin, facing
+    def __init__(
+        self,
+        config: ExtractConfig,
+        origin: Origin,
+        facing: Mapping[str, str],
+        parsings: Parsings | None = None,
+    ):
+        self.config, self.origin, self.facing, self.parsings = config, origin, facing, parsings
         self._fitter = BodyFitter(config.bodyfit)
         self._people = PeopleWorker(
             config.max_pixels,
@@ -84,12 +92,16 @@ class BodyFitWorker:
             "segmentation": {"bytes": _png(mask), "path": f"{photo.image_id}.png"},
             "facing": person.facing,
         }
-        fits = {"fits": [fit_row(photo.image_id, person, framing)]}
-        return {
+        rows: Rows = {
             "images": [image | image_columns(data, pixels, box, self.config)],
-            "annotations": [annotation],
             "uv_maps": [uv_row],
-        } | (fits if self.config.bodyfit.save else {})
+        }
+        if self.parsings:
+            parsed, rows["parsings"] = self.parsings.rows(photo, pixels.shape, framing, uv)
+            annotation |= parsed
+        if self.config.bodyfit.save:
+            rows["fits"] = [fit_row(photo.image_id, person, framing)]
+        return rows | {"annotations": [annotation]}
 
 
 def framed_maps(

@@ -6,15 +6,21 @@ from dataclasses import replace
 from functools import partial
 
 from configs.extract import ExtractConfig
-from workers.extraction.catalog_rows import lookup_facts
+from workers.extraction.catalog_rows import lookup_facts, read_lookup
 from workers.extraction.densepose.backends import model_facts, with_backend
 from workers.extraction.densepose.dump import Dump, with_places
 from workers.extraction.densepose.finders import DumpFinder, Finder, NetworkFinder
 from workers.extraction.densepose.worker import DensePoseWorker
 from workers.extraction.extraction import Extraction, Input
 from workers.extraction.inputs import photographs
+from workers.extraction.parsing.parsings import (
+    failed_rows,
+    parsing_facts,
+    parsings_of,
+    tables_with,
+)
 from workers.extraction.people import refuse_names_of_people
-from workers.shards.rows import Origin, failed_photograph, photo_id, photograph_id
+from workers.shards.rows import Origin, photo_id, photograph_id
 from workers.shards.shard import Job
 
 LAYOUT = "smpl"  # DensePose's charts are read through a lookup on SMPL's sheet
@@ -48,15 +54,16 @@ def _of_people(
     if every:
         refuse_names_of_people(found, "densepose")
     origin = Origin(model.get("name", "precomputed"), LAYOUT)
+    found, parsings = parsings_of(config, found, LAYOUT, partial(read_lookup, config))
     settings = model | config.densepose.model_dump(mode="json")
     job = Job(
-        tables=("images", "uv_maps"),
-        make_worker=partial(DensePoseWorker, config, origin, finder),
+        tables=tables_with(parsings),
+        make_worker=partial(DensePoseWorker, config, origin, finder, parsings),
         row_id=photo_id,
-        failed=partial(failed_photograph, origin),
+        failed=partial(failed_rows(parsings), origin),
         planned=photograph_id if every else str,
         row_seconds=ROW_SECONDS,
         about={"densepose": json.dumps(settings)},
     )
     facts = lookup_facts(config) | ({"model": model} if model else {})
-    return Extraction(config, found, job, facts)
+    return Extraction(config, found, job, facts | parsing_facts(found, parsings))

@@ -15,6 +15,7 @@ from workers.extraction.densepose.detection import Person
 from workers.extraction.densepose.finders import Finder
 from workers.extraction.densepose.people import iuv_image, uv_map
 from workers.extraction.extraction import Photo
+from workers.extraction.parsing.parsings import Parsings, failed_rows
 from workers.extraction.windows import PeopleWorker
 from workers.shards.keys import Key
 from workers.shards.rows import Origin
@@ -25,12 +26,21 @@ class DensePoseWorker:
     """Keys (`workers.extraction.extraction.Photo`) -> rows of `images` and `uv_maps`."""
 
     def __init__(
-        self, config: ExtractConfig, origin: Origin, finder: Callable[[ExtractConfig], Finder]
+        self,
+        config: ExtractConfig,
+        origin: Origin,
+        finder: Callable[[ExtractConfig], Finder],
+        parsings: Parsings | None = None,
     ):
         self.config, self.origin, self.lookup = config, origin, read_lookup(config)
+        self.parsings = parsings
         find = finder(config)
         self._people = PeopleWorker(
-            config.max_pixels, find.window, find, self._person_rows, partial(failed, origin)
+            config.max_pixels,
+            find.window,
+            find,
+            self._person_rows,
+            partial(failed, origin, rows=failed_rows(parsings)),
         )
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
@@ -42,7 +52,15 @@ class DensePoseWorker:
         uv = uv_map(person, self.lookup, height, width)
         if is_empty(uv):
             raise EmptyUvMap("a person was found, but no pixel of the body")
-        rows = extracted(self.config, self.origin, photo, uv, (data, pixels), score=person.score)
+        rows = extracted(
+            self.config,
+            self.origin,
+            photo,
+            uv,
+            (data, pixels),
+            parsings=self.parsings,
+            score=person.score,
+        )
         if self.config.densepose.iuv != "none":
             self._write_iuv(photo.image_id, iuv_image(person, height, width))
         return rows

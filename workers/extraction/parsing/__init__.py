@@ -1,0 +1,1 @@
+"""What human parsers write beside photographs -> `annotations.segmentation`."""
