@@ -11,6 +11,7 @@ from configs.render import RenderConfig
 from eval.pictures import uv_picture
 from models.checkpoint import trained_on
 from models.reposer import CoordinateReposer, Reposer
+from pipelines.render_matrix import has_matrix, matrix
 from pipelines.runs.engine import on_gpus
 from pipelines.runs.execute import carry_out
 from pipelines.runs.pair_lists import oriented, refuse_products, tell
@@ -37,7 +38,17 @@ def run(
 ) -> int:
     """Render; returns the exit code. `load_model` replaces the model that the config names."""
     plan, job = prepare(config, load_model)
-    return carry_out(plan, job, config, dry, titles(config), lambda: samples(config))
+    table = has_matrix(plan)
+    return carry_out(
+        plan,
+        job,
+        config,
+        dry,
+        titles(config),
+        # A matrix shows the same, but no cloth pixel by pixel.
+        lambda: () if table and config.size is None else samples(config),
+        matrix=lambda: matrix(config) if table else None,
+    )
 
 
 def prepare(
