@@ -55,7 +55,7 @@ def extract(config: ExtractConfig, dry: bool = False) -> int:
         PARSED_TITLES if parsed else CATALOG_TITLES,
         lambda: catalog_samples(config.out, parsed),
         lambda: ask_facing(extraction),
-        labels,
+        count=labels,
     )
     if not dry and (how := imprecise(extraction)):
         print(f"{'precision':14} {how}")

@@ -159,7 +159,13 @@ def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
         raise RunError(f"{url} is a run of render: give catalog=, where its photographs lie")
     renders = Renders(url, config.catalog, name)
     if needs_truth(config):
-        keys, inputs = renders.pairs(None).keys, renders.fingerprints()
+        pairs, inputs = renders.pairs(None), renders.fingerprints()
+        if pairs.unpaired:
+            raise RunError(
+                f"{url} shows clothes on other people, and no photograph shows the truth: give "
+                "show_target=false (and show_garment=true, show_person=true)"
+            )
+        keys = pairs.keys
     else:
         items = Catalog(config.catalog).items()
         keys = [

@@ -33,6 +33,7 @@ PARSED = {
     "extractor=prnet": "wants PRNet's data",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",
+    "metrics=[fid,kid]": "wants Inception's weights",
 }
 # Examples that only the slow test runs, by how they begin, and the keys that shorten them there.
 SLOW = {
