@@ -36,7 +36,7 @@ def run_page(
     `failures` are dicts of kind, rows and (the first) message; `samples` are captions with one
     encoded picture (JPEG) a title. `asked` is a dict of a question to a person, advice, titles and
     samples of its own, and lines to be copied. `tally` is a dict of title, rows (number, label,
-    becomes, colour, parsings and share) and doubts. `matrix` are renders, by source and target pose.
+    becomes, colour, parsings and share) and doubts. `matrix` are renders, by source and pose.
     """
     return render_page(
         "run_page.html",

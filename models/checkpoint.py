@@ -7,6 +7,7 @@ do. Weights are kept as trained (with spectral norm's vectors), so that training
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,8 +62,22 @@ def save(
     on, a line each, where that is known: nobody should measure the model on these.
     """
     weights = safetensors.torch.save(_state(networks))
+    card = partial(_card, config, networks, origin=origin)
+    return folder({"model": config.described()}, weights, card, training_images)
+
+
+def folder(
+    what: dict[str, Any],
+    weights: bytes,
+    card: Callable[[str], str],
+    training_images: bytes | None = None,
+) -> dict[str, bytes]:
+    """The files of a checkpoint: name -> content. `card` is called with the SHA-256 of `weights`.
+
+    `what` describes the networks, under a name that tells of which kind they are.
+    """
     sha256 = hashlib.sha256(weights).hexdigest()
-    description = {"format": FORMAT, "model": config.described(), "sha256": sha256}
+    description = {"format": FORMAT, **what, "sha256": sha256}
     files = {}
     if training_images is not None:
         description["trained_on"] = hashlib.sha256(training_images).hexdigest()
@@ -70,7 +85,7 @@ def save(
     return files | {
         WEIGHTS: weights,
         CONFIG: (json.dumps(description, indent=2) + "\n").encode(),
-        CARD: _card(config, networks, sha256, origin).encode(),
+        CARD: card(sha256).encode(),
     }
 
 
@@ -84,7 +99,7 @@ def trained_on(read: Read) -> str | None:
 
 def weights_sha256(read: Read) -> str:
     """The SHA-256 of a checkpoint's weights, as its configuration tells it; else as `load`."""
-    return _read_config(read)[1]
+    return read_description(read)["sha256"]
 
 
 def training_images(read: Read, sha256: str) -> set[str]:
@@ -144,6 +159,11 @@ def load_networks(read: Read, *names: str) -> Checkpoint:
 
 def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:
     config, sha256 = _read_config(read)
+    return config, read_weights(read, sha256), sha256
+
+
+def read_weights(read: Read, sha256: str) -> dict[str, Tensor]:
+    """The tensors of a checkpoint; ValueError, in one line, if they are not those of `sha256`."""
     weights = _read(read, WEIGHTS)
     found = hashlib.sha256(weights).hexdigest()
     if found != sha256:
@@ -152,7 +172,7 @@ def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:
             f"{CONFIG} says {sha256[:12]}...; copy the whole folder again"
         )
     try:
-        return config, safetensors.torch.load(weights), sha256
+        return safetensors.torch.load(weights)
     except SafetensorError as error:
         raise ValueError(f"{WEIGHTS} is not a safetensors file: {error}") from error
 
@@ -186,16 +206,24 @@ def _read(read: Read, name: str) -> bytes:
         raise ValueError(f"not a checkpoint: it has no {name}") from error
 
 
-def _read_config(read: Read) -> tuple[ModelConfig, str]:
+def read_description(read: Read) -> dict[str, Any]:
+    """What a checkpoint's configuration holds; ValueError, in one line, where it cannot be read."""
     try:
         description = json.loads(_read(read, CONFIG))
-        version = description["format"]
+        version, _ = description["format"], description["sha256"]
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
         raise ValueError(f"{CONFIG} is not a checkpoint's configuration") from error
     if version != FORMAT:
         raise ValueError(
             f"{CONFIG} has format {version}, this version of reposer reads {FORMAT}: update reposer"
         )
+    return description
+
+
+def _read_config(read: Read) -> tuple[ModelConfig, str]:
+    description = read_description(read)
+    if "poser" in description:
+        raise ValueError("it holds a poser, which makes UV maps of skeletons, and no f or g")
     try:
         return ModelConfig(**description["model"]), str(description["sha256"])
     except (TypeError, KeyError) as error:

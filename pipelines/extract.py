@@ -1,4 +1,4 @@
-"""`reposer extract`: photographs, and UV maps of the people on them, as a catalog."""
+"""`reposer extract`: photographs, and UV maps of the people on them, or poses, as a catalog."""
 
 import contextlib
 import hashlib
@@ -16,7 +16,13 @@ from pipelines.precision import imprecise
 from pipelines.runs.execute import carry_out
 from pipelines.runs.ignored import tell_ignored
 from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
-from pipelines.runs.report import CATALOG_TITLES, PARSED_TITLES, catalog_samples
+from pipelines.runs.progress import console
+from pipelines.runs.report import (
+    CATALOG_TITLES,
+    PARSED_TITLES,
+    SKELETON_TITLES,
+    catalog_samples,
+)
 from workers.data.errors import RowError
 from workers.data.images import open_image
 from workers.data.names import utf8
@@ -37,14 +43,24 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
     if dry or code:
         return code
     out = shlex.quote(config.out)
-    how = "poses=bundled model=bundled" if config.extractor == "bodyfit" else f"poses={out}"
-    print(f"next           reposer render catalog={out} {how} out=renders")
+    how = f"catalog={out} poses={out}"
+    if config.extractor == "bodyfit":
+        how = f"catalog={out} poses=bundled model=bundled"
+    elif config.extractor == "keypoints":
+        how = f"catalog=CATALOG poses={out} model=bundled"
+    print(f"next           reposer render {how} out=renders")
     return code
 
 
 def extract(config: ExtractConfig, dry: bool = False) -> int:
     """Turn photographs into a catalog; returns the exit code."""
-    plan, extraction = prepare(config)
+    return carry_out_prepared(*prepare(config), config, dry)
+
+
+def carry_out_prepared(
+    plan: Plan, extraction: Extraction, config: ExtractConfig, dry: bool = False
+) -> int:
+    """Carry out the plan of an extraction; returns the exit code."""
     parsed = config.parsing is not None
     labels = cache(lambda: tally(extraction))
     code = carry_out(
@@ -52,7 +68,7 @@ def extract(config: ExtractConfig, dry: bool = False) -> int:
         extraction.job,
         config,
         dry,
-        PARSED_TITLES if parsed else CATALOG_TITLES,
+        _titles(config),
         lambda: catalog_samples(config.out, parsed),
         lambda: ask_facing(extraction),
         count=labels,
@@ -66,13 +82,21 @@ def extract(config: ExtractConfig, dry: bool = False) -> int:
     return code
 
 
+def _titles(config: ExtractConfig) -> tuple[str, ...]:
+    if config.extractor == "keypoints":
+        return SKELETON_TITLES
+    return PARSED_TITLES if config.parsing else CATALOG_TITLES
+
+
 def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:
     """The plan of an extraction, and what its extractor does."""
     extracted = extraction_of(config)
     config, found = extracted.config, extracted.input
     _tell_ignored(found)
+    if found.said:
+        console.print(found.said, markup=False)
     facts = {"inputs": {"files": _fingerprint(found)}} | extracted.facts
-    keys = Keys.of(Photo._fields, found.photos)
+    keys = Keys.of(found.keys[0]._fields, found.keys)
     if config.size == "native":  # most photographs keep their files
         pixels, size = _usual_pixels(config, found.photos), ENCODED["jpeg"] + UV_MAP
     else:
@@ -93,7 +117,7 @@ def _usual_pixels(config: ExtractConfig, photos: Sequence[Photo]) -> int:
 
 def _tell_ignored(found: Input) -> None:
     """Name the files in the folders of the input that will not be read."""
-    read = {url for photo in found.photos for url in photo.files} | {found.shared}
+    read = {url for key in found.keys for url in key.files} | {found.shared}
     read |= {utf8(url) for urls in found.parsings.values() for url in urls}
     for url, listing in found.listings.items():
         used = {file.name for file in listing.files if utf8(listing.root + file.name) in read}
@@ -103,7 +127,7 @@ def _tell_ignored(found: Input) -> None:
 
 def _fingerprint(found: Input) -> str:
     """Identifies the keys, and all files that will be read by their names and sizes."""
-    urls = [url for photo in found.photos for url in photo.files]
+    urls = [url for key in found.keys for url in key.files]
     urls += [found.shared] if found.shared else []
     sizes = {}
     for folder in sorted({url.rpartition("/")[0] for url in urls}):
@@ -111,6 +135,6 @@ def _fingerprint(found: Input) -> str:
         with contextlib.suppress(StorageError, OSError):
             files = Store(folder).listing(depth=1).files
             sizes |= {f"{folder}/{file.name}": file.size for file in files}
-    listed = [[*photo, *(sizes.get(value or "") for value in photo)] for photo in found.photos]
+    listed = [[*key, *(sizes.get(value or "") for value in key)] for key in found.keys]
     listed += [[sizes.get(found.shared or "")]]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

@@ -1,6 +1,5 @@
 """The contact sheet and the HTML page that each run leaves."""
 
-import contextlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +10,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from eval.page import Grid, run_page
-from eval.pictures import contact_sheet, fit, label_picture, uv_picture
+from eval.pictures import contact_sheet, fit, label_picture, skeleton_picture, uv_picture
+from models.skeleton import BONES
 from workers.data.catalog import Catalog, square_about
 from workers.data.errors import MissingRow
 from workers.data.names import elided
@@ -22,6 +22,7 @@ SAMPLES = 24
 TILE = 224  # pixels a side of the page's pictures
 CATALOG_TITLES = ("photograph", "UV map")
 PARSED_TITLES = (*CATALOG_TITLES, "parsing")
+SKELETON_TITLES = ("skeleton", "UV map")
 SHEET, PAGE = "contact_sheet.png", "index.html"
 
 Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
@@ -131,16 +132,30 @@ def _matrix_thumbnails(matrix: Matrix) -> Grid:
 
 
 def catalog_samples(url: str, parsed: bool = False) -> Iterator[Sample]:
-    """Photographs of a catalog beside their UV maps, and their labels where it is `parsed`."""
+    """Photographs of a catalog beside their UV maps, and their labels where it is `parsed`.
+
+    A pose has its skeleton in the photograph's place, where the catalog knows it.
+    """
     catalog = Catalog(url)
     for row in sample_rows(catalog.store, "uv_maps", ["image_id", "layout"]):
         uv = uv_picture(catalog.uv_map(row["image_id"], row["layout"]))
-        photograph = labels = np.full_like(uv, 255)
-        with contextlib.suppress(MissingRow):  # a pose
+        labels = np.full_like(uv, 255)
+        try:
             photograph = catalog.photograph(row["image_id"])
             if parsed:
                 labels = label_picture(catalog.segmentation(row["image_id"]))
+        except MissingRow:  # a pose
+            photograph = _skeleton(catalog, row["image_id"], uv.shape)
         yield elided(row["image_id"]), [photograph, uv, *([labels] if parsed else [])]
+
+
+def _skeleton(catalog: Catalog, image_id: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The skeleton of a pose; nothing where the catalog knows none."""
+    try:
+        points = catalog.keypoints(image_id)
+    except MissingRow:
+        return np.full(shape, 255, np.uint8)
+    return skeleton_picture(points, BONES[:17], shape[0], shape[1])
 
 
 def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
