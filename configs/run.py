@@ -26,6 +26,11 @@ class Placement(Frozen):
         description="Address of a Ray cluster (default: RAY_ADDRESS; without it, Ray is started "
         "here for this command).",
     )
+    gpus_per_worker: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Share of a GPU for each worker (default: 1 where the cluster has GPUs). On a "
+        "cluster that is named, a given share makes workers wait for GPUs, and the cluster grow.",
+    )
 
 
 def named_cluster(ray_address: str | None) -> str | None:
@@ -37,9 +42,6 @@ def named_cluster(ray_address: str | None) -> str | None:
 class Execution(Placement):
     """How a run of shards is executed. Of this only `precision` changes rows: a plan says which."""
 
-    gpus_per_worker: Annotated[float, Field(gt=0)] = Field(
-        default=1.0, description="Share of a GPU for each worker, where the cluster has GPUs."
-    )
     microbatch: Count | None = Field(
         default=None,
         description="Pairs in one call of the model (default: 16 on a GPU, 1 on a CPU); for "

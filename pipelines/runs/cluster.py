@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ray
 
-from configs.run import named_cluster
+from configs.run import Placement, named_cluster
 
 ROOT = Path(__file__).parent.parent.parent
 ANSWER_SECONDS = 4.0
@@ -51,6 +51,18 @@ def start_ray(ray_address: str | None) -> None:
             f"{variable}={os.environ.get(variable)}: this folder's name is too long for Ray's "
             "sockets; set RAY_TMPDIR to a short one, such as /tmp"
         ) from None
+
+
+def gpu_share(placement: Placement) -> float:
+    """The share of a GPU that each worker takes, once Ray is started; 0 for workers on CPUs.
+
+    A named cluster need not hold GPUs yet where a share is given: workers that wait for them make
+    an autoscaling cluster grow.
+    """
+    given, named = placement.gpus_per_worker, named_cluster(placement.ray_address)
+    if (given and named) or ray.cluster_resources().get("GPU"):
+        return given or 1.0
+    return 0.0
 
 
 def answering(address: str, key: str) -> str:

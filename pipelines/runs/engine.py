@@ -16,7 +16,8 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.metrics import Counter
 
 from configs.run import Execution
-from pipelines.runs.cluster import named_cluster, start_ray
+from pipelines.runs.cluster import gpu_share, named_cluster, start_ray
+from pipelines.runs.progress import console
 from pipelines.runs.stopping import Stop
 from workers.data.retrying import retry_policy
 from workers.data.storage import Store
@@ -24,6 +25,7 @@ from workers.shards.shard import Job, Rows, Shard, ShardReport, Worker, run_shar
 from workers.shards.supervise import Limits, Sealed, Supervisor
 
 GROW_SECONDS = 2.0  # between two checks for room on new nodes
+TOLD_SECONDS = 60.0  # between two lines that say that no worker is ready
 MEMORY_SHARE = 0.8  # of a node's memory, for all its workers: Ray kills actors when it runs out
 MOST_DEATHS = 20  # of actors, with no shard finished between them, until the run ends
 
@@ -80,9 +82,17 @@ def _stoppable(worker: Worker, stop: Stop) -> Worker:
 class _Actor:
     """Holds a CPU and a share of a GPU for a supervised worker."""
 
-    def __init__(self, job: Job, store: Store, limits: Limits, wait_seconds: float):
+    def __init__(
+        self,
+        job: Job,
+        store: Store,
+        execution: Execution,
+        needs: dict[str, float],
+        wait_seconds: float,
+    ):
         retry_policy.outlast_outages(wait_seconds, print)  # Ray forwards what is printed
-        self.job, self.store, self.worker = job, store, Supervisor(job, limits, print)
+        self.job, self.store = job, store
+        self.worker = Supervisor(job, limits(job, execution, needs), print)
         self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
 
     def ready(self) -> None:
@@ -115,18 +125,20 @@ class _Pool:
         self.in_flight: dict[ray.ObjectRef, tuple[Any, Shard]] = {}
         self.starting: dict[ray.ObjectRef, Any] = {}
         self.idle: list[Any] = []
-        self.deaths, self.looked = 0, 0.0
+        self.deaths, self.looked, self.told = 0, 0.0, time.monotonic()
+        self.needs = resources(execution)
         remote: Any = ray.remote  # its overloads do not fit unpacked options
-        actor = remote(**resources(execution))(_Actor)
+        actor = remote(**self.needs)(_Actor)
         sealed = replace(job, make_worker=Sealed(job.make_worker))
         self.new_actor = lambda: actor.remote(
-            sealed, store, limits(job, execution), retry_policy.wait_seconds
+            sealed, store, execution, self.needs, retry_policy.wait_seconds
         )
 
     def run(self) -> Iterator[ShardReport]:
         try:
             while (self.waiting and not self.stop.asked) or self.in_flight:
                 self._grow()
+                self._tell_of_waiting()
                 while self.waiting and self.idle and not self.stop.asked:
                     actor, shard = self.idle.pop(), self.waiting.popleft()
                     self.in_flight[actor.run.remote(shard, self.retry)] = (actor, shard)
@@ -148,9 +160,22 @@ class _Pool:
             return
         self.looked = time.monotonic()
         held = len(self.idle) + len(self.starting) + len(self.in_flight)
-        wanted = min(pool_size(self.execution), len(self.waiting) + len(self.in_flight))
+        size = pool_size(self.execution, self.needs)
+        wanted = min(size, len(self.waiting) + len(self.in_flight))
         for _ in range(wanted - held):
             self._start()
+
+    def _tell_of_waiting(self) -> None:
+        """Say from time to time that no worker is ready: the cluster may never have room."""
+        if self.idle or self.in_flight:
+            self.told = time.monotonic()
+        elif time.monotonic() - self.told >= TOLD_SECONDS:
+            self.told = time.monotonic()
+            wants = ", ".join(f"{kind}={share:g}" for kind, share in self.needs.items())
+            console.print(
+                f"no worker is ready, {len(self.starting)} are asked for, with {wants} each: "
+                "`ray status` says what the cluster lacks"
+            )
 
     def _start(self) -> None:
         actor = self.new_actor()
@@ -186,29 +211,30 @@ def on_gpus(execution: Execution) -> bool:
     """Whether workers compute on GPUs: those of the cluster that is named, else this machine's."""
     if execution.engine == "ray" and named_cluster(execution.ray_address):
         start_ray(execution.ray_address)
-        return bool(ray.cluster_resources().get("GPU"))
+        return gpu_share(execution) > 0
     return torch.cuda.is_available()
 
 
 def resources(execution: Execution) -> dict[str, float]:
-    """What an actor takes of its node: a CPU and, if the cluster has GPUs, a share of one."""
-    share = execution.gpus_per_worker if ray.cluster_resources().get("GPU") else 0
-    return {"num_cpus": 1, "num_gpus": share}
+    """What an actor takes of its node: a CPU and, on GPUs, a share of one."""
+    return {"num_cpus": 1, "num_gpus": gpu_share(execution)}
 
 
-def pool_size(execution: Execution) -> int:
+def pool_size(execution: Execution, needs: dict[str, float]) -> int:
     """How many actors a run asks for: `execution.workers`, else as many as the cluster holds.
 
     With `execution.workers` the cluster may be too small: actors that wait make it scale up.
     """
-    return execution.workers or max(1, sum(map(int, _places(execution))))
+    return execution.workers or max(1, sum(_places(node, needs) for node in _nodes()))
 
 
-def limits(job: Job, execution: Execution) -> Limits:
-    """The time and memory after which a worker is ended."""
-    densest = max(1, *map(int, _places(execution)))
-    node = min(n["Resources"].get("memory", float("inf")) for n in _nodes())
-    share = MEMORY_SHARE * node / min(densest, execution.workers or densest)
+def limits(job: Job, execution: Execution, needs: dict[str, float]) -> Limits:
+    """The time and memory after which a worker on this node is ended."""
+    here = ray.get_runtime_context().get_node_id()
+    (node,) = (n for n in _nodes() if n["NodeID"] == here)
+    places = max(1, _places(node, needs))
+    memory = node["Resources"].get("memory", float("inf"))
+    share = MEMORY_SHARE * memory / min(places, execution.workers or places)
     given = execution.worker_memory_gb
     seconds = execution.row_timeout or job.row_seconds
     return Limits(seconds, given * 1e9 if given else share, execution.attempts)
@@ -218,10 +244,8 @@ def _nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def _places(execution: Execution) -> list[float]:
-    """How many actors fit each node. More than it has CPUs would wait for ever."""
-    wanted = {"CPU": 1, "GPU": resources(execution)["num_gpus"]}
-    return [
-        min(n["Resources"].get(kind, 0) / share for kind, share in wanted.items() if share)
-        for n in _nodes()
-    ]
+def _places(node: dict[str, Any], needs: dict[str, float]) -> int:
+    """How many actors fit a node. More than it has CPUs would wait for ever."""
+    wanted = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"]}
+    holds = node["Resources"]
+    return int(min(holds.get(kind, 0) / share for kind, share in wanted.items() if share))

@@ -163,7 +163,8 @@ def expected_workers(execution: Execution) -> int:
         return CLUSTER_WORKERS
     import torch  # here, because those who only read plans start faster without it
 
-    return int(torch.cuda.device_count() / execution.gpus_per_worker) or os.cpu_count() or 1
+    gpus = torch.cuda.device_count() / (execution.gpus_per_worker or 1)
+    return int(gpus) or os.cpu_count() or 1
 
 
 def _fingerprint_of_ids(command: str, job: Job, keys: Keys) -> str:

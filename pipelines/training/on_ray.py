@@ -20,16 +20,18 @@ from ray.train import (
 )
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Empty, Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from configs.run import named_cluster
 from configs.train import TrainConfig
-from pipelines.runs.cluster import start_ray
+from pipelines.runs.cluster import gpu_share, start_ray
 from pipelines.runs.stopping import Stopped, stoppable
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.training.checkpoints import Facts
 from workers.training.loop import Place, Tell, stopped_message, train
 
 POLL_SECONDS = 0.5
+PLACE_SECONDS = 1800  # a cluster may take minutes to grow; Ray Train would wait for four
 
 
 def train_on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
@@ -39,13 +41,20 @@ def train_on_ray(config: TrainConfig, facts: Facts, tell: Tell) -> None:
     lost, and Stopped when this process is asked to end.
     """
     start_ray(config.execution.ray_address)
-    gpus = int(ray.cluster_resources().get("GPU", 0)) if torch.cuda.is_available() else 0
-    told = Queue()
+    named = named_cluster(config.execution.ray_address)
+    # Of a cluster that is named, this process need not see a GPU.
+    share = gpu_share(config.execution) if named or torch.cuda.is_available() else 0
+    gpus = ray.cluster_resources().get("GPU", 0)
+    # The queue stays beside this process: it would be lost with another node.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    told = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
     trainer = _trainer_class(config)(
         _process,
         train_loop_config={"config": config, "facts": facts, "told": told},
         scaling_config=ScalingConfig(
-            num_workers=config.execution.workers or max(1, gpus), use_gpu=gpus > 0
+            num_workers=config.execution.workers or max(1, int(gpus / share) if share else 1),
+            use_gpu=share > 0,
+            resources_per_worker={"GPU": share} if share else None,
         ),
         # Ray's own records; checkpoints are ours, at `out`.
         run_config=RunConfig(
@@ -103,6 +112,7 @@ class _AloneTrainer(TorchTrainer):
 
 def _trainer_class(config: TrainConfig) -> type[TorchTrainer]:
     if named_cluster(config.execution.ray_address):
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(PLACE_SECONDS))
         return TorchTrainer
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     return _AloneTrainer

@@ -29,8 +29,9 @@ pytestmark = pytest.mark.ray
 )
 def test_actors_fit_the_cluster(ray_session: None, execution: dict, gpus: float, size: int) -> None:
     config = Execution.model_validate(execution)
-    assert resources(config) == {"num_cpus": 1, "num_gpus": gpus}
-    assert pool_size(config) == size
+    needs = resources(config)
+    assert needs == {"num_cpus": 1, "num_gpus": gpus}
+    assert pool_size(config, needs) == size
 
 
 class Broken(StandIn):
