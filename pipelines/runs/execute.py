@@ -9,15 +9,16 @@ from typing import Any
 from configs.run import Run
 from pipelines.runs.cluster import start_ray
 from pipelines.runs.engine import run_shards
-from pipelines.runs.lifecycle import count_rows, finish, finished_shards, open_run, read_manifest
+from pipelines.runs.lifecycle import finish, finished_shards, open_run, read_manifest
 from pipelines.runs.plan import Plan, expected_workers
 from pipelines.runs.progress import RunProgress, console
+from pipelines.runs.record import Recorder, failures_of, read_progress
 from pipelines.runs.report import Question, Sample, write_report
 from pipelines.runs.stopping import Stopped, stoppable
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
-from workers.shards.shard import Job, Shard, made_tables
+from workers.shards.shard import Job, made_tables
 
 DRY_RUN_ROWS = 3
 OK, TOO_MANY_FAILED = 0, 3  # exit codes
@@ -65,12 +66,16 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         # Another driver may work on the same run: begin elsewhere, and skip what it has done.
         start = random.randrange(len(left))
         left = left[start:] + left[:start]
-    retried = _failed_shards(store, plan, done) if config.retry_failed else []
+    told = read_progress(store) if done else None
+    manifest = None if left else read_manifest(store)
+    counted = bool(left) or config.retry_failed or not manifest
+    failures = failures_of(store, plan, done, told) if counted else {}
+    retried = [s for s in plan.shards if config.retry_failed and failures.get(s.name)]
     rows_left = sum(len(shard.keys) for shard in [*left, *retried])
     if done and rows_left:
         console.print(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
     started, clock = datetime.now(UTC), time.monotonic()
-    if not rows_left and (manifest := read_manifest(store)):
+    if manifest and not rows_left:
         console.print(f"{plan.command}: {store.url} was complete already")
         return manifest
     if config.execution.engine == "ray" and rows_left:
@@ -79,11 +84,13 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
     with (
         stoppable(config.execution.grace) as stop,
         RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,
+        Recorder(store, plan, failures, told) as record,
     ):
         for shards, retry in ((left, False), (retried, True)):
             work = (job, shards, store, config.execution, retry, stop)
             for report in run_shards(*work, progress.ready):
                 progress.add(report)
+                record.add(report)
     if stop.asked and progress.done < plan.rows:
         raise Stopped(
             f"{plan.command}: stopped with {progress.done} of {plan.rows} rows done in "
@@ -95,15 +102,11 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         "start_seconds": round((progress.began or clock) - clock, 3),
         "rows": rows_left,
         "rows_per_second": round(progress.rows_per_second, 3),
+        "worker_rows": record.rows,
+        "worker_seconds": round(record.seconds, 3),
         "engine": config.execution.engine,
     }
     return finish(store, plan, timings)
-
-
-def _failed_shards(store: Store, plan: Plan, done: set[str]) -> list[Shard]:
-    finished = [shard for shard in plan.shards if shard.name in done]
-    reports = count_rows(store, plan, finished)
-    return [s for s, report in zip(finished, reports, strict=True) if report.failed]
 
 
 def dry_run(job: Job, plan: Plan, config: Run) -> None:
