@@ -73,6 +73,16 @@ class Execution(Placement):
         description="A row that ends its Ray worker so many times while it is tried alone is "
         "recorded as failed.",
     )
+    rate: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Rows a second that one worker makes, for --dry-run (default: as measured on "
+        "the rows that the run has made so far).",
+    )
+    price_per_hour: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Price of an hour of one GPU, or of one worker where there are no GPUs: "
+        "--dry-run then says what the run will cost.",
+    )
     grace: Annotated[float, Field(ge=0)] = Field(
         default=25.0, description="Seconds that unfinished shards are given after a SIGTERM."
     )

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from configs.run import Run
-from pipelines.runs.cluster import start_ray
-from pipelines.runs.engine import run_shards
+from configs.run import Execution, Run
+from pipelines.runs.cluster import ClusterAwayError, start_ray
+from pipelines.runs.cost import estimate, what_is_left
+from pipelines.runs.engine import on_gpus, run_shards
 from pipelines.runs.lifecycle import finish, finished_shards, open_run, read_manifest
 from pipelines.runs.plan import Plan, expected_workers
 from pipelines.runs.progress import RunProgress, console
@@ -110,7 +111,7 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
 
 
 def dry_run(job: Job, plan: Plan, config: Run) -> None:
-    """Print an estimate of a run, measured on its first rows; writes nothing."""
+    """Print an estimate of what is left of a run, measured on its first rows; writes nothing."""
     worker = job.make_worker()
     keys = list(plan.keys[:DRY_RUN_ROWS])
     list(worker(keys[:1]))  # the first row warms up
@@ -118,13 +119,25 @@ def dry_run(job: Job, plan: Plan, config: Run) -> None:
     tables = made_tables(job.tables, worker(keys))
     seconds = (time.monotonic() - start) / len(keys)
     size = sum(len(parquet_bytes(t)) for t in tables.values()) / len(keys)
-    workers = expected_workers(config.execution)
-    print(f"rows      {plan.rows}")
-    print(f"shards    {len(plan.lengths)} of at most {max(plan.lengths)} rows")
+    workers, left = expected_workers(config.execution), what_is_left(Store(config.out), plan)
+    begun = f", {left.rows} left" if left.rows < plan.rows else ""
+    print(f"rows      {plan.rows}{begun}")
+    print(f"shards    {left.shards} of at most {left.longest} rows{begun and ' left'}")
     print(f"workers   {workers}")
     print(f"bytes     {size * plan.rows:,.0f} ({size:,.0f} a row)")
-    hours = seconds * plan.rows / workers / 3600
+    hours = seconds * left.rows / workers / 3600
     print(f"time      {hours:.2f} h with workers as fast as this process ({seconds:.3f} s a row)")
+    if left.rows:
+        for line in estimate(left, config.execution, workers, _paid(config.execution)):
+            print(line)
+
+
+def _paid(execution: Execution) -> str:
+    """What is paid by the hour: GPU, or worker where there are none or no cluster answers."""
+    try:
+        return "GPU" if on_gpus(execution) else "worker"
+    except ClusterAwayError:
+        return "worker"
 
 
 def closing_lines(manifest: dict[str, Any], config: Run) -> int:
