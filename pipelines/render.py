@@ -13,8 +13,8 @@ from models.checkpoint import trained_on
 from models.reposer import CoordinateReposer, Reposer
 from pipelines.runs.engine import on_gpus
 from pipelines.runs.execute import carry_out
+from pipelines.runs.log import log
 from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
-from pipelines.runs.progress import console
 from pipelines.runs.report import Sample, closer, sample_rows
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
@@ -61,10 +61,9 @@ def prepare(
             f"layout {model.layout}: use model=symmetry, or {_makes(model.layout)}"
         )
     if config.size and isinstance(model, CoordinateReposer):
-        console.print(
+        log(
             f"model={config.model} cannot read cloth from photographs (it has no coordinates, or "
-            "no blend): its networks run at the size of photographs and renders",
-            markup=False,
+            "no blend): its networks run at the size of photographs and renders"
         )
     facts: dict[str, Any] = {
         "inputs": {

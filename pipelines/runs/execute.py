@@ -11,8 +11,9 @@ from pipelines.runs.cluster import ClusterAwayError, start_ray
 from pipelines.runs.cost import estimate, what_is_left
 from pipelines.runs.engine import on_gpus, run_shards
 from pipelines.runs.lifecycle import finish, finished_shards, open_run, read_manifest
+from pipelines.runs.log import log
 from pipelines.runs.plan import Plan, expected_workers
-from pipelines.runs.progress import RunProgress, console
+from pipelines.runs.progress import RunProgress
 from pipelines.runs.record import Recorder, failures_of, read_progress
 from pipelines.runs.report import Question, Sample, write_report
 from pipelines.runs.stopping import Stopped, stoppable
@@ -74,21 +75,21 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
     retried = [s for s in plan.shards if config.retry_failed and failures.get(s.name)]
     rows_left = sum(len(shard.keys) for shard in [*left, *retried])
     if done and rows_left:
-        console.print(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
+        log(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
     started, clock = datetime.now(UTC), time.monotonic()
     if manifest and not rows_left:
-        console.print(f"{plan.command}: {store.url} was complete already")
+        log(f"{plan.command}: {store.url} was complete already")
         return manifest
     if config.execution.engine == "ray" and rows_left:
         start_ray(config.execution.ray_address)
-    retry_policy.outlast_outages(WAIT_SECONDS, console.print)
+    retry_policy.outlast_outages(WAIT_SECONDS, log)
     with (
         stoppable(config.execution.grace) as stop,
         RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,
         Recorder(store, plan, failures, told) as record,
     ):
         for shards, retry in ((left, False), (retried, True)):
-            work = (job, shards, store, config.execution, retry, stop)
+            work = (plan.command, job, shards, store, config.execution, retry, stop)
             for report in run_shards(*work, progress.ready):
                 progress.add(report)
                 record.add(report)
@@ -103,8 +104,7 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         "start_seconds": round((progress.began or clock) - clock, 3),
         "rows": rows_left,
         "rows_per_second": round(progress.rows_per_second, 3),
-        "worker_rows": record.rows,
-        "worker_seconds": round(record.seconds, 3),
+        **record.timings,
         "engine": config.execution.engine,
     }
     return finish(store, plan, timings)
@@ -151,7 +151,7 @@ def closing_lines(manifest: dict[str, Any], config: Run) -> int:
         + (f" after a start of {start:.1f} s" if (start := timings.get("start_seconds")) else "")
     )
     if totals["failed"] > config.max_failed_fraction * totals["rows"]:
-        console.print(
+        log(
             f"{totals['failed']} of {totals['rows']} rows failed, more than "
             f"max_failed_fraction={config.max_failed_fraction} allows; rerun with "
             "retry_failed=true if the cause was passing, or mend the input and use another out="

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from workers.data.retrying import StorageUnavailable
 from workers.data.storage import Store
 from workers.data.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
+from workers.data.tally import tally
 from workers.shards.keys import Key, Keys
 
 # In the footer of a status table: its failures by type, as JSON; the number of planned rows.
@@ -91,6 +92,7 @@ class ShardReport:
     """A finished shard: its number of rows, and its failures by type.
 
     `made` of the rows were made just now, in so many seconds; none where another driver made them.
+    `counts` is what was counted meanwhile (`workers.data.tally`).
     """
 
     name: str
@@ -98,6 +100,7 @@ class ShardReport:
     failed: Counter[str] = field(default_factory=Counter)
     made: int = 0
     seconds: float = 0.0
+    counts: dict[str, float] = field(default_factory=dict)
 
 
 def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool) -> ShardReport:
@@ -106,6 +109,7 @@ def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool)
     A shard that another driver has committed meanwhile is left as it is.
     """
     start = time.monotonic()
+    tally.take()  # what was counted before is no shard's
     if not retry:
         if all(store.exists(shard.file(name)) for name in job.tables):
             return count(store, shard.name, job.tables[-1])
@@ -136,10 +140,12 @@ def commit(
     counts = {FAILED: json.dumps(failed), PLANNED: str(len(made))}
     metadata = {**SCHEMAS[job.tables[-1]].metadata, **about, **counts}
     tables = tables | {job.tables[-1]: status.replace_schema_metadata(metadata)}
-    files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
-    for name, data in files.items():
-        store.put(name, data)
-    return ShardReport(shard.name, len(made), failed, fresh, time.monotonic() - start)
+    with tally.stage("write"):
+        files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
+        for name, data in files.items():
+            store.put(name, data)
+    seconds = time.monotonic() - start
+    return ShardReport(shard.name, len(made), failed, fresh, seconds, tally.take())
 
 
 def count(store: Store, shard: str, table: str) -> ShardReport:
