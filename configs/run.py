@@ -75,6 +75,16 @@ class Execution(Placement):
         description="A row that ends its Ray worker so many times while it is tried alone is "
         "recorded as failed.",
     )
+    rate: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Rows a second that one worker makes, for --dry-run (default: as measured on "
+        "the rows that the run has made so far).",
+    )
+    price_per_hour: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Price of an hour of one GPU, or of one worker where there are no GPUs: "
+        "--dry-run then says what the run will cost.",
+    )
     grace: Annotated[float, Field(ge=0)] = Field(
         default=25.0, description="Seconds that unfinished shards are given after a SIGTERM."
     )
@@ -105,3 +115,9 @@ class ShowConfig(Frozen):
     """Show a run's progress, totals and failures."""
 
     url: Url = Field(description="The run's output URL. Its key may be left out: runs show URL.")
+
+
+class ListConfig(Frozen):
+    """List the runs below a URL: state, progress, failures, age."""
+
+    url: Url = Field(description="Where to look. Its key may be left out: runs list URL.")

@@ -15,8 +15,8 @@ from pipelines.parsed import said, tally
 from pipelines.precision import imprecise
 from pipelines.runs.execute import carry_out
 from pipelines.runs.ignored import tell_ignored
+from pipelines.runs.log import log
 from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
-from pipelines.runs.progress import console
 from pipelines.runs.report import (
     CATALOG_TITLES,
     PARSED_TITLES,
@@ -94,7 +94,7 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:
     config, found = extracted.config, extracted.input
     _tell_ignored(found)
     if found.said:
-        console.print(found.said, markup=False)
+        log(found.said)
     facts = {"inputs": {"files": _fingerprint(found)}} | extracted.facts
     keys = Keys.of(found.keys[0]._fields, found.keys)
     if config.size == "native":  # most photographs keep their files

@@ -14,9 +14,9 @@ from models.reposer import CoordinateReposer, Reposer
 from pipelines.render_matrix import has_matrix, matrix
 from pipelines.runs.engine import on_gpus
 from pipelines.runs.execute import carry_out
+from pipelines.runs.log import log
 from pipelines.runs.pair_lists import oriented, refuse_products, tell
 from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
-from pipelines.runs.progress import console
 from pipelines.runs.report import Sample, closer, sample_rows
 from pipelines.skeleton_poses import SkeletonPoses, skeleton_poses
 from workers.data.catalog import MAX_PIXELS, Catalog
@@ -85,10 +85,9 @@ def prepare(
         )
     _check_reveal(config, model, poses)
     if config.size and isinstance(model, CoordinateReposer):
-        console.print(
+        log(
             f"model={config.model} cannot read cloth from photographs (it has no coordinates, or "
-            "no blend): its networks run at the size of photographs and renders",
-            markup=False,
+            "no blend): its networks run at the size of photographs and renders"
         )
     facts: dict[str, Any] = {
         "inputs": {
@@ -158,10 +157,9 @@ def _check_reveal(config: RenderConfig, model: Reposer, poses: Catalog) -> None:
             "transfer wants poses= of a catalog of people"
         )
     if not poses.has_segmentation():
-        console.print(
+        log(
             f"{poses.store.url} has no segmentation: head and hands that stay come from its UV "
-            "maps alone, without hair, hats or gloves off the body",
-            markup=False,
+            "maps alone, without hair, hats or gloves off the body"
         )
 
 

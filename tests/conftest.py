@@ -61,7 +61,7 @@ def ray_session(s3_url: str) -> Iterator[None]:
 
     Started after the S3 server, whose address and credentials its workers inherit.
     """
-    with environment(RAY_AUTH_MODE="disabled"):
+    with environment(RAY_AUTH_MODE="disabled", RAY_metrics_report_interval_ms="1000"):
         ray.init(
             "local",
             num_cpus=6,

@@ -21,6 +21,7 @@ from workers.data.errors import SizeMismatch
 from workers.data.images import encode_planes
 from workers.data.kept import Kept
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
+from workers.data.tally import tally
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key, part_lengths
@@ -88,7 +89,8 @@ class RenderWorker:
             yield _rows(before)
 
     def _load(self, keys: Sequence[Key]) -> list[Pair | tuple[Key, Exception]]:
-        loaded = [(key, attempt(UNREACHABLE_OR_REFUSED, self._load_pair, key)) for key in keys]
+        with tally.stage("read"):
+            loaded = [(key, attempt(UNREACHABLE_OR_REFUSED, self._load_pair, key)) for key in keys]
         return [pair if isinstance(pair, Pair) else (key, pair) for key, pair in loaded]
 
     def _load_pair(self, key: Key) -> Pair:
@@ -118,8 +120,9 @@ class RenderWorker:
     def _render_all(self, pairs: Sequence[Pair]) -> list[Planes | Exception]:
         """Render pairs of any sizes, one model call for neighbours of equal sizes."""
         rendered: list[Planes | Exception] = []
-        for _, same in groupby(pairs, lambda p: (p.source["uv"].shape, p.target["uv"].shape)):
-            rendered += in_halves(list(same), self._render, self._shrink)
+        with tally.stage("render"):
+            for _, same in groupby(pairs, lambda p: (p.source["uv"].shape, p.target["uv"].shape)):
+                rendered += in_halves(list(same), self._render, self._shrink)
         return rendered
 
     @torch.inference_mode()
@@ -159,13 +162,14 @@ class RenderWorker:
     def _picture(self, result: Planes | Exception, target: View | None) -> Picture | Failure:
         if isinstance(result, Exception):
             return Failure(*told(result))
-        with breaking():
+        with breaking(), tally.stage("render"):  # waits for the device
             planes = result()
         height, width = planes.shape[1:]
         alpha = None
         if self.config.image.alpha and target is not None:
             alpha = opacity(target, height, width)
-        data = encode_planes(planes, self.config.image, alpha)
+        with tally.stage("encode"):
+            data = encode_planes(planes, self.config.image, alpha)
         return Picture(data, width, height, self.model.name)
 
 

@@ -15,6 +15,7 @@ from eval.metrics.score import FeatureExtractor, Found, PairScorer
 from eval.metrics.variants import MASKS, MetricVariant
 from workers.albums import Album, Pictures
 from workers.data.errors import SizeMismatch
+from workers.data.tally import tally
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key
@@ -67,13 +68,16 @@ class ScoreWorker:
             loaded = ahead(loaders, self._load, keys, max(AHEAD, self.microbatch))
             while part := list(islice(loaded, self.microbatch)):
                 good = [(key, p) for key, p in part if isinstance(p, Pictures)]
-                results = dict(zip((key for key, _ in good), self._score_all(good), strict=True))
+                with tally.stage("evaluate"):
+                    scores = self._score_all(good)
+                results = dict(zip((key for key, _ in good), scores, strict=True))
                 for key, pictures in part:
                     yield self._rows(key, pictures, results.get(key))
 
     def _load(self, key: Key) -> tuple[ScoreKey, Pictures | Exception]:
         pair = ScoreKey._make(key)
-        return pair, attempt(self.album.ends_run, self._pictures, pair)
+        with tally.stage("read"):
+            return pair, attempt(self.album.ends_run, self._pictures, pair)
 
     def _pictures(self, pair: ScoreKey) -> Pictures:
         pictures = self.album.pair(pair)

@@ -25,7 +25,7 @@ from pipelines.benchmark import native, native_report, textures
 from pipelines.benchmark import report as benchmark_report
 from pipelines.benchmark.native import Step
 from pipelines.evaluation import evaluate
-from pipelines.runs.progress import console
+from pipelines.runs.log import log
 from pipelines.training import train
 
 # lpips_squeeze_caffe is the perceptual distance: no loss of ours trains in its network.
@@ -40,7 +40,7 @@ def run(config: BenchmarkConfig) -> int:
     else:
         steps = [*_worlds(config), *_training(config), *_measuring(config)]
     for n, (name, step) in enumerate(steps, start=1):
-        console.print(f"benchmark {config.variant}: {name} ({n} of {len(steps)})")
+        log(f"benchmark {config.variant}: {name} ({n} of {len(steps)})")
         if code := step():
             return code
     if config.variant == "native":

@@ -10,6 +10,7 @@ import yaml
 
 from pipelines.cli.arguments import UsageError, find_command, read_config
 from pipelines.cli.help import command_help, overview
+from pipelines.runs.log import log
 from pipelines.runs.stopping import Stopped
 
 # What the system says of a path that a person gave wrong.
@@ -35,10 +36,10 @@ def guarded(command: Callable[[], int]) -> int:
     try:
         return command()
     except Stopped as stopped:
-        print(f"reposer: {stopped}", file=sys.stderr)
+        log(f"reposer: {stopped}", "error", exit_code=143)
         return 143
     except KeyboardInterrupt:
-        print("reposer: interrupted; the same command resumes", file=sys.stderr)
+        log("reposer: interrupted; the same command resumes", "error", exit_code=130)
         return 130
     except Exception as error:
         cause = getattr(error, "cause", None)  # Ray wraps what a worker raised
@@ -48,8 +49,9 @@ def guarded(command: Callable[[], int]) -> int:
         text = str(known)
         if isinstance(known, OSError) and known.filename:
             text = f"{known.filename}: {known.strerror}"
-        print(f"reposer: {' '.join(text.split())}", file=sys.stderr)
-        return 2 if isinstance(known, (ValueError, *MISTAKES)) else 1
+        code = 2 if isinstance(known, (ValueError, *MISTAKES)) else 1
+        log(f"reposer: {' '.join(text.split())}", "error", exit_code=code)
+        return code
 
 
 def _main(arguments: list[str]) -> int:

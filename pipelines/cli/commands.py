@@ -10,7 +10,7 @@ from configs.extract import ExtractConfig
 from configs.fields import Frozen
 from configs.poses import PosesConfig
 from configs.render import RenderConfig
-from configs.run import ShowConfig
+from configs.run import ListConfig, ShowConfig
 from configs.study import StudyAnalyzeConfig, StudyBuildConfig, StudyServeConfig
 from configs.synthesize import SynthesizeConfig
 from configs.train import TrainGeneratorConfig, TrainInpainterConfig
@@ -141,6 +141,13 @@ TASKS = {
         ),
     ],
     "runs": [
+        Command(
+            "runs list",
+            ListConfig,
+            "pipelines.runs.list",
+            ".",
+            first="url",
+        ),
         Command(
             "runs show",
             ShowConfig,

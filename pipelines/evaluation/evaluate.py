@@ -20,8 +20,8 @@ from pipelines.evaluation.splits import Split
 from pipelines.evaluation.summary import SUMMARY, read_summaries, summary_rows
 from pipelines.runs import lease
 from pipelines.runs.execute import OK, TOO_MANY_FAILED, closing_lines, dry_run, execute
+from pipelines.runs.log import log
 from pipelines.runs.plan import Plan, RunError, make_plan, read_plan
-from pipelines.runs.progress import console
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
 from workers.scoring import ScoreWorker
@@ -131,11 +131,11 @@ def evaluate(config: EvaluateConfig, earlier: pa.Table | None = None) -> Outcome
     """
     plan, job, absent = prepare(config)
     for variant, reason in absent.items():
-        console.print(f"evaluate: {variant} is absent: {reason}")
+        log(f"evaluate: {variant} is absent: {reason}")
     for reason, n in plan.identity["excluded"].items():
-        console.print(f"evaluate: {n} pairs left out, {reason}")
+        log(f"evaluate: {n} pairs left out, {reason}")
     for notice in plan.identity.get("notices", ()):
-        console.print(f"evaluate: {notice}")
+        log(f"evaluate: {notice}")
     manifest = execute(job, plan, config)
     code, totals = closing_lines(manifest, config), manifest["totals"]
     store = Store(config.out)

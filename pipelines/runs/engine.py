@@ -13,11 +13,12 @@ from typing import Any
 import ray
 import torch
 from ray.exceptions import RayError, RayTaskError
-from ray.util.metrics import Counter
+from ray.util.metrics import Counter, Gauge
 
 from configs.run import Execution
 from pipelines.runs.cluster import gpu_share, named_cluster, start_ray
-from pipelines.runs.progress import console
+from pipelines.runs.log import log
+from pipelines.runs.metrics import METRICS, QUEUE, WORKERS, WORKERS_LOST, Metric, added
 from pipelines.runs.stopping import Stop
 from workers.data.retrying import retry_policy
 from workers.data.storage import Store
@@ -35,6 +36,7 @@ class WorkersKeepDying(OSError):  # noqa: N818 - the name says what happened
 
 
 def run_shards(
+    command: str,
     job: Job,
     shards: Sequence[Shard],
     store: Store,
@@ -52,7 +54,7 @@ def run_shards(
     if not shards:
         return
     if execution.engine == "ray":
-        yield from _Pool(job, shards, store, execution, retry, stop, ready).run()
+        yield from _Pool(command, job, shards, store, execution, retry, stop, ready).run()
         return
     worker = _stoppable(job.make_worker(), stop)
     ready()
@@ -93,18 +95,39 @@ class _Actor:
         retry_policy.outlast_outages(wait_seconds, print)  # Ray forwards what is printed
         self.job, self.store = job, store
         self.worker = Supervisor(job, limits(job, execution, needs), print)
-        self.rows = Counter("reposer_rows", "rows committed", tag_keys=("table", "status"))
 
     def ready(self) -> None:
         self.worker.start()
 
     def run(self, shard: Shard, retry: bool) -> ShardReport:
-        report = run_shard(self.job, self.worker, self.store, shard, retry)
-        failed = report.failed.total()
-        for status, count in (("ok", report.rows - failed), ("failed", failed)):
-            if count:
-                self.rows.inc(count, {"table": self.job.tables[-1], "status": status})
-        return report
+        return run_shard(self.job, self.worker, self.store, shard, retry)
+
+
+class _Meters:
+    """The metrics of `pipelines.runs.metrics`, which Ray's agent on this node exports."""
+
+    def __init__(self, command: str):
+        self.command = command
+        self.meters: dict[Metric, Any] = {
+            metric: _METERS[metric.kind](metric.name, metric.about, metric.labels)
+            for metric in METRICS
+        }
+
+    def count(self, report: ShardReport) -> None:
+        for metric, labels, amount in added(self.command, report):
+            if amount > 0:
+                self.meters[metric].inc(amount, labels)
+
+    def lost(self) -> None:
+        self.meters[WORKERS_LOST].inc(1, {"command": self.command})
+
+    def look(self, waiting: int, **workers: int) -> None:
+        self.meters[QUEUE].set(waiting, {"command": self.command})
+        for state, count in workers.items():
+            self.meters[WORKERS].set(count, {"command": self.command, "state": state})
+
+
+_METERS = {"counter": Counter, "gauge": Gauge}
 
 
 class _Pool:
@@ -112,6 +135,7 @@ class _Pool:
 
     def __init__(
         self,
+        command: str,
         job: Job,
         shards: Sequence[Shard],
         store: Store,
@@ -127,6 +151,7 @@ class _Pool:
         self.idle: list[Any] = []
         self.deaths, self.looked, self.told = 0, 0.0, time.monotonic()
         self.needs = resources(execution)
+        self.meters = _Meters(command)
         remote: Any = ray.remote  # its overloads do not fit unpacked options
         actor = remote(**self.needs)(_Actor)
         sealed = replace(job, make_worker=Sealed(job.make_worker))
@@ -142,6 +167,7 @@ class _Pool:
                 while self.waiting and self.idle and not self.stop.asked:
                     actor, shard = self.idle.pop(), self.waiting.popleft()
                     self.in_flight[actor.run.remote(shard, self.retry)] = (actor, shard)
+                self._look()
                 calls = [*self.in_flight, *self.starting]
                 done, _ = ray.wait(calls, num_returns=1, timeout=1) if calls else ([], [])
                 if self.stop.over:
@@ -150,6 +176,7 @@ class _Pool:
                     if (report := self._ended(call)) is not None:
                         yield report
         finally:
+            self.meters.look(0, starting=0, busy=0, idle=0)
             busy = [actor for actor, _ in self.in_flight.values()]
             for actor in [*self.idle, *self.starting.values(), *busy]:
                 ray.kill(actor)
@@ -172,10 +199,14 @@ class _Pool:
         elif time.monotonic() - self.told >= TOLD_SECONDS:
             self.told = time.monotonic()
             wants = ", ".join(f"{kind}={share:g}" for kind, share in self.needs.items())
-            console.print(
+            log(
                 f"no worker is ready, {len(self.starting)} are asked for, with {wants} each: "
                 "`ray status` says what the cluster lacks"
             )
+
+    def _look(self) -> None:
+        starting, busy = len(self.starting), len(self.in_flight)
+        self.meters.look(len(self.waiting), starting=starting, busy=busy, idle=len(self.idle))
 
     def _start(self) -> None:
         actor = self.new_actor()
@@ -192,6 +223,7 @@ class _Pool:
         except RayError as death:  # of the actor or its node, or Ray ran out of memory
             ray.kill(actor)  # it may be cut off only, and still hold its GPU
             self.deaths += 1
+            self.meters.lost()
             said = str(death).splitlines()[0]
             if self.deaths >= MOST_DEATHS:
                 raise WorkersKeepDying(f"{MOST_DEATHS} workers died in a row: {said}") from death
@@ -204,6 +236,7 @@ class _Pool:
             self.ready()
         else:
             self.deaths = 0
+            self.meters.count(report)
         return report
 
 

@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from configs.run import Run
-from pipelines.runs.cluster import start_ray
-from pipelines.runs.engine import run_shards
-from pipelines.runs.lifecycle import count_rows, finish, finished_shards, open_run, read_manifest
+from configs.run import Execution, Run
+from pipelines.runs.cluster import ClusterAwayError, start_ray
+from pipelines.runs.cost import estimate, what_is_left
+from pipelines.runs.engine import on_gpus, run_shards
+from pipelines.runs.lifecycle import finish, finished_shards, open_run, read_manifest
+from pipelines.runs.log import log
 from pipelines.runs.plan import Plan, expected_workers
-from pipelines.runs.progress import RunProgress, console
+from pipelines.runs.progress import RunProgress
+from pipelines.runs.record import Recorder, failures_of, read_progress
 from pipelines.runs.report import Matrix, Question, Sample, Tally, write_report
 from pipelines.runs.stopping import Stopped, stoppable
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.tables import parquet_bytes
-from workers.shards.shard import Job, Shard, made_tables
+from workers.shards.shard import Job, made_tables
 
 DRY_RUN_ROWS = 3
 OK, TOO_MANY_FAILED = 0, 3  # exit codes
@@ -69,25 +72,31 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         # Another driver may work on the same run: begin elsewhere, and skip what it has done.
         start = random.randrange(len(left))
         left = left[start:] + left[:start]
-    retried = _failed_shards(store, plan, done) if config.retry_failed else []
+    told = read_progress(store) if done else None
+    manifest = None if left else read_manifest(store)
+    counted = bool(left) or config.retry_failed or not manifest
+    failures = failures_of(store, plan, done, told) if counted else {}
+    retried = [s for s in plan.shards if config.retry_failed and failures.get(s.name)]
     rows_left = sum(len(shard.keys) for shard in [*left, *retried])
     if done and rows_left:
-        console.print(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
+        log(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
     started, clock = datetime.now(UTC), time.monotonic()
-    if not rows_left and (manifest := read_manifest(store)):
-        console.print(f"{plan.command}: {store.url} was complete already")
+    if manifest and not rows_left:
+        log(f"{plan.command}: {store.url} was complete already")
         return manifest
     if config.execution.engine == "ray" and rows_left:
         start_ray(config.execution.ray_address)
-    retry_policy.outlast_outages(WAIT_SECONDS, console.print)
+    retry_policy.outlast_outages(WAIT_SECONDS, log)
     with (
         stoppable(config.execution.grace) as stop,
         RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,
+        Recorder(store, plan, failures, told) as record,
     ):
         for shards, retry in ((left, False), (retried, True)):
-            work = (job, shards, store, config.execution, retry, stop)
+            work = (plan.command, job, shards, store, config.execution, retry, stop)
             for report in run_shards(*work, progress.ready):
                 progress.add(report)
+                record.add(report)
     if stop.asked and progress.done < plan.rows:
         raise Stopped(
             f"{plan.command}: stopped with {progress.done} of {plan.rows} rows done in "
@@ -99,19 +108,14 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         "start_seconds": round((progress.began or clock) - clock, 3),
         "rows": rows_left,
         "rows_per_second": round(progress.rows_per_second, 3),
+        **record.timings,
         "engine": config.execution.engine,
     }
     return finish(store, plan, timings)
 
 
-def _failed_shards(store: Store, plan: Plan, done: set[str]) -> list[Shard]:
-    finished = [shard for shard in plan.shards if shard.name in done]
-    reports = count_rows(store, plan, finished)
-    return [s for s, report in zip(finished, reports, strict=True) if report.failed]
-
-
 def dry_run(job: Job, plan: Plan, config: Run) -> None:
-    """Print an estimate of a run, measured on its first rows; writes nothing."""
+    """Print an estimate of what is left of a run, measured on its first rows; writes nothing."""
     worker = job.make_worker()
     keys = list(plan.keys[:DRY_RUN_ROWS])
     list(worker(keys[:1]))  # the first row warms up
@@ -119,13 +123,25 @@ def dry_run(job: Job, plan: Plan, config: Run) -> None:
     tables = made_tables(job.tables, worker(keys))
     seconds = (time.monotonic() - start) / len(keys)
     size = sum(len(parquet_bytes(t)) for t in tables.values()) / len(keys)
-    workers = expected_workers(config.execution)
-    print(f"rows      {plan.rows}")
-    print(f"shards    {len(plan.lengths)} of at most {max(plan.lengths)} rows")
+    workers, left = expected_workers(config.execution), what_is_left(Store(config.out), plan)
+    begun = f", {left.rows} left" if left.rows < plan.rows else ""
+    print(f"rows      {plan.rows}{begun}")
+    print(f"shards    {left.shards} of at most {left.longest} rows{begun and ' left'}")
     print(f"workers   {workers}")
     print(f"bytes     {size * plan.rows:,.0f} ({size:,.0f} a row)")
-    hours = seconds * plan.rows / workers / 3600
+    hours = seconds * left.rows / workers / 3600
     print(f"time      {hours:.2f} h with workers as fast as this process ({seconds:.3f} s a row)")
+    if left.rows:
+        for line in estimate(left, config.execution, workers, _paid(config.execution)):
+            print(line)
+
+
+def _paid(execution: Execution) -> str:
+    """What is paid by the hour: GPU, or worker where there are none or no cluster answers."""
+    try:
+        return "GPU" if on_gpus(execution) else "worker"
+    except ClusterAwayError:
+        return "worker"
 
 
 def closing_lines(manifest: dict[str, Any], config: Run) -> int:
@@ -139,7 +155,7 @@ def closing_lines(manifest: dict[str, Any], config: Run) -> int:
         + (f" after a start of {start:.1f} s" if (start := timings.get("start_seconds")) else "")
     )
     if totals["failed"] > config.max_failed_fraction * totals["rows"]:
-        console.print(
+        log(
             f"{totals['failed']} of {totals['rows']} rows failed, more than "
             f"max_failed_fraction={config.max_failed_fraction} allows; rerun with "
             "retry_failed=true if the cause was passing, or mend the input and use another out="

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Sequence
 
-from pipelines.runs.progress import console
+from pipelines.runs.log import log
 from workers.data.listing import Listing
 from workers.data.names import utf8
 
@@ -24,4 +24,4 @@ def _tell(what: str, names: Sequence[str]) -> None:
     line = f"{what} ({len(names)}): {', '.join(map(utf8, names[:NAMED]))}{more}"
     if names and line not in _told:
         _told.add(line)
-        console.print(line, markup=False)
+        log(line)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pipelines.runs.plan import KEYS, PLAN, Plan, RunError, read_plan, versions
+from pipelines.runs.plan import KEYS, PLAN, Outline, Plan, RunError, read_plan, versions
 from workers.data.retrying import StorageError
 from workers.data.storage import READERS, Store
-from workers.shards.shard import Shard, ShardReport, count
+from workers.shards.shard import ShardReport, count, file_name
 
 MANIFEST = "manifest.json"
 POSES = "poses"  # where a run of render keeps a run of its own: the poses that it makes first
@@ -68,17 +68,17 @@ def refuse_another(
         )
 
 
-def finished_shards(store: Store, plan: Plan) -> set[str]:
-    """The names of the shards whose files are all there."""
-    there = [{f.name for f in store.list(table)} for table in plan.tables]
+def finished_shards(store: Store, plan: Plan | Outline) -> dict[str, float]:
+    """The names of the shards whose files are all there, with the time of the status file."""
+    there = [{f.name: f.modified for f in store.list(table)} for table in plan.tables]
     return {
-        shard.name
-        for shard in plan.shards
-        if all(shard.file(t) in names for t, names in zip(plan.tables, there, strict=True))
+        name: there[-1][file_name(plan.tables[-1], name)]
+        for name in plan.names
+        if all(file_name(t, name) in files for t, files in zip(plan.tables, there, strict=True))
     }
 
 
-def count_rows(store: Store, plan: Plan, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+def count_rows(store: Store, plan: Plan | Outline, shards: Iterable[str]) -> Iterator[ShardReport]:
     """Count the rows and failures of committed shards, from the footers of their status files."""
     with ThreadPoolExecutor(READERS) as pool:
         yield from pool.map(lambda shard: count(store, shard, plan.tables[-1]), shards)
@@ -96,9 +96,9 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
 
 def finish(store: Store, plan: Plan, timings: dict[str, Any]) -> dict[str, Any]:
     """Check that every planned row is there once, then write the manifest and return it."""
-    reports = list(count_rows(store, plan, plan.shards))
+    reports = list(count_rows(store, plan, plan.names))
     rows = sum(r.rows for r in reports)
-    planned = {shard.file(table) for shard in plan.shards for table in plan.tables}
+    planned = {file_name(table, shard) for shard in plan.names for table in plan.tables}
     for table in plan.tables:
         for file in store.list(table):
             if file.name not in planned:

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from pipelines.runs.log import log
 from pipelines.runs.plan import RunError
-from pipelines.runs.progress import console
 from workers.data.names import canonical_key, short
 from workers.data.user_tables import FIELD_ORDER, PairList
 
@@ -70,4 +70,4 @@ def tell(command: str, url: str, table: pd.DataFrame, said: str) -> None:
     """Print what is to be known of a list, a line each."""
     for sentence in (said, PAIRED if is_paired(table) else ""):
         if sentence:
-            console.print(f"{command}: {PurePosixPath(url).name}: {sentence}", markup=False)
+            log(f"{command}: {PurePosixPath(url).name}: {sentence}")

@@ -5,14 +5,14 @@ import json
 import os
 import platform
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -65,11 +65,16 @@ class Plan:
     @cached_property
     def shards(self) -> list[Shard]:
         """The shards, each a slice of the keys."""
-        count, start, shards = len(self.lengths), 0, []
-        for i, length in enumerate(self.lengths):
-            shards.append(Shard(f"{i:05d}-of-{count:05d}", self.keys[start : start + length]))
+        start, shards = 0, []
+        for name, length in zip(shard_names(self.lengths), self.lengths, strict=True):
+            shards.append(Shard(name, self.keys[start : start + length]))
             start += length
         return shards
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the shards."""
+        return shard_names(self.lengths)
 
     @property
     def hash(self) -> str:
@@ -98,24 +103,61 @@ class Plan:
         return json.dumps(plan, separators=(",", ":")).encode()
 
 
-def read_plan(store: Store) -> Plan:
-    """The plan of the run at a URL; RunError when there is none, or it is damaged."""
-    try:
+class Outline(NamedTuple):
+    """What `plan.json` alone says of a plan: everything but the keys."""
+
+    command: str
+    identity: dict[str, Any]
+    tables: tuple[str, ...]
+    lengths: tuple[int, ...]
+    keys_file: str
+
+    @property
+    def rows(self) -> int:
+        """The number of planned rows."""
+        return sum(self.lengths)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the shards."""
+        return shard_names(self.lengths)
+
+
+def shard_names(lengths: Sequence[int]) -> list[str]:
+    """The names of the shards of a plan."""
+    return [f"{i:05d}-of-{len(lengths):05d}" for i in range(len(lengths))]
+
+
+def read_outline(store: Store) -> Outline:
+    """The outline of the run at a URL; RunError when there is none, or it is damaged."""
+    with _undamaged(store):
         value = json.loads(store.read(PLAN))
         if value["format"] != FORMAT:
             raise RunError(f"{store.url} holds a run of another version; use another out=")
-        keys = Keys.from_parquet(store.read(value["keys"]))
-        command, identity = value["command"], value["identity"]
-        plan = Plan(command, identity, tuple(value["tables"]), keys, tuple(value["shards"]))
-        if len(keys) != sum(plan.lengths):
-            raise ValueError(f"{len(keys)} keys, {sum(plan.lengths)} rows planned")
+        tables, lengths = tuple(value["tables"]), tuple(value["shards"])
+        return Outline(value["command"], value["identity"], tables, lengths, value["keys"])
+
+
+def read_plan(store: Store) -> Plan:
+    """The plan of the run at a URL; RunError when there is none, or it is damaged."""
+    outline = read_outline(store)
+    with _undamaged(store):
+        keys = Keys.from_parquet(store.read(outline.keys_file))
+        if len(keys) != outline.rows:
+            raise ValueError(f"{len(keys)} keys, {outline.rows} rows planned")
+    return Plan(outline.command, outline.identity, outline.tables, keys, outline.lengths)
+
+
+@contextmanager
+def _undamaged(store: Store) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise RunError(f"{store.url} holds no run (no {PLAN})") from None
     except (RunError, StorageError):
         raise
     except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(f"{store.url}: the plan is damaged ({error}): use another out=") from error
-    return plan
 
 
 def make_plan(

@@ -4,13 +4,12 @@ import sys
 import time
 from collections import Counter
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipelines.runs.log import as_json, console, log
 from workers.shards.shard import ShardReport
 
 LOG_SECONDS = 10.0
-console = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 class RunProgress:
@@ -24,7 +23,7 @@ class RunProgress:
         self.bar: Progress | None = None
 
     def __enter__(self) -> "RunProgress":
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not as_json():
             self.bar = Progress(
                 TextColumn(self.command),
                 BarColumn(),
@@ -54,7 +53,14 @@ class RunProgress:
             self.bar.update(self.task, completed=self.done, rate=self._rate())
         elif time.monotonic() - self.logged >= LOG_SECONDS or self.done == self.rows:
             self.logged = time.monotonic()
-            console.print(f"{self.command}: {self.done}/{self.rows} rows, {self._rate()}")
+            log(
+                f"{self.command}: {self.done}/{self.rows} rows, {self._rate()}",
+                command=self.command,
+                done=self.done,
+                rows=self.rows,
+                failed=self.failed.total(),
+                rows_per_second=round(self.rows_per_second, 3),
+            )
 
     @property
     def rows_per_second(self) -> float:

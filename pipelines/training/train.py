@@ -17,8 +17,9 @@ from configs.fields import identity_of
 from configs.train import TrainConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
 from pipelines.runs.lifecycle import has_begun, read_manifest, refuse_another
+from pipelines.runs.log import as_json, console, log
 from pipelines.runs.plan import RunError, fingerprint, versions
-from pipelines.runs.progress import LOG_SECONDS, console
+from pipelines.runs.progress import LOG_SECONDS
 from pipelines.runs.stopping import stopped_at_once
 from pipelines.training.model_card import origin
 from workers.data.catalog import Catalog
@@ -52,9 +53,9 @@ def run(config: TrainConfig) -> int:
     identity, facts = checked(config)
     _open(store, kind.command, identity)
     if read_manifest(store):
-        console.print(f"{kind.command}: {store.url} was trained already")
+        log(f"{kind.command}: {store.url} was trained already")
         return 0
-    retry_policy.outlast_outages(WAIT_SECONDS, console.print)
+    retry_policy.outlast_outages(WAIT_SECONDS, log)
     began = time.monotonic()
     with _Bar(kind.command, config.steps) as bar:
         try:
@@ -94,9 +95,7 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     layout = catalog.layout()
     pairs, lost = training_pairs(config)
     if lost:
-        console.print(
-            f"{kind.command}: {lost} pairs are left out: they lack a photograph or a good UV map"
-        )
+        log(f"{kind.command}: {lost} pairs are left out: they lack a photograph or a good UV map")
     _refuse_shared_items(config, catalog, pairs)
     contents = content_keys(catalog, {image for pair in pairs for image in pair})
     _refuse_shared_contents(config, contents)
@@ -167,7 +166,7 @@ def _open(store: Store, command: str, identity: dict[str, Any]) -> None:
         return
     written = json.loads(store.read(TRAINING))
     refuse_another(store, (written["command"], written["identity"]), (command, identity))
-    console.print(f"{command}: going on in {store.url}")
+    log(f"{command}: going on in {store.url}")
 
 
 def _finish(store: Store, command: str, identity: dict[str, Any], seconds: float) -> None:
@@ -190,7 +189,7 @@ class _Bar:
         self.bar: Progress | None = None
 
     def __enter__(self) -> "_Bar":
-        if console.is_terminal:
+        if console.is_terminal and not as_json():
             self.bar = Progress(
                 TextColumn(self.command),
                 BarColumn(),
@@ -215,4 +214,4 @@ class _Bar:
             self.bar.update(self.task, completed=self.step, about=about)
         elif time.monotonic() - self.printed >= LOG_SECONDS or self.step == self.steps:
             self.printed = time.monotonic()
-            console.print(f"{self.command}: step {self.step}/{self.steps}, {about}")
+            log(f"{self.command}: step {self.step}/{self.steps}, {about}")

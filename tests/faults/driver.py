@@ -22,7 +22,7 @@ def main(config: RenderConfig, model: str, point: str, marker: str, whose: str) 
     load_model = eval(model, dict(vars(models)))
     plan, job = render.prepare(config, load_model)
     if point == "after plan":
-        execute.finished_shards = lambda *a: models.die() if models.once(marker) else set()
+        execute.finished_shards = lambda *a: models.die() if models.once(marker) else {}
     elif whose == "driver":
         models.arm(point, marker)
     elif point:

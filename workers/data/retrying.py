@@ -20,6 +20,8 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
+from workers.data.tally import REPEATED, tally
+
 T = TypeVar("T")
 
 ATTEMPTS = 4  # of every request that may succeed later,
@@ -121,6 +123,7 @@ def retrying(where: str, request: Callable[[], T]) -> T:
                     retry_policy.tell(f"{where}: waiting for the storage ({text})")
             pause = min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS)
             time.sleep(pause * random.uniform(0.5, 1))  # or all workers would come back at once
+            tally.add({REPEATED: 1})
             attempt += 1
 
 

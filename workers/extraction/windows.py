@@ -15,6 +15,7 @@ from workers.data.errors import BadFileName, BadFit, EmptyUvMap, MissingImage, N
 from workers.data.images import decode, open_image
 from workers.data.retrying import UNREACHABLE
 from workers.data.storage import read_bytes
+from workers.data.tally import tally
 from workers.extraction.extraction import Photo
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt
@@ -70,7 +71,8 @@ class PeopleWorker(Generic[P]):
             raise BadFileName(photo.fault)
         if photo.image is None:
             raise MissingImage("the table names no image")
-        data = read_bytes(photo.image)
+        with tally.stage("read"):
+            data = read_bytes(photo.image)
         with open_image(data, self.max_pixels) as image:
             return data, image.width * image.height
 
@@ -88,12 +90,14 @@ class PeopleWorker(Generic[P]):
             yield window
 
     def _decode(self, _: Photo, data: bytes) -> tuple[bytes, np.ndarray]:
-        return data, decode(data, self.max_pixels)
+        with tally.stage("read"):
+            return data, decode(data, self.max_pixels)
 
     def _find_people(self, window: list[Step]) -> list[Step]:
         good = [(p, v) for p, v in window if not isinstance(v, Exception)]
         shown = [(photo, pixels) for photo, (_, pixels) in good]
-        found = iter(in_halves(shown, self.find, self._shrink) if shown else [])
+        with tally.stage("extract"):
+            found = iter(in_halves(shown, self.find, self._shrink) if shown else [])
 
         def with_people(value: Any) -> Any:
             if isinstance(value, Exception):
@@ -107,7 +111,8 @@ class PeopleWorker(Generic[P]):
         self.window = size
 
     def _rows(self, step: Step) -> Rows:
-        photo, value = _tried(self._people_rows, step)
+        with tally.stage("encode"):
+            photo, value = _tried(self._people_rows, step)
         return self.failed(photo, value) if isinstance(value, Exception) else value
 
     def _people_rows(self, photo: Photo, value: tuple[bytes, np.ndarray, list[P]]) -> Rows:

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from workers.data.retrying import retry_policy
+from workers.data.tally import tally
 from workers.shards.shard import WorkerLost
 
 PR_SET_PDEATHSIG = 1
@@ -39,8 +40,11 @@ def main(descriptor: int, parent: int) -> None:
         worker = make_worker()
         send("ready", None)
         while True:
-            for rows in worker(connection.recv()):
+            keys = connection.recv()
+            tally.take()
+            for rows in worker(keys):
                 send("rows", rows)
+            send("counted", tally.take())
             send("done", None)
     except EOFError:
         return

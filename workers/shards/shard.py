@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from workers.data.retrying import StorageUnavailable
 from workers.data.storage import Store
 from workers.data.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
+from workers.data.tally import tally
 from workers.shards.keys import Key, Keys
 
 # In the footer of a status table: its failures by type, as JSON; the number of planned rows.
@@ -69,6 +70,11 @@ class Job:
         return [planned for planned, _ in groupby(map(self.planned, ids))]
 
 
+def file_name(table: str, shard: str) -> str:
+    """The final name of a shard's file in a table."""
+    return f"{table}/{shard}.parquet"
+
+
 @dataclass(frozen=True)
 class Shard:
     """An ordered part of the plan."""
@@ -78,17 +84,23 @@ class Shard:
 
     def file(self, table: str) -> str:
         """The final name of the shard's file in a table."""
-        return f"{table}/{self.name}.parquet"
+        return file_name(table, self.name)
 
 
 @dataclass(frozen=True)
 class ShardReport:
-    """A finished shard: its number of rows, its failures by type, and its seconds."""
+    """A finished shard: its number of rows, and its failures by type.
+
+    `made` of the rows were made just now, in so many seconds; none where another driver made them.
+    `counts` is what was counted meanwhile (`workers.data.tally`).
+    """
 
     name: str
     rows: int
     failed: Counter[str] = field(default_factory=Counter)
+    made: int = 0
     seconds: float = 0.0
+    counts: dict[str, float] = field(default_factory=dict)
 
 
 def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool) -> ShardReport:
@@ -97,19 +109,27 @@ def run_shard(job: Job, worker: Worker, store: Store, shard: Shard, retry: bool)
     A shard that another driver has committed meanwhile is left as it is.
     """
     start = time.monotonic()
+    tally.take()  # what was counted before is no shard's
     if not retry:
         if all(store.exists(shard.file(name)) for name in job.tables):
-            return count(store, shard, job.tables[-1])
-        return commit(job, store, shard, made_tables(job.tables, worker(list(shard.keys))), start)
+            return count(store, shard.name, job.tables[-1])
+        tables = made_tables(job.tables, worker(list(shard.keys)))
+        return commit(job, store, shard, tables, len(shard.keys), start)
     before = {name: read_file(store, shard.file(name)) for name in job.tables}
     status = before[job.tables[-1]]
     failed = set(status.filter(pc.field("status") != "ok").column(0).to_pylist())
-    made = made_tables(job.tables, worker([key for key in shard.keys if job.row_id(key) in failed]))
-    return commit(job, store, shard, _replaced(job, shard, failed, before, made), start)
+    keys = [key for key in shard.keys if job.row_id(key) in failed]
+    tables = _replaced(job, shard, failed, before, made_tables(job.tables, worker(keys)))
+    return commit(job, store, shard, tables, len(keys), start)
 
 
-def commit(job: Job, store: Store, shard: Shard, tables: Tables, start: float) -> ShardReport:
-    """Check a shard's tables against its keys, then put each file once, the status table last."""
+def commit(
+    job: Job, store: Store, shard: Shard, tables: Tables, fresh: int, start: float
+) -> ShardReport:
+    """Check a shard's tables against its keys, then put each file once, the status table last.
+
+    `fresh` of its rows were made since `start`.
+    """
     status = tables[job.tables[-1]]
     ids = status.column(0).to_pylist()
     made = job.planned_ids(ids)
@@ -120,19 +140,21 @@ def commit(job: Job, store: Store, shard: Shard, tables: Tables, start: float) -
     counts = {FAILED: json.dumps(failed), PLANNED: str(len(made))}
     metadata = {**SCHEMAS[job.tables[-1]].metadata, **about, **counts}
     tables = tables | {job.tables[-1]: status.replace_schema_metadata(metadata)}
-    files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
-    for name, data in files.items():
-        store.put(name, data)
-    return ShardReport(shard.name, len(made), failed, time.monotonic() - start)
+    with tally.stage("write"):
+        files = {shard.file(name): parquet_bytes(tables[name]) for name in job.tables}
+        for name, data in files.items():
+            store.put(name, data)
+    seconds = time.monotonic() - start
+    return ShardReport(shard.name, len(made), failed, fresh, seconds, tally.take())
 
 
-def count(store: Store, shard: Shard, table: str) -> ShardReport:
+def count(store: Store, shard: str, table: str) -> ShardReport:
     """Count the rows and failures of a committed shard, from the footer of its status file."""
-    with _readable(store, shard.file(table)) as file:
+    with _readable(store, file_name(table, shard)) as file:
         footer = pq.read_metadata(file)
     about = footer.metadata or {}
     rows = int(about.get(PLANNED, footer.num_rows))
-    return ShardReport(shard.name, rows, Counter(json.loads(about.get(FAILED, b"{}"))))
+    return ShardReport(shard, rows, Counter(json.loads(about.get(FAILED, b"{}"))))
 
 
 def read_file(store: Store, name: str, columns: list[str] | None = None) -> pa.Table:

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from workers.data.retrying import retry_policy
+from workers.data.tally import tally
 from workers.shards.keys import Key
 from workers.shards.shard import Job, Rows, made_ids
 
@@ -143,6 +144,9 @@ class Supervisor:
                         if value:
                             self.tell(value)
                         deadline = time.monotonic() + seconds
+                        continue
+                    if kind == "counted":
+                        tally.add(value)
                         continue
                     if kind == "lost":
                         self.stop()
