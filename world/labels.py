@@ -17,6 +17,8 @@ HAT = 13  # these are worn in photographs alone, not by the sample world's peopl
 GLASSES = 14
 GLOVES = 15
 
+HEAD = (FACE, HAIR, HAT, GLASSES)
+CLOTHES = (TOP, TROUSERS, SKIRT, DRESS, SHOES, OUTERWEAR, SOCKS)
 # What stays when somebody is dressed in other clothes: face, hair, hats, glasses; hands, gloves.
 HEAD_AND_HANDS = (FACE, HAIR, HAT, GLASSES, HANDS, GLOVES)
 

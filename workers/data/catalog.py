@@ -1,7 +1,7 @@
 """Reading a catalog: photographs, UV maps and annotations by image id."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from workers.data.images import decode, read_map
 from workers.data.indexed_table import CatalogError, Table
 from workers.data.names import item_id, short
 from workers.data.storage import Store
-from world.labels import BACKGROUND
+from world.labels import BACKGROUND, CLOTHES, HEAD
 
 MAX_PIXELS = 50_000_000
 USUAL_PIXELS = 256 * 256
@@ -37,6 +37,8 @@ CALLED = {
     "body": "UV map",
     "segmentation": "segmentation",
     "person": "segmentation",
+    "garment": "segmentation",
+    "head": "segmentation",
     "torso": "row",
 }
 
@@ -50,6 +52,7 @@ View = dict[str, np.ndarray]
 - `body`: bool (H, W), where `uv` is defined,
 - `segmentation`: uint8 (H, W), label codes of `world.labels`,
 - `person`: bool (H, W), where `segmentation` is not background,
+- `garment`, `head`: bool (H, W), where it is clothes or shoes; where face, hair, hat or glasses,
 - `torso`: bool (H, W), a square of at most 256 pixels about the middle of shoulders and hips,
 - `keypoints`: float32 (18, 3), OpenPose's points (x, y, visible) in pixels.
 """
@@ -81,6 +84,8 @@ class Catalog:
             "body": self.body,
             "segmentation": self.segmentation,
             "person": self.person,
+            "garment": partial(self.labelled, codes=CLOTHES),
+            "head": partial(self.labelled, codes=HEAD),
             "torso": self.torso,
             "keypoints": self.keypoints,
         }
@@ -143,6 +148,10 @@ class Catalog:
     def person(self, image_id: str) -> np.ndarray:
         """Where the segmentation shows somebody, bool (H, W); errors as in `segmentation`."""
         return self.segmentation(image_id) != BACKGROUND
+
+    def labelled(self, image_id: str, codes: Sequence[int]) -> np.ndarray:
+        """Where the segmentation has one of the codes, bool (H, W); errors as in `segmentation`."""
+        return np.isin(self.segmentation(image_id), codes)
 
     def keypoints(self, image_id: str) -> np.ndarray:
         """The keypoints of an image, float32 (18, 3); MissingRow or BadAnnotation without them."""
