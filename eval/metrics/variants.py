@@ -10,11 +10,11 @@ Mask = Literal["body", "person", "torso", "garment", "head"]
 REGIONS = ("body", "garment", "head")  # over whose pixels alone a mean is taken
 MASKS: dict[Mask, str] = {
     "body": "mean over the pixels of the body",
-    "garment": "mean over the pixels of clothes and shoes of the reference image",
-    "head": "mean over the pixels of the head of the reference image: face, hair, hat, glasses",
     "person": "both images white outside the person of the reference image",
     "torso": "of a square of 256 pixels of both images, about the torso of the reference image's "
     "person",
+    "garment": "mean over the pixels of clothes and shoes of the reference image",
+    "head": "mean over the pixels of the head of the reference image: face, hair, hat, glasses",
 }
 
 
