@@ -49,10 +49,11 @@ Poses = Annotated[
     AfterValidator(lambda poses: poses if poses == "bundled" else absolute(poses)),
     WithJsonSchema({"anyOf": [{"const": "bundled"}, URL_SCHEMA]}),
 ]
+MODELS = ("symmetry", "bundled", "bundled-tryon")
 Model = Annotated[
     str,
-    AfterValidator(lambda model: model if model in ("symmetry", "bundled") else absolute(model)),
-    WithJsonSchema({"anyOf": [{"enum": ["symmetry", "bundled"]}, URL_SCHEMA]}),
+    AfterValidator(lambda model: model if model in MODELS else absolute(model)),
+    WithJsonSchema({"anyOf": [{"enum": list(MODELS)}, URL_SCHEMA]}),
 ]
 
 
