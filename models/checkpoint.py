@@ -7,9 +7,9 @@ do. Weights are kept as trained (with spectral norm's vectors), so that training
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
@@ -62,7 +62,7 @@ def save(
     """
     weights = safetensors.torch.save(_state(networks))
     sha256 = hashlib.sha256(weights).hexdigest()
-    description = {"format": FORMAT, "model": asdict(config), "sha256": sha256}
+    description = {"format": FORMAT, "model": config.described(), "sha256": sha256}
     files = {}
     if training_images is not None:
         description["trained_on"] = hashlib.sha256(training_images).hexdigest()
@@ -96,18 +96,24 @@ def training_images(read: Read, sha256: str) -> set[str]:
 
 
 def load(
-    read: Read, device: torch.device, precision: Precision = "fp32", compiled: bool = True
+    read: Read,
+    device: torch.device,
+    precision: Precision = "fp32",
+    compiled: bool = True,
+    lookup: np.ndarray | None = None,
 ) -> CoordinateReposer:
     """The model of a checkpoint, made ready for inference on `device`.
+
+    `precision`, `compiled` and `lookup` as in `CoordinateReposer`.
 
     Raises ValueError, in one line, on a folder that is no checkpoint, was written by a newer
     version, or whose weights are damaged or do not fit its configuration.
     """
     config, networks, weights = load_networks(read)
-    decides = f"{weights} {json.dumps(asdict(config), sort_keys=True)}"
+    decides = f"{weights} {json.dumps(config.described(), sort_keys=True)}"
     sha256 = hashlib.sha256(decides.encode()).hexdigest()
     f, g = networks.get("inpainter"), networks["generator"]
-    return CoordinateReposer(config, f, g, sha256, device, precision, compiled)
+    return CoordinateReposer(config, f, g, sha256, device, precision, compiled, lookup)
 
 
 def load_networks(read: Read, *names: str) -> Checkpoint:

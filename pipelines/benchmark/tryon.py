@@ -4,7 +4,7 @@ Below `out`/tryon, which is `out` here:
 
     worlds/held-out             the held-out world, unless it is given
     worlds/unpaired.csv, paired.csv     clothes on other people, and on their own
-    worlds/unpaired, paired     what is true of these
+    worlds/truth                what is true of these
     METHOD, METHOD-paired       renders and metrics
     report                      all methods side by side
 
@@ -20,7 +20,7 @@ from configs.benchmark import BenchmarkConfig
 from configs.evaluate import EvaluateConfig
 from configs.fields import ImageFormat
 from configs.render import RenderConfig, RenderFormat
-from eval.tryon import LISTS, METHODS, METRICS, NETWORK, WITHOUT, Garment, List, lists, named
+from eval.tryon import LISTS, METHODS, METRICS, NETWORK, WITHOUT, Garment, lists, named
 from pipelines import render, synthesize
 from pipelines.benchmark.native import Step
 from pipelines.benchmark.textures import made_by
@@ -32,9 +32,7 @@ from workers.data.storage import Store
 def steps(config: BenchmarkConfig, world: str) -> list[Step]:
     """All that is made of the world below `out`: its lists and truths, renders and scores."""
     url = config.out
-    found: list[Step] = [
-        (f"the truth, {listed}", partial(_truth, config, world, listed)) for listed in LISTS
-    ]
+    found: list[Step] = [("the truth", partial(_truth, config, world))]
     for method in METHODS:
         for listed in LISTS:
             name = named(method, listed)
@@ -48,7 +46,7 @@ def steps(config: BenchmarkConfig, world: str) -> list[Step]:
             )
             scored = EvaluateConfig(
                 renders=rendered.out,
-                truth=f"{url}/worlds/{listed}",
+                truth=f"{url}/worlds/truth",
                 method=name,
                 metrics=tuple(map(str, METRICS)),
                 metric_weights=config.metric_weights,
@@ -70,15 +68,18 @@ def _model(config: BenchmarkConfig, method: str) -> dict[str, Any]:
     return {"model": "symmetry", "reveal": "head_and_hands"}
 
 
-def _truth(config: BenchmarkConfig, world: str, listed: List) -> int:
-    """Write a list, and make what is true of it, losslessly."""
-    pairs = f"{config.out}/worlds/{listed}.csv"
-    frame = pd.DataFrame(lists(_garments(world))[listed], columns=["from", "to"])
-    Store(f"{config.out}/worlds").put(f"{listed}.csv", frame.to_csv(index=False).encode())
+def _truth(config: BenchmarkConfig, world: str) -> int:
+    """Write the lists, and make what is true of them, losslessly."""
+    store = Store(f"{config.out}/worlds")
+    by_list = lists(_garments(world))
+    everything = [pair for pairs in by_list.values() for pair in pairs]
+    for name, pairs in {**by_list, "truth": everything}.items():
+        frame = pd.DataFrame(pairs, columns=["from", "to"])
+        store.put(f"{name}.csv", frame.to_csv(index=False).encode())
     changed = {
-        "pairs": pairs,
+        "pairs": f"{store.url}/truth.csv",
         "image": ImageFormat(format="png"),
-        "out": f"{config.out}/worlds/{listed}",
+        "out": f"{store.url}/truth",
         "execution": config.execution,
     }
     return synthesize.run(made_by(world).model_copy(update=changed))

@@ -106,10 +106,9 @@ def test_from_world_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             rows = rows_of(f"{out}/{name}/renders")
             assert len(rows) == pairs
             assert {row["status"] for row in rows} == {"ok"}
-    truth = Catalog(f"{out}/worlds/unpaired")
-    assert set(truth.images.ids.to_pylist()) == {
-        row["render_id"] for row in rows_of(f"{out}/network/renders")
-    }
+    renders = rows_of(f"{out}/network/renders") + rows_of(f"{out}/network-paired/renders")
+    truth = Catalog(f"{out}/worlds/truth").images.ids.to_pylist()
+    assert set(truth) == {row["render_id"] for row in renders}
     table = pd.read_parquet(out / "report/scores.parquet").set_index("method")
     assert (table["psnr.head"][["network", "symmetry"]] > table["psnr.head"]["without"] + 5).all()
     report = Path(out, "report/report.md").read_text()
