@@ -51,6 +51,7 @@ Poses = Annotated[
     AfterValidator(lambda poses: poses if poses == "bundled" else absolute(poses)),
     WithJsonSchema({"anyOf": [{"const": "bundled"}, URL_SCHEMA]}),
 ]
+Checkpoint = Poses  # bundled, or a URL
 MODELS = ("symmetry", "bundled", "bundled-tryon")
 Model = Annotated[
     str,

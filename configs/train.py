@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.fields import NOT_IDENTITY, Count, Frozen, Share, Url
+from configs.fields import NOT_IDENTITY, Checkpoint, Count, Frozen, Reveal, Share, Url
 from configs.run import Placement
 
 Positive = Annotated[float, Field(gt=0)]
@@ -28,6 +28,12 @@ class Augmentation(Frozen):
         default=0.0,
         description="Scale brightness and each channel by at most 1 +- this, both images alike. g "
         "follows this badly, for InstanceNorm forgets how bright a photograph is.",
+    )
+    # Trainings of before have none: where something is revealed, it is part of what decides them.
+    parsing: Annotated[Share, NOT_IDENTITY] = Field(
+        default=0.5,
+        description="With reveal: share of the pairs in which what stays is told wrong, as by "
+        "parsings: with edges beside the true ones, or without hair.",
     )
 
 
@@ -74,9 +80,10 @@ class TrainConfig(Frozen):
         description="Catalog whose items must not occur in training; the picture sheets show its "
         "pairs (default: they show training pairs).",
     )
-    initial: Url | None = Field(
+    initial: Checkpoint | None = Field(
         default=None,
-        description="Checkpoint whose network training begins with (default: random weights).",
+        description="Checkpoint whose network training begins with; bundled: the networks that "
+        "come with reposer (default: random weights).",
     )
     steps: Count = Field(default=20_000, description="Optimiser steps.")
     batch: Count = Field(default=8, description="Pairs in a step, of all workers together.")
@@ -103,6 +110,11 @@ class TrainConfig(Frozen):
     execution: Annotated[TrainExecution, NOT_IDENTITY] = Field(
         default=TrainExecution(), description="Where and how the training is executed."
     )
+
+    @property
+    def reveals(self) -> bool:
+        """Whether the network is shown what stays of the target's photograph."""
+        return False
 
     @model_validator(mode="after")
     def _whole_parts(self) -> Self:
@@ -209,10 +221,10 @@ class PerceptualBackbone(Frozen):
 class TrainGeneratorConfig(TrainConfig):
     """Train g, which paints the new view, on a trained f."""
 
-    inpainter: Url | None = Field(
+    inpainter: Checkpoint | None = Field(
         default=None,
-        description="Checkpoint of the trained f, which stays as it is. Variant no-textures has no "
-        "f.",
+        description="Checkpoint of the trained f, which stays as it is; bundled: as for initial. "
+        "Variant no-textures has no f.",
     )
     variant: Variant = Field(
         default="full", description="The paper's method, or an ablation of it."
@@ -229,6 +241,13 @@ class TrainGeneratorConfig(TrainConfig):
         description="The warped texture W shows through what g paints, where g lets it (in "
         "variants with textures). false: g paints everything, as in the paper.",
     )
+    # Trainings of before have none; where it is given it is part of what decides them.
+    reveal: Annotated[Reveal, NOT_IDENTITY] = Field(
+        default="none",
+        description="head_and_hands: train for garment transfer. g is shown the head and hands of "
+        "the target's photograph, which stay, and paints a white background; the catalog must have "
+        "segmentations. A checkpoint given as initial= may be one without reveal.",
+    )
     discriminator_width: Count = Field(
         default=64, description="Channels of PatchGAN's first layer."
     )
@@ -242,3 +261,8 @@ class TrainGeneratorConfig(TrainConfig):
         default=PerceptualBackbone(),
         description="Network of the perceptual, style and nearest-neighbour losses.",
     )
+
+    @property
+    def reveals(self) -> bool:
+        """See `TrainConfig.reveals`."""
+        return self.reveal != "none"

@@ -211,9 +211,16 @@ def _card(config: ModelConfig, networks: Mapping[str, nn.Module], sha256: str, o
         width = getattr(config, f"{name}_width")
         letter = NETWORKS[name].letter
         rows.append(f"| {letter}, width {width} | {trainable:,} trainable parameters |")
+    if config.reveals:
+        rows.append("| stays | head and hands of the target's photograph |")
     use = "Use it as `reposer render model=URL_OF_THIS_FOLDER ...`."
     if "generator" not in networks:
         use = "It holds f alone: `reposer train generator inpainter=URL_OF_THIS_FOLDER ...`."
+    if config.reveals:
+        use = (
+            "It dresses people in the clothes of others: `reposer render catalog=GARMENTS "
+            "poses=PEOPLE model=URL_OF_THIS_FOLDER ...`."
+        )
     about = "".join(f"\n{row}" for row in rows)
     return f"""# A reposer model
 

@@ -88,7 +88,7 @@ class CoordinateReposer:
         self.sha256 = sha256
         self.device = device
         self.same_size, self.reveals = not config.form.source_maps, config.reveals
-        self.clothes = Clothes(config.layout, lookup) if self.reveals else None
+        self.clothes = Clothes(config.layout, lookup, device) if self.reveals else None
         self.convention = CONVENTIONS[config.convention]
         self.inpainter = folded(inpainter, device) if inpainter else None
         half = precision == "fp16"

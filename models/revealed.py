@@ -28,17 +28,23 @@ class Clothes:
     """What of people is dressed in clothes that move: all but head and hands.
 
     `lookup` (models.lookup) is for layout smpl, where it is rebuilt if not given (ValueError if
-    that cannot be).
+    that cannot be). UV maps must be on `device` (default: the CPU).
     """
 
-    def __init__(self, layout: str, lookup: np.ndarray | None = None):
-        self.sheet = _sheet(layout) if lookup is None else _made(layout, lookup)
+    def __init__(
+        self,
+        layout: str,
+        lookup: np.ndarray | None = None,
+        device: torch.device | None = None,
+    ):
+        sheet = _sheet(layout) if lookup is None else _made(layout, lookup)
+        self.sheet = sheet.to(device)
 
     def stays(self, uv: Tensor) -> Tensor:
         """Where a UV map (B, 2, H, W) shows head or hands, bool (B, 1, H, W)."""
         last = TEXELS - 1
         u, v = ((uv.nan_to_num(0) + 1) / 2 * last).round().long().clamp(0, last).unbind(1)
-        return self.sheet.to(uv.device)[v, u][:, None] & (body_mask(uv) > 0)
+        return self.sheet[v, u][:, None] & (body_mask(uv) > 0)
 
     def uv(self, uv: Tensor) -> Tensor:
         """A UV map (B, 2, H, W) without head and hands."""

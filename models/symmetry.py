@@ -69,7 +69,7 @@ class SymmetryReposer:
         self.layout = layout
         self.texture_size = texture_size
         self.device = device
-        self.reveals, self.clothes = reveals, Clothes(layout, lookup) if reveals else None
+        self.reveals, self.clothes = reveals, Clothes(layout, lookup, device) if reveals else None
         if lookup is None and LAYOUTS[layout].mirror == "charts":
             lookup = rebuild_lookup()
         self.mirror = _counterpart(mirror_map(LAYOUTS[layout], texture_size, lookup))

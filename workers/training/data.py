@@ -22,6 +22,7 @@ from workers.data.names import as_known, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.user_tables import read_pairs
+from workers.training.revealing import erring, on_white, revealed, told
 
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
@@ -42,6 +43,9 @@ class Pictures(NamedTuple):
     mirrored: Tensor  # (B,) bool: whether source and target are mirrored
     moved: Tensor  # (2, B, 2) int64: the pixels down and to the right that each is moved by
     gain: Tensor  # (B, 3) float32, what colours are multiplied by
+    # Where the network is shown what stays, of the targets (`workers.training.revealing`):
+    told: Tensor = torch.empty(0, dtype=torch.uint8)  # (B, H, W), the bits of its pixels
+    errors: Tensor = torch.empty(0, dtype=torch.int64)  # (B, 4), how they are wrong
 
     def to(self, device: torch.device) -> "Pictures":
         """The same on a device, on their way there while the caller goes on."""
@@ -60,13 +64,16 @@ class Batch(NamedTuple):
 
     source: Source
     target: Target
-    expected: Tensor  # N (B, 3, H, W), the photograph that a render in the target's pose should be
+    # N (B, 3, H, W), the photograph that a render in the target's pose should be; on white where
+    # the network is shown what stays of it.
+    expected: Tensor
 
 
 def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
     """The pairs to train on, in the order of their list, and how many cannot be used.
 
-    A pair needs a photograph and a good UV map at both ends. ValueError if none is left.
+    A pair needs a photograph and a good UV map at both ends. ValueError if none is left, or if a
+    network is to be shown what stays, and the catalog has no segmentation to tell it.
     """
     url = config.pairs or f"{config.catalog}/pairs"
     if config.pairs is None and not Store(url).list():
@@ -75,7 +82,13 @@ def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
             "table from,to there; those of catalog= may also be named by pairs=TABLE"
         )
     listed = read_pairs(url)
-    usable = set(Catalog(config.catalog).usable(photographs=True))
+    catalog = Catalog(config.catalog)
+    if config.reveals and not catalog.has_segmentation():
+        raise ValueError(
+            f"{config.catalog} has no segmentation: training with reveal needs one, for hair and a "
+            "white background (extractor=bodyfit writes one, and synthesize)"
+        )
+    usable = set(catalog.usable(photographs=True))
     spelled = (as_known(listed[end], usable) for end in ("from", "to"))
     pairs = [(a, b) for a, b in zip(*spelled, strict=True) if {a, b} <= usable]
     if not pairs:
@@ -125,24 +138,20 @@ class Batches(Dataset):
             self._catalog = Catalog(self.config.catalog)
         samples = self._samples(step)
         ids = [self.pairs[number] for _, number in samples]
+        more = ("segmentation",) if self.config.reveals else ()
         views = [
-            [self._catalog.view(name, WANTED, self.layout) for name in names]
-            for names in zip(*ids, strict=True)
+            [self._catalog.view(name, (*WANTED, *wanted), self.layout) for name in names]
+            for names, wanted in zip(zip(*ids, strict=True), ((), more), strict=True)
         ]
         for pair, *both in zip(ids, *views, strict=True):
             if any(v["stored_uv"].shape != views[0][0]["stored_uv"].shape for v in both):
                 said = ", ".join(map(short, pair))
                 raise SizeMismatch(f"{said}: training wants photographs of one size")
         side = max(views[0][0]["stored_uv"].shape)
-        seed = self.config.seed % 2**63
+        seed, augmentation = self.config.seed % 2**63, self.config.augmentation
+        rngs = [np.random.default_rng([seed, *n]) for n in samples]
         mirrored, moved, gains = zip(
-            *(
-                variation(
-                    self.config.augmentation, self.layout, side, np.random.default_rng([seed, *n])
-                )
-                for n in samples
-            ),
-            strict=True,
+            *(variation(augmentation, self.layout, side, rng) for rng in rngs), strict=True
         )
         pictures = (
             np.stack([[view["photograph"] for view in end] for end in views]),
@@ -151,6 +160,9 @@ class Batches(Dataset):
             np.stack(moved, axis=1),
             np.stack(gains),
         )
+        if self.config.reveals:
+            bits = np.stack([told(view, self.layout) for view in views[1]])
+            pictures += bits, np.stack([erring(augmentation, side, rng) for rng in rngs])
         return Loaded(Pictures(*map(torch.from_numpy, pictures)), ids)
 
     def _samples(self, step: int) -> list[tuple[int, int]]:
@@ -265,7 +277,7 @@ def varied(pictures: Pictures) -> Batch:
     Both images of a pair change together with their UV maps, which stay true. At the border a
     moved photograph is repeated, and no UV map is defined: what was not in the picture stays out.
     """
-    photographs, uv, mirrored, moved, gain = pictures
+    photographs, uv, mirrored, moved, gain, bits, errors = pictures
     ends, pairs, height, width, _ = photographs.shape
     device = photographs.device
     rows = torch.arange(height, device=device) - moved[..., :1]  # (2, B, H), of the stored ones
@@ -285,4 +297,8 @@ def varied(pictures: Pictures) -> Batch:
     across = torch.where(mirrored[:, None, None], -coordinates[:, :, 0], coordinates[:, :, 0])
     coordinates = torch.stack([across, coordinates[:, :, 1]], dim=2)
     lit = (colours.view(shape).float() / 255 * gain[..., None, None]).clamp(0, 1)
-    return Batch(Source(lit[0], coordinates[0]), Target(coordinates[1]), lit[1])
+    source, M_N, expected = Source(lit[0], coordinates[0]), coordinates[1], lit[1]
+    if not len(bits):
+        return Batch(source, Target(M_N), expected)
+    bits = bits.flatten(1).gather(1, at[1]).view(-1, height, width) * inside[1]
+    return Batch(source, Target(M_N, revealed(expected, bits, errors)), on_white(expected, bits))

@@ -105,7 +105,7 @@ def shown_pairs(
     config: TrainConfig, pairs: list[tuple[str, str]], layout: str, device: torch.device
 ) -> Batch:
     """Pairs spread over the held-out catalog (else over that of training), as they are."""
-    plain = Augmentation(flip=False, shift=0, colour=0)
+    plain = Augmentation(flip=False, shift=0, colour=0, parsing=0)
     config = config.model_copy(
         update={"augmentation": plain, "batch": SHOWN, "catalog": config.held_out or config.catalog}
     )
