@@ -16,9 +16,9 @@ NETWORKS = ("inpainter", "generator")
 # The benchmark's keys that those of its trainings follow from.
 DECISIVE = {"variant", "out", "training", "held_out", "seed", "execution"}
 BenchmarkVariant = Literal[
-    "full", "no-deform", "rgb-inpainting", "no-textures", "symmetry", "native"
+    "full", "no-deform", "rgb-inpainting", "no-textures", "symmetry", "native", "tryon"
 ]
-UNTRAINED = ("symmetry", "native")
+UNTRAINED = ("symmetry", "native", "tryon")
 
 
 class Worlds(Frozen):
@@ -53,7 +53,8 @@ class BenchmarkConfig(Frozen):
 
     variant: BenchmarkVariant = Field(
         description="full: the paper's method; symmetry: the baseline, which is not trained; "
-        "native: the bundled networks at the photographs' own size; the others: ablations."
+        "native: the bundled networks at the photographs' own size; tryon: garment transfer, "
+        "against the truth; the others: ablations."
     )
     out: Url = Field(
         description="Where the benchmark is written, the same for all variants: a folder, file:// "
@@ -69,6 +70,11 @@ class BenchmarkConfig(Frozen):
         "world made at OUT/worlds/held-out).",
     )
     worlds: Worlds = Field(default=Worlds(), description="The worlds, unless they are given.")
+    model: Model = Field(
+        default="bundled-tryon",
+        description="Of variant tryon, the network: a checkpoint trained with "
+        "reveal=head_and_hands.",
+    )
     seed: int = Field(default=0, description="Seed of the training.")
     execution: Execution = Field(
         default=Execution(),
@@ -78,13 +84,13 @@ class BenchmarkConfig(Frozen):
     inpainter: TrainInpainterConfig | None = Field(
         default=None,
         description=f"Training of f: the keys of `reposer train inpainter`, but for "
-        f"{', '.join(OWN)}. Variants no-textures, symmetry and native train no f.",
+        f"{', '.join(OWN)}. Variants no-textures, symmetry, native and tryon train no f.",
         json_schema_extra={"command": "train inpainter"},
     )
     generator: TrainGeneratorConfig | None = Field(
         default=None,
         description=f"Training of g: the keys of `reposer train generator`, but for "
-        f"{', '.join(OWN)}. Variants symmetry and native train no g.",
+        f"{', '.join(OWN)}. Variants symmetry, native and tryon train no g.",
         json_schema_extra={"command": "train generator"},
     )
     metric_weights: Url | None = Field(

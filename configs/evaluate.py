@@ -38,18 +38,31 @@ class Gate(Frozen):
         return self
 
 
-INPUTS = ("renders + catalog", "generated + reference", "strips", "side_by_side", "compare")
+INPUTS = (
+    "renders + catalog",
+    "renders + truth",
+    "generated + reference",
+    "strips",
+    "side_by_side",
+    "compare",
+)
 
 
 class EvaluateConfig(Run):
     """Measure generated images against photographs, or compare two such runs."""
 
     renders: Url | None = Field(
-        default=None, description="A finished run of render; wants catalog=, too."
+        default=None, description="A finished run of render; wants catalog= or truth=, too."
     )
     catalog: Url | None = Field(
         default=None,
         description="Catalog whose photographs of the target poses are the ground truth.",
+    )
+    # The plan holds it as a fact where it is given: runs from before there was such a key go on.
+    truth: Annotated[Url | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Catalog of what is true of each render, under the render's id, as `synthesize "
+        "pairs=` makes it: the ground truth of renders across people.",
     )
     generated: Url | None = Field(
         default=None,
@@ -77,9 +90,10 @@ class EvaluateConfig(Run):
     )
     metrics: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         default=("ssim_dsc", "ssim_255", "ssim_win51", "ms_ssim", "psnr", "l1"),
-        description="Names of metrics: NAME[.176x256|.white|.256][.body|.person|.torso], where "
-        "NAME is ssim_dsc, ssim_255, ssim_win51, ms_ssim, psnr, l1, detail, lpips_alex, lpips_vgg, "
-        "lpips_squeeze, lpips_squeeze_caffe, fid, kid or is_10.",
+        description="Names of metrics: NAME[.176x256|.white|.256]"
+        "[.body|.person|.torso|.garment|.head], where NAME is ssim_dsc, ssim_255, ssim_win51, "
+        "ms_ssim, psnr, l1, detail, lpips_alex, lpips_vgg, lpips_squeeze, lpips_squeeze_caffe, "
+        "fid, kid or is_10.",
     )
     metric_weights: Annotated[Url | None, NOT_IDENTITY] = Field(
         default=None,
@@ -125,9 +139,10 @@ class EvaluateConfig(Run):
 
     @model_validator(mode="after")
     def _one_input(self) -> Self:
-        halves = [(self.renders, self.catalog), (self.generated, self.reference)]
+        halves = [(self.renders, self.catalog or self.truth), (self.generated, self.reference)]
         given = [any(half) for half in halves]
         given += [bool(v) for v in (self.strips, self.side_by_side, self.compare)]
-        if sum(given) != 1 or any(any(half) and not all(half) for half in halves):
+        halved = any(any(half) and not all(half) for half in halves)
+        if sum(given) != 1 or halved or (self.catalog and self.truth):
             raise ValueError(f"wants exactly one input: {', '.join(INPUTS)}")
         return self

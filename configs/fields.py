@@ -52,10 +52,11 @@ Poses = Annotated[
     WithJsonSchema({"anyOf": [{"const": "bundled"}, URL_SCHEMA]}),
 ]
 Checkpoint = Poses  # bundled, or a URL
+MODELS = ("symmetry", "bundled", "bundled-tryon")
 Model = Annotated[
     str,
-    AfterValidator(lambda model: model if model in ("symmetry", "bundled") else absolute(model)),
-    WithJsonSchema({"anyOf": [{"enum": ["symmetry", "bundled"]}, URL_SCHEMA]}),
+    AfterValidator(lambda model: model if model in MODELS else absolute(model)),
+    WithJsonSchema({"anyOf": [{"enum": list(MODELS)}, URL_SCHEMA]}),
 ]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.fields import Count, ImageFormat
+from configs.fields import NOT_IDENTITY, Count, ImageFormat, Url
 from configs.run import Run
 
 
@@ -40,3 +40,9 @@ class SynthesizeConfig(Run):
         "0.08 errs as extractor=bodyfit does.",
     )
     image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the photographs.")
+    # The plan holds it as a fact where it is given: runs from before there was such a key go on.
+    pairs: Annotated[Url | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Table `from,to` of a world's photographs. Instead of them, what is true of "
+        "garment transfer is made: the person of `to` in the clothes of `from`, before white.",
+    )

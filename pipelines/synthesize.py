@@ -4,10 +4,12 @@ from functools import partial
 
 from configs.synthesize import SynthesizeConfig
 from pipelines.runs.execute import carry_out
-from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
+from pipelines.runs.plan import ENCODED, UV_MAP, Plan, RunError, make_plan
 from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from workers.data.names import short
+from workers.data.user_tables import read_pairs
 from workers.shards.keys import Key, Keys
-from workers.shards.rows import failed_synthesis, photo_id
+from workers.shards.rows import failed_synthesis, photo_id, render_id
 from workers.shards.shard import Job, row_seconds
 from workers.synthesis import SynthesizeWorker, image_ids
 
@@ -29,10 +31,26 @@ def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
         failed_synthesis,
         row_seconds=row_seconds(config.size**2),
     )
-    keys = Keys.of(["image_id"], [(image_id,) for image_id in image_ids(config)])
+    ids = _transfers(config) if config.pairs else image_ids(config)
+    keys = Keys.of(["image_id"], [(image_id,) for image_id in ids])
     size = ENCODED[config.image.format] + UV_MAP
-    return make_plan("synthesize", config, job, keys, _item, config.size**2, {}, size), job
+    facts = {"transfers": True} if config.pairs else {}
+    return make_plan("synthesize", config, job, keys, _item, config.size**2, facts, size), job
+
+
+def _transfers(config: SynthesizeConfig) -> list[str]:
+    """The ids of the renders of `pairs`; RunError where the world has no such photographs."""
+    assert config.pairs
+    pairs, known = read_pairs(config.pairs), set(image_ids(config))
+    for name in (*pairs["from"], *pairs["to"]):
+        if name not in known:
+            raise RunError(
+                f"{config.pairs}: a world of items={config.items} views={config.views} "
+                f"stock={config.stock} has no photograph {short(name)}, but such as "
+                f"{min(known)}: give the keys that made it"
+            )
+    return [render_id(pair) for pair in zip(pairs["from"], pairs["to"], strict=True)]
 
 
 def _item(key: Key) -> str:
-    return photo_id(key).rpartition("_view-")[0]
+    return photo_id(key).partition("_view-")[0]

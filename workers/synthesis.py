@@ -3,6 +3,8 @@
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -14,7 +16,7 @@ from workers.person_maps import person_map
 from workers.shards.keys import Key
 from workers.shards.rows import SYNTHESIZED, Origin, photo_id, uv_map_row
 from workers.shards.shard import Rows
-from world import figures, scene, studio, wardrobe
+from world import figures, labels, scene, studio, wardrobe
 
 # Of an item's and a person's id. What is held out must not be taken for what is trained on.
 PREFIXES = {
@@ -24,6 +26,8 @@ PREFIXES = {
 }
 STRETCHED = SYNTHESIZED._replace(extractor="synthesize uv=person")
 MAPS = 5  # stream of random numbers, beside wardrobe's and studio's
+FIGURES = 8  # that are kept dressed
+WHITE = np.uint8(255)
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
 
@@ -36,54 +40,68 @@ def image_ids(config: SynthesizeConfig) -> list[str]:
 class SynthesizeWorker:
     """Keys hold an image id; a row depends on the config's seed, size and format, and on its key.
 
-    State is the last item's figure: keys come item by item, and dressing costs as much as a
-    photograph.
+    State is the last figures: keys come item by item, and dressing costs as much as a photograph.
     """
 
     def __init__(self, config: SynthesizeConfig) -> None:
         self.config = config
-        self._figure: tuple[int, figures.Figure] | None = None
+        self.dressed = lru_cache(FIGURES)(self._dressed)
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Make rows of images, uv_maps, annotations and pairs.
 
-        `pairs` gets the pairs that start at a key: to every other view of its item.
+        `pairs` gets the pairs that start at a key: to every other view of its item. Of a key of
+        two photographs it gets these.
         """
         for key in map(photo_id, keys):
-            item, number = item_and_view(key)
-            figure, view = self.dressed(item), studio.view(self.config.seed, item, number)
-            photograph = scene.render(figure, view, self.config.size)
-            rng = np.random.default_rng([self.config.seed % 2**63, MAPS, item, number])
+            worn, shown = from_and_to(key)
+            (item, _), (model, number) = item_and_view(worn), item_and_view(shown)
+            figure, view = self.dressed(item, model), studio.view(self.config.seed, model, number)
+            if key == shown:
+                photograph = scene.render(figure, view, self.config.size)
+                pairs = [
+                    {"from": key, "to": _image_id(_item_id(self.config, item), other)}
+                    for other in range(self.config.views)
+                    if other != number
+                ]
+            else:
+                photograph = self._transfer(figure, self.dressed(model, model), view)
+                pairs = [{"from": worn, "to": shown}]
+            rng = np.random.default_rng([self.config.seed % 2**63, MAPS, model, number])
             uv, origin = photograph.uv, SYNTHESIZED
             if self._of_person(rng):
                 uv = person_map(figure.look, view, photograph, self.config.uv_noise, rng)
                 origin = STRETCHED
-            others = (v for v in range(self.config.views) if v != number)
             yield {
-                "images": [self._image_row(key, item, photograph)],
+                "images": [self._image_row(key, item, model, photograph)],
                 "uv_maps": [self._uv_row(key, uv, origin)],
                 "annotations": [self._annotation_row(key, photograph)],
-                "pairs": [
-                    {"from": key, "to": _image_id(_item_id(self.config, item), other)}
-                    for other in others
-                ],
+                "pairs": pairs,
             }
 
-    def dressed(self, item: int) -> figures.Figure:
-        """The figure of an item."""
-        if self._figure is None or self._figure[0] != item:
-            look = wardrobe.look(
-                self.config.seed, _person(item), item, self.config.stock, self.config.fabrics
-            )
-            self._figure = item, figures.dress(look)
-        return self._figure[1]
+    def _dressed(self, item: int, wearer: int) -> figures.Figure:
+        """The person of item `wearer` in the clothes of `item`."""
+        of, config = wardrobe.look, self.config
+        clothes, person = (
+            of(config.seed, _person(n), n, config.stock, config.fabrics) for n in (item, wearer)
+        )
+        return figures.dress(clothes.worn_by(person))
 
-    def _image_row(self, key: str, item: int, photograph: scene.Photograph) -> dict:
+    def _transfer(
+        self, figure: figures.Figure, model: figures.Figure, view: scene.View
+    ) -> scene.Photograph:
+        """A model's photograph in other clothes, before white."""
+        before = scene.stage(model, view, self.config.size)
+        photograph = scene.render(figure, view, self.config.size, before)
+        shown = (photograph.labels != labels.BACKGROUND)[..., None]
+        return replace(photograph, pixels=np.where(shown, photograph.pixels, WHITE))
+
+    def _image_row(self, key: str, item: int, model: int, photograph: scene.Photograph) -> dict:
         fmt = self.config.image
         return {
             "image_id": key,
             "item_id": _item_id(self.config, item),
-            "person_id": f"{PREFIXES[self.config.stock][1]}-{_person(item):06d}",
+            "person_id": f"{PREFIXES[self.config.stock][1]}-{_person(model):06d}",
             "image": {
                 "bytes": encode(photograph.pixels, fmt),
                 "path": f"{key}.{EXTENSIONS[fmt.format]}",
@@ -126,6 +144,12 @@ def _item_id(config: SynthesizeConfig, item: int) -> str:
 
 def _image_id(item_id: str, number: int) -> str:
     return f"{item_id}_view-{number:02d}"
+
+
+def from_and_to(key: str) -> tuple[str, str]:
+    """The photographs whose clothes and whose person an image shows; of a photograph, itself."""
+    worn, _, shown = key.partition("__")
+    return worn, shown or worn
 
 
 def item_and_view(key: str) -> tuple[int, int]:

@@ -100,7 +100,7 @@ class TextureWorker:
         view = self.catalog.view(image_id, Source._fields, LAYOUT)
         T, D = self.completer(stacked(Source, [view], Copies(self.device).up))
         item, number = item_and_view(image_id)
-        figure, config = self.world.dressed(item), self.world.config
+        figure, config = self.world.dressed(item, item), self.world.config
         stage = scene.stage(figure, studio.view(config.seed, item, number), config.size)
         size = T.shape[-1]
         if self._paint[0] is not figure:  # an item's photographs follow each other

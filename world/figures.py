@@ -1,6 +1,6 @@
 """A person in an outfit at rest: the body's surface lifted to its clothes, hair and shoes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,10 @@ class Look:
     layers: tuple[garments.Garment, ...]  # inner first
     shoe: shoes.Shoe
     skirt: skirts.Skirt | None = None
+
+    def worn_by(self, other: "Look") -> "Look":
+        """These clothes on the person of another look."""
+        return replace(self, traits=other.traits, complexion=other.complexion, hair=other.hair)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ GLASSES = 14
 GLOVES = 15
 ACCESSORIES = 16  # belt, bag, scarf, tie, jewellery
 
+HEAD = (FACE, HAIR, HAT, GLASSES)
+CLOTHES = (TOP, TROUSERS, SKIRT, DRESS, SHOES, OUTERWEAR, SOCKS)
 # What stays when somebody is dressed in other clothes: face, hair, hats, glasses; hands, gloves.
 HEAD_AND_HANDS = (FACE, HAIR, HAT, GLASSES, HANDS, GLOVES)
 

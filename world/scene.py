@@ -59,12 +59,16 @@ class Stage:
     meshes: _Meshes
     joints: np.ndarray  # (B, 3)
     camera: Camera
+    axis: np.ndarray  # (3,) where the person stands, before the turn
     vertices: np.ndarray  # (V, 3) posed, turned body
 
 
-def render(figure: Figure, view: View, size: int) -> Photograph:
-    """Photograph a figure. The UV map is of the body, under hair and skirts too."""
-    scene = stage(figure, view, size)
+def render(figure: Figure, view: View, size: int, before: Stage | None = None) -> Photograph:
+    """Photograph a figure. The UV map is of the body, under hair and skirts too.
+
+    Where it stood `before` in other clothes, it stands at the same place before the same camera.
+    """
+    scene = stage(figure, view, size, before)
     camera, meshes, body_vertices = scene.camera, scene.meshes, scene.vertices
     screen = camera.project(body_vertices)
     face, weights, _ = rasterise(screen, bodies.template().sheet.faces, size, size)
@@ -98,8 +102,8 @@ def bare(look: Look, view: View, root: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return vertices, joints
 
 
-def stage(figure: Figure, view: View, size: int) -> Stage:
-    """Pose a figure, hang what it wears, and set up the camera."""
+def stage(figure: Figure, view: View, size: int, before: Stage | None = None) -> Stage:
+    """Pose a figure, hang what it wears, and set up the camera, or take both as they were."""
     t = bodies.template()
     turns = rotations(view.pose, figure.body.joints)
     posed, joints, transforms = bodies.pose(figure.body.vertices, figure.body.joints, turns)
@@ -113,11 +117,12 @@ def stage(figure: Figure, view: View, size: int) -> Stage:
     if figure.look.skirt is not None:
         mesh = skirts.hang(figure.look.skirt, posed, floor)
         pieces.append((mesh.vertices, mesh.canonical, mesh.canonical, mesh.faces))
-    axis = joints[0] * [1, 1, 0] + [0, 0, floor]
+    axis = before.axis if before else joints[0] * [1, 1, 0] + [0, 0, floor]
     pieces = [(turned(v - axis, view.yaw), *rest) for v, *rest in pieces]
     joints = turned(joints - axis, view.yaw)
     meshes = _join(pieces, figure.hair.scalp)
-    return Stage(meshes, joints, _camera(view, meshes, joints, size), pieces[0][0])
+    camera = before.camera if before else _camera(view, meshes, joints, size)
+    return Stage(meshes, joints, camera, axis, pieces[0][0])
 
 
 def _averaged(radiance: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 
 from eval.metrics.crops import WHITE, Crop, boxed, cropped
 from eval.metrics.registry import METRICS, OfPairs, OfSets, PairFunction, Role
-from eval.metrics.variants import Mask, MetricVariant
+from eval.metrics.variants import REGIONS, Mask, MetricVariant
 from eval.metrics.weights import MissingWeightsError, Weights, find_weights
 
 if TYPE_CHECKING:  # torch-fidelity takes seconds
@@ -59,7 +59,7 @@ class PairScorer:
                 raise ValueError(f"{metric.name} needs weights")
             if metric.name not in functions:
                 functions[metric.name] = metric.compute.load(weights and weights.path, device)
-            changed = None if variant.mask == "body" else variant.mask  # of the images themselves
+            changed = None if variant.mask in REGIONS else variant.mask  # of the images themselves
             by_function = self.passes.setdefault((variant.crop, changed), {})
             by_function.setdefault(functions[metric.name], []).append(variant)
         self.variants = [variant for variant in variants if variant.of == "pair"]
@@ -89,15 +89,17 @@ class PairScorer:
             elif changed == "torso":
                 x, y = (boxed(side, masks["torso"]) for side in (x, y))
             for function, variants in by_function.items():
-                over_body = any(v.mask == "body" for v in variants)
-                on = cropped(masks["body"], crop, False) if over_body else None
-                try:
-                    whole, body = function(x, y, on)
-                except ValueError as error:
-                    raise ValueError(f"{variants[0]}: {error}") from error
-                for v in variants:
-                    value = (body if v.mask == "body" else whole)[v.metric]
-                    values[v] = np.where(counted, value, np.nan)
+                regions = dict.fromkeys(v.mask for v in variants if v.mask in REGIONS)
+                for region in regions or (None,):
+                    on = cropped(masks[region], crop, False) if region else None
+                    try:
+                        whole, inside = function(x, y, on)
+                    except ValueError as error:
+                        raise ValueError(f"{variants[0]}: {error}") from error
+                    for v in variants:
+                        if v.mask == region or v.mask not in REGIONS:
+                            value = (inside if v.mask in REGIONS else whole)[v.metric]
+                            values[v] = np.where(counted, value, np.nan)
         return {variant: values[variant] for variant in self.variants}
 
 

@@ -6,12 +6,15 @@ from typing import Literal, NamedTuple, Self
 from eval.metrics.crops import CROPS, Crop
 from eval.metrics.registry import METRICS, Better, OfPairs
 
-Mask = Literal["body", "person", "torso"]
+Mask = Literal["body", "person", "torso", "garment", "head"]
+REGIONS = ("body", "garment", "head")  # over whose pixels alone a mean is taken
 MASKS: dict[Mask, str] = {
     "body": "mean over the pixels of the body",
     "person": "both images white outside the person of the reference image",
     "torso": "of a square of 256 pixels of both images, about the torso of the reference image's "
     "person",
+    "garment": "mean over the pixels of clothes and shoes of the reference image",
+    "head": "mean over the pixels of the head of the reference image: face, hair, hat, glasses",
 }
 
 
@@ -48,7 +51,7 @@ class MetricVariant(NamedTuple):
             )
         compute = METRICS[metric].compute
         of_pairs = isinstance(compute, OfPairs)
-        if mask and not (of_pairs and (mask != "body" or compute.over_body)):
+        if mask and not (of_pairs and (mask not in REGIONS or compute.over_body)):
             raise ValueError(f"{name}: {metric} cannot be taken over the {mask} alone")
         if mask == "torso" and crop:
             raise ValueError(f"{name}: the torso is cut from the whole image: {metric}.torso")

@@ -24,9 +24,9 @@ FACE = (0, 14, 15)  # of the keypoints: nose and eyes
 SIDE = 256  # pixels of a crop
 
 
-def run(config: BenchmarkConfig) -> int:
+def run(config: BenchmarkConfig, world: str) -> int:
     """Write the report; returns the exit code."""
-    benchmark = Benchmark(Store(config.out).url, tuple(METHODS))
+    benchmark = Benchmark(Store(config.out).url, tuple(METHODS), world)
     costs = _costs(benchmark)
     evaluations = {name: open_evaluation(f"{benchmark.url}/{name}/metrics") for name in SHOWN}
     found = verdicts(benchmark.scores, costs, _gain(config, evaluations))

@@ -43,6 +43,8 @@ class Benchmark:
 
     url: str
     names: Sequence[str] = VARIANTS
+    world: str | None = None  # that was measured on; what was scored tells it, else
+    about: str = "all ordered pairs of an item's photographs"
 
     @cached_property
     def plans(self) -> dict[str, Plan]:
@@ -69,7 +71,7 @@ class Benchmark:
     @cached_property
     def held_out(self) -> str:
         """The URL of the held-out world."""
-        return next(iter(self.plans.values())).identity["config"]["catalog"]
+        return self.world or next(iter(self.plans.values())).identity["config"]["catalog"]
 
     @cached_property
     def examples(self) -> list[tuple[str, str]]:
@@ -151,7 +153,7 @@ def _facts(benchmark: Benchmark) -> list[tuple[str, str]]:
             f"{world.items} items of {world.views} views, {world.size}x{world.size} pixels, "
             f"seed {world.seed}, stock {world.stock}, fabrics {world.fabrics}",
         ),
-        ("pairs", f"{plan.rows}, all ordered pairs of an item's photographs"),
+        ("pairs", f"{plan.rows}, {benchmark.about}"),
     ]
     networks = {"f of coordinates": "inpainter-coordinates", "f of colours": "inpainter-colours"}
     networks |= {f"g of {name}": f"{name}/generator" for name in benchmark.plans}

@@ -83,6 +83,8 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[MetricVariant, str]
         facts["notices"] = notices
     if config.resize:
         facts["resize"] = True
+    if config.truth:
+        facts["truth"] = config.truth
     worker = partial(ScoreWorker, images.album, found, config.execution.microbatch, config.resize)
     sets = any(variant.of == "set" for variant in found)
     tables = ("features", "metrics", "scores") if sets else ("metrics", "scores")

@@ -59,5 +59,5 @@ def open_evaluation(url: str) -> Evaluation:
 
 def planned_album(plan: Plan, store: Store) -> Album:
     """The pictures of an evaluation's pairs, without masks."""
-    config = {**plan.identity["config"], "out": store.url}
+    config = {**plan.identity["config"], "truth": plan.identity.get("truth"), "out": store.url}
     return input_of(EvaluateConfig.model_validate(config)).album

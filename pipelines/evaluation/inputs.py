@@ -1,4 +1,4 @@
-"""What an evaluation reads: one of `Renders`, `Folders`, `Strips` and `SideBySide`.
+"""What an evaluation reads: one of `Renders`, `Transfers`, `Folders`, `Strips`, `SideBySide`.
 
 Each knows its pairs, the fingerprints of what it reads, and the album of its pictures.
 """
@@ -30,7 +30,7 @@ from pipelines.runs.plan import Plan, RunError, fingerprint
 from workers.albums import Album, FolderAlbum, RenderAlbum, StripAlbum
 from workers.data.catalog import Catalog
 from workers.data.indexed_table import CatalogError
-from workers.data.names import canonical_key, item_id
+from workers.data.names import canonical_key, item_id, short
 from workers.data.storage import Store
 from workers.shards.rows import ScoreKey
 
@@ -39,6 +39,7 @@ ITSELF = "of a source with itself"
 ONE_ITEM = "of one item (the photograph of the pose is the truth)"
 OTHER_ITEM = "of two items (no photograph shows the one in the other's clothes)"
 UNKNOWN = "of photographs whose item is not known"
+NO_TRUTH = "without a truth"
 TRUTH = (
     "the photograph of each pose is taken for the ground truth of every render in that pose, "
     "whatever it shows; give item_id in the table that extract reads, or a folder an item "
@@ -67,10 +68,12 @@ def input_of(config: EvaluateConfig, masks: frozenset[Mask] = frozenset()) -> In
     """The input that a config names; RunError where its pictures cannot come with the masks."""
     if config.renders and config.catalog:
         return Renders(config.renders, config.catalog, config.method, masks, config.unpaired)
+    if config.renders and config.truth:
+        return Transfers(Renders(config.renders, config.truth, config.method, masks))
     if masks:
         raise RunError(
             f".{min(masks)}: only a catalog says where the {min(masks)} is; give renders= and "
-            "catalog="
+            "catalog= or truth="
         )
     if config.generated and config.reference:
         return Folders(config.generated, config.reference, config.method)
@@ -200,6 +203,46 @@ class Renders:
         except RunError:  # the run is gone, and its pictures with it
             sources = None
         return RenderAlbum(self.renders, self.catalog, self.masks, sources)
+
+
+@dataclass(frozen=True)
+class Transfers:
+    """A finished run of render across people; its catalog holds the truth by the renders' ids."""
+
+    run: Renders
+
+    def pairs(self, split: Split | None) -> Pairs:
+        """Renders that have a truth, or those of a split."""
+        run, items = self.run, Catalog(self.run.catalog).items()
+        made = [render_key(str(s), str(pose), run.name, None) for s, pose in run.plan.keys]
+        known = [
+            key._replace(item_id=items[key.generated] or key.pair_id)
+            for key in made
+            if key.generated in items
+        ]
+        if not known:
+            raise RunError(
+                f"{run.catalog} has no image of the id of a render of {run.renders}, such as "
+                f"{short(str(made[0].generated))}: `synthesize pairs=` makes such catalogs"
+            )
+        by_names: ByNames = {
+            (canonical_key(str(key.source)), canonical_key(key.reference)): key
+            for key in by_pair(known).values()
+        }
+        found = listed(by_names, split)
+        seen = overlap(run.plan, found.keys)
+        judged = [key._replace(reference=f"{key.source}__{key.reference}") for key in found.keys]
+        without = Counter({NO_TRUTH: len(made) - len(known)})
+        return Pairs(judged, without + found.excluded, overlap=seen)
+
+    def fingerprints(self) -> dict[str, str]:
+        """As of any renders."""
+        return self.run.fingerprints()
+
+    @property
+    def album(self) -> RenderAlbum:
+        """As of any renders."""
+        return self.run.album
 
 
 @dataclass(frozen=True)

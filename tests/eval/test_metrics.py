@@ -253,6 +253,26 @@ def test_person_variants_are_metrics_of_images_on_white():
     assert (scores["l1.body"] == differences(x, y, ~person).body["l1"]).all()
 
 
+def test_variants_of_regions_are_means_over_their_pixels():
+    x, y = pictures(9, 2, 90, 70), pictures(10, 2, 90, 70)
+    masks = {"head": pictures(11, 2, 90, 70)[..., 1] > 120, "body": np.ones((2, 90, 70), bool)}
+    masks["garment"] = ~masks["head"] & [[[True]], [[False]]]  # of the second, no clothes
+    names = ["psnr.head", "l1", "l1.garment", "ssim_255.head", "l1.head", "ssim_255.garment"]
+    by_variant = PairScorer(dict.fromkeys(map(MetricVariant.parse, names)))(x, y, masks)
+    scores = {str(variant): values for variant, values in by_variant.items()}
+    assert list(scores) == names
+    for n, head in enumerate(masks["head"]):
+        expected = peak_signal_noise_ratio(y[n][head], x[n][head], data_range=255)
+        assert scores["psnr.head"][n] == pytest.approx(expected)
+    assert (scores["ssim_255.head"] == ssim(x, y, masks["head"]).body["ssim_255"]).all()
+    garment = differences(x, y, masks["garment"]).body["l1"]
+    np.testing.assert_array_equal(scores["l1.garment"], garment)
+    assert np.isnan(scores["ssim_255.garment"][1])
+    assert (scores["l1"] == differences(x, y).whole["l1"]).all()
+    with pytest.raises(ValueError, match="ms_ssim cannot be taken over the head alone"):
+        MetricVariant.parse("ms_ssim.head")
+
+
 def test_torso_variants_are_metrics_of_a_square():
     x, y = pictures(9, 2, 300, 320), pictures(10, 2, 300, 320)
     torso = np.zeros((2, 300, 320), bool)
@@ -342,7 +362,7 @@ def test_names_round_trip(metric, crop, mask):
         ("ms_ssim.body", "ms_ssim cannot be taken over the body"),
         ("fid.176x256.body", "fid cannot be taken over the body"),
         ("kid.person", "kid cannot be taken over the person"),
-        ("l1.person.body", r"then a mask \(body, person, torso\)"),
+        ("l1.person.body", r"then a mask \(body, person, torso, garment, head\)"),
         ("l1.white.torso", "the torso is cut from the whole image: l1.torso"),
     ],
 )

@@ -124,6 +124,11 @@ def listed_pairs(folder: Path) -> None:
     write_pairs(folder / "pairs.csv", [("item-000000_view-00", "item-000000_view-01")])
 
 
+def across(folder: Path) -> None:
+    """across.csv, a pair of two items of a synthesized world."""
+    write_pairs(folder / "across.csv", [("item-000002_view-00", "item-000000_view-01")])
+
+
 def authors(folder: Path) -> None:
     """The authors' two files, seeded, and a list of training images."""
     f, g = write_authors_files(folder)

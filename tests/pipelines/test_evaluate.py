@@ -333,7 +333,7 @@ def test_a_config_means_one_input_whose_album_travels_to_workers(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "wants exactly one input: renders + catalog, generated + reference, strips"),
+        ([], "wants exactly one input: renders + catalog, renders + truth, generated"),
         (["renders=r"], "wants exactly one input"),
         (["strips=a", "side_by_side=b"], "wants exactly one input"),
         (["strips=nowhere"], "nowhere: no images there"),

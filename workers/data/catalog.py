@@ -1,7 +1,7 @@
 """Reading a catalog: photographs, UV maps and annotations by image id."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from workers.data.indexed_table import CatalogError, Table
 from workers.data.names import item_id, short
 from workers.data.staying import staying
 from workers.data.storage import Store, read_bytes
-from world.labels import BACKGROUND
+from world.labels import BACKGROUND, CLOTHES, HEAD
 
 MAX_PIXELS = 50_000_000
 USUAL_PIXELS = 256 * 256
@@ -42,6 +42,8 @@ CALLED = {
     "body": "UV map",
     "segmentation": "segmentation",
     "person": "segmentation",
+    "garment": "segmentation",
+    "head": "segmentation",
     "torso": "row",
 }
 
@@ -57,6 +59,7 @@ View = dict[str, np.ndarray]
   and 255 where they are,
 - `segmentation`: uint8 (H, W), label codes of `world.labels`,
 - `person`: bool (H, W), where `segmentation` is not background,
+- `garment`, `head`: bool (H, W), where it is clothes or shoes; where face, hair, hat or glasses,
 - `torso`: bool (H, W), a square of at most 256 pixels about the middle of shoulders and hips,
 - `keypoints`: float32 (18, 3), OpenPose's points (x, y, visible) in pixels.
 """
@@ -93,6 +96,8 @@ class Catalog:
             "revealed": self.revealed,
             "segmentation": self.segmentation,
             "person": self.person,
+            "garment": partial(self.labelled, codes=CLOTHES),
+            "head": partial(self.labelled, codes=HEAD),
             "torso": self.torso,
             "keypoints": self.keypoints,
         }
@@ -190,6 +195,10 @@ class Catalog:
     def person(self, image_id: str) -> np.ndarray:
         """Where the segmentation shows somebody, bool (H, W); errors as in `segmentation`."""
         return self.segmentation(image_id) != BACKGROUND
+
+    def labelled(self, image_id: str, codes: Sequence[int]) -> np.ndarray:
+        """Where the segmentation has one of the codes, bool (H, W); errors as in `segmentation`."""
+        return np.isin(self.segmentation(image_id), codes)
 
     def keypoints(self, image_id: str) -> np.ndarray:
         """The keypoints of an image, float32 (18, 3); MissingRow or BadAnnotation without them."""
