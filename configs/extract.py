@@ -7,21 +7,29 @@ from pydantic import Field
 from configs.bodyfit import BodyFit
 from configs.densepose import DensePose
 from configs.fields import NOT_IDENTITY, Count, Extent, Share, Url
+from configs.keypoints import Keypoints
 from configs.run import Run
 
 
 class ExtractConfig(Run):
-    """Turn photographs into a catalog: read UV maps, run DensePose, or fit bodies."""
+    """Turn photographs, or skeletons, into a catalog: read, find or draw UV maps."""
 
     input: Url = Field(
         description="The photographs: a folder, a glob, or a table (CSV or Parquet) with columns "
-        "image_id, image and iuv or uv, and perhaps item_id and, for bodyfit, facing."
+        "image_id, image and iuv or uv, and perhaps item_id and, for bodyfit, facing. For "
+        "keypoints, skeletons: JSON, CSV or Parquet files, a folder of them, or a catalog."
     )
-    extractor: Literal["precomputed", "densepose", "bodyfit"] = Field(
+    extractor: Literal["precomputed", "densepose", "bodyfit", "keypoints"] = Field(
         default="precomputed",
         description="precomputed: UV maps are read from NAME_IUV.png or NAME.npy beside NAME.jpg, "
         "or where the table says; densepose: the network DensePose is run; bodyfit: a body is "
-        "fitted to each person, without DensePose.",
+        "fitted to each person, without DensePose; keypoints: skeletons become poses without "
+        "photographs.",
+    )
+    # Its facts, too, are its own plans' alone.
+    keypoints: Annotated[Keypoints, NOT_IDENTITY] = Field(
+        default=Keypoints(),
+        description="With extractor=keypoints, its network and the choice of skeletons.",
     )
     # The plan of bodyfit holds it as a fact: no other extractor's plan depends on it.
     bodyfit: Annotated[BodyFit, NOT_IDENTITY] = Field(

@@ -36,7 +36,8 @@ class RenderConfig(Run):
     poses: Poses | None = Field(
         default=None,
         description="Catalog whose UV maps are the target poses; bundled: the stances that come "
-        "with reposer, for layout anny. Without pairs=, every source is rendered in every pose.",
+        "with reposer, for layout anny; or skeletons, as extract extractor=keypoints reads them. "
+        "Without pairs=, every source is rendered in every pose.",
     )
     pairs: Url | None = Field(
         default=None,

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 GAP, LABEL = 6, 22  # pixels between tiles, and of a label line
+SKELETON = 512  # pixels of the longer side on which skeletons are drawn, at least
 OPAQUE = 0.65  # of a UV map over its photograph
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
@@ -20,6 +21,30 @@ def uv_picture(uv: np.ndarray) -> np.ndarray:
     u, v = np.nan_to_num((uv + 1) / 2)
     colour = np.stack([0.15 + 0.8 * u, 0.2 + 0.75 * v, 0.95 - 0.7 * u], axis=-1)
     return np.where(body[..., None], colour * 255, 255).astype(np.uint8)
+
+
+def skeleton_picture(
+    points: np.ndarray, bones: Sequence[tuple[int, int]], height: int, width: int
+) -> np.ndarray:
+    """A skeleton as coloured lines on white, (height, width, 3) uint8.
+
+    `points` (N, 3) are x, y in pixels and 0 where hidden; 0, 0, 0 where missing. `bones` are the
+    points that each line joins.
+    """
+    side = max(height, width)
+    scale = max(1, -(-SKELETON // side))  # lines of small maps would be steps
+    picture = Image.new("RGB", (width * scale, height * scale), PAPER)
+    draw, thick = ImageDraw.Draw(picture), max(2, side * scale // 90)
+    there = points.any(axis=1)
+    places = [tuple(place) for place in ((points[:, :2] + 0.5) * scale).tolist()]
+    for number, (start, end) in enumerate(bones):
+        if there[start] and there[end]:
+            colour = ImageColor.getrgb(f"hsl({round(330 * number / len(bones))}, 85%, 45%)")
+            draw.line([places[start], places[end]], colour, thick)
+    for (x, y), point in zip(places, there, strict=True):
+        if point:
+            draw.ellipse([x - thick, y - thick, x + thick, y + thick], INK)
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
 
 
 def overlay(photograph: np.ndarray, uv: np.ndarray) -> np.ndarray:

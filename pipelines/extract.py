@@ -1,4 +1,4 @@
-"""`reposer extract`: photographs, and UV maps of the people on them, as a catalog."""
+"""`reposer extract`: photographs, and UV maps of the people on them, or poses, as a catalog."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,8 @@ from pipelines.precision import imprecise
 from pipelines.runs.execute import carry_out
 from pipelines.runs.ignored import tell_ignored
 from pipelines.runs.plan import ENCODED, UV_MAP, Plan, make_plan
-from pipelines.runs.report import CATALOG_TITLES, catalog_samples
+from pipelines.runs.progress import console
+from pipelines.runs.report import CATALOG_TITLES, SKELETON_TITLES, catalog_samples
 from workers.data.errors import RowError
 from workers.data.images import open_image
 from workers.data.names import utf8
@@ -35,20 +36,30 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
     if dry or code:
         return code
     out = shlex.quote(config.out)
-    how = "poses=bundled model=bundled" if config.extractor == "bodyfit" else f"poses={out}"
-    print(f"next           reposer render catalog={out} {how} out=renders")
+    how = f"catalog={out} poses={out}"
+    if config.extractor == "bodyfit":
+        how = f"catalog={out} poses=bundled model=bundled"
+    elif config.extractor == "keypoints":
+        how = f"catalog=CATALOG poses={out} model=bundled"
+    print(f"next           reposer render {how} out=renders")
     return code
 
 
 def extract(config: ExtractConfig, dry: bool = False) -> int:
     """Turn photographs into a catalog; returns the exit code."""
-    plan, extraction = prepare(config)
+    return carry_out_prepared(*prepare(config), config, dry)
+
+
+def carry_out_prepared(
+    plan: Plan, extraction: Extraction, config: ExtractConfig, dry: bool = False
+) -> int:
+    """Carry out the plan of an extraction; returns the exit code."""
     code = carry_out(
         plan,
         extraction.job,
         config,
         dry,
-        CATALOG_TITLES,
+        SKELETON_TITLES if config.extractor == "keypoints" else CATALOG_TITLES,
         lambda: catalog_samples(config.out),
         lambda: ask_facing(extraction),
     )
@@ -62,8 +73,10 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:
     extracted = extraction_of(config)
     config, found = extracted.config, extracted.input
     _tell_ignored(found)
+    if found.said:
+        console.print(found.said, markup=False)
     facts = {"inputs": {"files": _fingerprint(found)}} | extracted.facts
-    keys = Keys.of(Photo._fields, found.photos)
+    keys = Keys.of(found.keys[0]._fields, found.keys)
     if config.size == "native":  # most photographs keep their files
         pixels, size = _usual_pixels(config, found.photos), ENCODED["jpeg"] + UV_MAP
     else:
@@ -84,7 +97,7 @@ def _usual_pixels(config: ExtractConfig, photos: Sequence[Photo]) -> int:
 
 def _tell_ignored(found: Input) -> None:
     """Name the files in the folders of the input that will not be read."""
-    read = {url for photo in found.photos for url in photo.files} | {found.shared}
+    read = {url for key in found.keys for url in key.files} | {found.shared}
     for url, listing in found.listings.items():
         used = {file.name for file in listing.files if utf8(listing.root + file.name) in read}
         folders = [f for f in listing.folders if listing.root + f not in found.listings]
@@ -93,7 +106,7 @@ def _tell_ignored(found: Input) -> None:
 
 def _fingerprint(found: Input) -> str:
     """Identifies the keys, and all files that will be read by their names and sizes."""
-    urls = [url for photo in found.photos for url in photo.files]
+    urls = [url for key in found.keys for url in key.files]
     urls += [found.shared] if found.shared else []
     sizes = {}
     for folder in sorted({url.rpartition("/")[0] for url in urls}):
@@ -101,6 +114,6 @@ def _fingerprint(found: Input) -> str:
         with contextlib.suppress(StorageError, OSError):
             files = Store(folder).listing(depth=1).files
             sizes |= {f"{folder}/{file.name}": file.size for file in files}
-    listed = [[*photo, *(sizes.get(value or "") for value in photo)] for photo in found.photos]
+    listed = [[*key, *(sizes.get(value or "") for value in key)] for key in found.keys]
     listed += [[sizes.get(found.shared or "")]]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

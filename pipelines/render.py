@@ -16,6 +16,7 @@ from pipelines.runs.execute import carry_out
 from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
 from pipelines.runs.progress import console
 from pipelines.runs.report import Sample, closer, sample_rows
+from pipelines.skeleton_poses import SkeletonPoses, skeleton_poses
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
 from workers.data.names import as_known, elided
@@ -35,23 +36,33 @@ def run(
     config: RenderConfig, dry: bool = False, load_model: Callable[[], Reposer] | None = None
 ) -> int:
     """Render; returns the exit code. `load_model` replaces the model that the config names."""
-    plan, job = prepare(config, load_model)
-    return carry_out(plan, job, config, dry, titles(config), lambda: samples(config))
+    made, code = skeleton_poses(config), 0
+    if made:
+        _refuse_other_poses(config, Catalog(config.catalog).layout(), made.layout)
+        code = made.make(dry)
+        if dry:
+            return code
+    plan, job = prepare(config, load_model, made)
+    read = reading(config, made)
+    return carry_out(plan, job, config, dry, titles(config), lambda: samples(read)) or code
+
+
+def reading(config: RenderConfig, made: SkeletonPoses | None) -> RenderConfig:
+    """The config that its workers read: of skeletons, the catalog that was made of them."""
+    return config.model_copy(update={"poses": made.config.out}) if made else config
 
 
 def prepare(
-    config: RenderConfig, load_model: Callable[[], Reposer] | None = None
+    config: RenderConfig,
+    load_model: Callable[[], Reposer] | None = None,
+    made: SkeletonPoses | None = None,
 ) -> tuple[Plan, Job]:
-    """The plan of a render run, and what its workers do."""
-    catalog = Catalog(config.catalog)
-    poses = pose_catalog(config, catalog)
+    """The plan of a render run, and what its workers do; `made` are the poses of skeletons."""
+    catalog, read = Catalog(config.catalog), reading(config, made)
+    poses = pose_catalog(read, catalog)
     _ = catalog.images.ids  # refuses a damaged table, which pairs alone would not touch
     layout = catalog.layout()
-    if poses.layout() != layout:
-        raise RunError(
-            f"{config.catalog} has UV maps of layout {layout}, poses={config.poses} of layout "
-            f"{poses.layout()}: {_makes(poses.layout())}"
-        )
+    _refuse_other_poses(config, layout, poses.layout())
     spec = model_spec(config, layout)
     load_model = load_model or spec
     model = load_model()
@@ -69,12 +80,14 @@ def prepare(
     facts: dict[str, Any] = {
         "inputs": {
             "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
-            "poses": fingerprint(poses.store, "uv_maps"),
+            "poses": made.plan.hash if made else fingerprint(poses.store, "uv_maps"),
         },
         "model": {"name": model.name, "sha256": model.sha256} | _trained_on(config),
     }
     if spec.precision != "fp32":  # the reference goes without saying
         facts["model"]["precision"] = spec.precision
+    if made:
+        facts["poser"] = made.poser
     if config.image.alpha:
         facts["alpha"] = True
     if config.size:
@@ -82,14 +95,22 @@ def prepare(
     pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
     job = Job(
         ("renders",),
-        partial(RenderWorker, config, load_model),
+        partial(RenderWorker, read, load_model),
         render_id,
         failed_render,
         row_seconds=row_seconds(pixels),
     )
-    keys = pair_keys(config, catalog, poses)
+    keys = pair_keys(read, catalog, poses)
     size = ENCODED[config.image.format]
     return make_plan("render", config, job, keys, lambda key: key[0], pixels, facts, size), job
+
+
+def _refuse_other_poses(config: RenderConfig, layout: str, poses: str | None) -> None:
+    if poses != layout:
+        raise RunError(
+            f"{config.catalog} has UV maps of layout {layout}, poses={config.poses} of layout "
+            f"{poses}: {_makes(str(poses))}"
+        )
 
 
 def model_spec(config: RenderConfig, layout: str) -> ModelSpec:

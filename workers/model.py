@@ -1,15 +1,19 @@
-"""Loads the model that a command names: `symmetry`, `bundled`, or the URL of a checkpoint."""
+"""Loads the model that a command names: `symmetry`, `bundled`, or the URL of a checkpoint.
+
+And the poser, which makes UV maps of skeletons.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from assets import NETWORKS
+from assets import NETWORKS, POSER
 from models.checkpoint import load as load_checkpoint
 from models.layouts import LAYOUTS
 from models.lookup import load_lookup
 from models.native import NativeReposer, reads_cloth
+from models.poser import Poser, load_poser
 from models.reposer import Precision, Reposer
 from models.symmetry import NATIVE_TEXTURE_SIZE, TEXTURE_SIZE, SymmetryReposer
 from workers.data.storage import Store, read_bytes
@@ -19,6 +23,15 @@ from world import sides
 def checkpoint(model: str) -> Store:
     """The files of the checkpoint that a command names."""
     return Store(str(NETWORKS) if model == "bundled" else model)
+
+
+def poser(model: str) -> tuple[Poser, str]:
+    """The poser of a checkpoint, or the bundled one, and the SHA-256 of its weights."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return load_poser(Store(str(POSER) if model == "bundled" else model).read, device)
+    except ValueError as error:
+        raise ValueError(f"keypoints.model={model}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from workers.data.storage import READERS, Store
 from workers.shards.shard import Shard, ShardReport, count
 
 MANIFEST = "manifest.json"
+POSES = "poses"  # where a run of render keeps a run of its own: the poses that it makes first
 
 
 def open_run(store: Store, plan: Plan) -> Plan:
@@ -40,7 +41,8 @@ def has_begun(store: Store, file: str, kind: str) -> bool:
 
     Raises RunError where it holds other files instead.
     """
-    names = [found.name for found in store.list() if not found.name.startswith(KEYS)]
+    files = [found.name for found in store.list() if not found.name.startswith(KEYS)]
+    names = [name for name in files if not name.startswith(f"{POSES}/")]
     if names and file not in names:
         raise RunError(
             f"{store.url} is not empty ({names[0]}) and holds no {kind}; use another out="

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from eval.page import run_page
-from eval.pictures import contact_sheet, fit, uv_picture
+from eval.pictures import contact_sheet, fit, skeleton_picture, uv_picture
+from models.skeleton import BONES
 from workers.data.catalog import Catalog, square_about
 from workers.data.errors import MissingRow
 from workers.data.names import elided
@@ -20,6 +21,7 @@ from workers.shards.shard import read_file
 SAMPLES = 24
 TILE = 224  # pixels a side of the page's pictures
 CATALOG_TITLES = ("photograph", "UV map")
+SKELETON_TITLES = ("skeleton", "UV map")
 SHEET, PAGE = "contact_sheet.png", "index.html"
 
 Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
@@ -76,15 +78,24 @@ def _thumbnails(samples: Iterable[Sample]) -> list[tuple[str, list[bytes]]]:
 
 
 def catalog_samples(url: str) -> Iterator[Sample]:
-    """Photographs of a catalog beside their UV maps."""
+    """Photographs of a catalog, or the skeletons of its poses, beside their UV maps."""
     catalog = Catalog(url)
     for row in sample_rows(catalog.store, "uv_maps", ["image_id", "layout"]):
         uv = uv_picture(catalog.uv_map(row["image_id"], row["layout"]))
         try:
             photograph = catalog.photograph(row["image_id"])
         except MissingRow:  # a pose
-            photograph = np.full_like(uv, 255)
+            photograph = _skeleton(catalog, row["image_id"], uv.shape)
         yield elided(row["image_id"]), [photograph, uv]
+
+
+def _skeleton(catalog: Catalog, image_id: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The skeleton of a pose; nothing where the catalog knows none."""
+    try:
+        points = catalog.keypoints(image_id)
+    except MissingRow:
+        return np.full(shape, 255, np.uint8)
+    return skeleton_picture(points, BONES[:17], shape[0], shape[1])
 
 
 def sample_rows(store: Store, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:

@@ -154,6 +154,21 @@ class Catalog:
             )
         return np.array(numbers, np.float32).reshape(KEYPOINTS)
 
+    def keypoint_rows(self) -> list[tuple[str, list[float] | None]]:
+        """Each row of the annotations: its id, and the numbers of its keypoints, if it has any."""
+        numbers = self.annotations.column("keypoints").to_pylist()
+        return list(zip(self.annotations.ids.to_pylist(), numbers, strict=True))
+
+    def sizes(self) -> dict[str, tuple[float, float]]:
+        """Width and height of each picture, or of its UV map where there is none."""
+        found = {}
+        for table in (self.uv_maps, self.images):
+            sides = (table.column(side).to_pylist() for side in ("width", "height"))
+            for image_id, width, height in zip(table.ids.to_pylist(), *sides, strict=True):
+                if _whole(width) and _whole(height):
+                    found[image_id] = (width, height)
+        return found
+
     def torso(self, image_id: str) -> np.ndarray:
         """A square about the torso, bool (H, W), in the picture whole; errors as in `keypoints`."""
         row = self.images.row(image_id)

@@ -29,6 +29,14 @@ class BadAnnotation(RowError):  # noqa: N818
     """The annotation of a photograph holds no segmentation, or no keypoints."""
 
 
+class BadKeypoints(RowError):  # noqa: N818
+    """The file or row of a skeleton holds none, or one that lies off its picture."""
+
+
+class MissingKeypoints(RowError):  # noqa: N818
+    """Too few points of a skeleton are there."""
+
+
 class NobodyFound(RowError):  # noqa: N818
     """Nobody is found on the photograph, or nobody large and certain enough."""
 

@@ -54,6 +54,8 @@ COLUMNS = {
     },
 }
 OPTIONAL = {"item_id", "error_message", "keypoints", "segmentation"}
+# Other columns are text.
+READ_AS = {SIZE: pa.float64(), NUMBERS: pa.large_list(pa.float32())}
 CALLED = {"annotations": "annotations", "renders": "run of render"}  # where absent; else a catalog
 
 
@@ -93,20 +95,21 @@ class Table:
         return self._index[0]
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """A column of text, or of sizes as float64, in the order of `ids`.
+        """A column of text, of sizes as float64, or of lists of numbers, in the order of `ids`.
 
         Null in files that lack it, where it is optional.
         """
-        sizes = COLUMNS[self.name].get(name) is SIZE
+        read_as = READ_AS.get(COLUMNS[self.name].get(name, TEXT), pa.large_string())
         chunks: list[pa.Array] = []
         for file in self.files:
             with self._opened(file) as parquet:
                 if name not in parquet.schema_arrow.names:
-                    chunks.append(pa.nulls(parquet.metadata.num_rows, pa.large_string()))
+                    chunks.append(pa.nulls(parquet.metadata.num_rows, read_as))
                     continue
                 column = parquet.read(columns=[name]).column(0)
-                chunks += column.cast(pa.float64()).chunks if sizes else [as_text(column)]
-        return pa.chunked_array(chunks, pa.float64() if sizes else pa.large_string())
+                text = pa.types.is_large_string(read_as)
+                chunks += [as_text(column)] if text else column.cast(read_as).chunks
+        return pa.chunked_array(chunks, read_as)
 
     def head(self, names: list[str]) -> pa.Table:
         """Columns of the first row group."""

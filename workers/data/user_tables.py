@@ -54,15 +54,20 @@ def read_user_table(
 def read_csv(url: str) -> pd.DataFrame:
     """A whole CSV as a frame of strings; empty is missing. Raises ValueError, naming the file."""
     try:
-        return _read_csv(read_bytes(url))[0]
+        return csv_frame(read_bytes(url))
     except ValueError as error:
         raise ValueError(f"{url}: {str(error).splitlines()[0]}") from error
+
+
+def csv_frame(data: bytes, required: Iterable[str] = ()) -> pd.DataFrame:
+    """The bytes of a CSV as a frame of strings; `required` names help to find its separator."""
+    return _read_csv(data, required)[0]
 
 
 def read_text(url: str) -> str:
     """A text file in any of a table's encodings. Raises ValueError, naming the file."""
     try:
-        return _text(read_bytes(url))
+        return decoded(read_bytes(url))
     except ValueError as error:
         raise ValueError(f"{url}: {error}") from error
 
@@ -102,7 +107,7 @@ def _read(url: str, required: Iterable[str], kinds: Mapping[str, Kind]) -> pd.Da
 
 def _read_csv(data: bytes, required: Iterable[str] = ()) -> tuple[pd.DataFrame, str]:
     """A table of strings, and its separator."""
-    text = _text(data)
+    text = decoded(data)
     separator, names, text = _header(text, required)
     styled = any(name != name.strip() for name in names)
     try:
@@ -128,7 +133,7 @@ def _read_csv(data: bytes, required: Iterable[str] = ()) -> tuple[pd.DataFrame, 
     return frame.dropna(how="all").reset_index(drop=True).rename(columns=str.strip), separator
 
 
-def _text(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     """The text of a file without its byte order mark; ValueError if it is no text."""
     encoding = next((name for bom, name in BOMS.items() if data.startswith(bom)), None)
     if encoding is None and b"\0" in data[:2]:  # the other byte of the first letter

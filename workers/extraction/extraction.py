@@ -1,6 +1,6 @@
 """What an extractor is: a function from a config to what is read, and the job that makes rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,13 +30,36 @@ class Photo(NamedTuple):
         return [url for url in (self.image, self.iuv, self.uv, self.instances) if url]
 
 
+class Pose(NamedTuple):
+    """The key of a row that is made of a skeleton. It holds all that its worker needs."""
+
+    image_id: str
+    file: str  # the URL that it was read from
+    points: str | None  # 54 numbers x, y, confidence, nan where missing; None: nobody is there
+    canvas: str | None  # WIDTHxHEIGHT of the picture in whose pixels they are
+    fault: str | None  # why it cannot be read
+    item_id: str | None
+
+    @property
+    def files(self) -> list[str]:
+        """The URLs of the files that it is made of."""
+        return [self.file]
+
+
 @dataclass(frozen=True)
 class Input:
-    """What an extraction reads."""
+    """What an extraction reads: photographs, or skeletons."""
 
     photos: list[Photo]  # a key each, in the order of the rows
     listings: dict[str, Listing] = field(default_factory=dict)  # of folders and globs, by URL
     shared: str | None = None  # the URL of a file that every row needs, such as a dump
+    poses: list[Pose] = field(default_factory=list)
+    said: str | None = None  # a line on what was found
+
+    @property
+    def keys(self) -> Sequence[Photo] | Sequence[Pose]:
+        """A key a row."""
+        return self.poses or self.photos
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,7 @@ class Extraction:
     facts: dict[str, Any]  # JSON values that decide the rows beside config and input: the model
     # Scores below it leave open which way somebody faces; None where scores do not tell.
     doubtful: float | None = None
+    layout: str | None = None  # of the UV maps, where rows of another command depend on it
 
 
 Extractor = Callable[[ExtractConfig], Extraction]

@@ -10,6 +10,7 @@ from workers.extraction.bodyfit.extractor import bodyfit
 from workers.extraction.densepose.dump import is_dump
 from workers.extraction.densepose.extractors import densepose, dump
 from workers.extraction.extraction import Extraction, Extractor
+from workers.extraction.keypoints.extractor import keypoints
 from workers.extraction.precomputed import precomputed
 
 EXTRACTORS: dict[str, Extractor] = {
@@ -17,6 +18,7 @@ EXTRACTORS: dict[str, Extractor] = {
     "dump": dump,
     "densepose": densepose,
     "bodyfit": bodyfit,
+    "keypoints": keypoints,
 }
 
 

@@ -1,0 +1,1 @@
+"""Skeletons -> poses: the extractor `keypoints`."""
