@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.fields import Count, ImageFormat
+from configs.fields import NOT_IDENTITY, Count, ImageFormat
 from configs.run import Run
 
 
@@ -38,5 +38,10 @@ class SynthesizeConfig(Run):
         default=0.0,
         description="Radians by which, about, the limbs under persons' maps are turned at random: "
         "0.08 errs as extractor=bodyfit does.",
+    )
+    pose_noise: Annotated[float, Field(ge=0, le=0.5), NOT_IDENTITY] = Field(
+        default=0.0,
+        description="Radians by which, about, limbs and people are turned at random beyond the "
+        "poses of catalogs: 0.2 shows many poses.",
     )
     image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the photographs.")

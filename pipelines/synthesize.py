@@ -31,7 +31,9 @@ def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
     )
     keys = Keys.of(["image_id"], [(image_id,) for image_id in image_ids(config)])
     size = ENCODED[config.image.format] + UV_MAP
-    return make_plan("synthesize", config, job, keys, _item, config.size**2, {}, size), job
+    # No part of the config's identity: worlds made before the key have none.
+    facts = {"pose_noise": config.pose_noise} if config.pose_noise else {}
+    return make_plan("synthesize", config, job, keys, _item, config.size**2, facts, size), job
 
 
 def _item(key: Key) -> str:

@@ -51,7 +51,7 @@ class SynthesizeWorker:
         """
         for key in map(photo_id, keys):
             item, number = item_and_view(key)
-            figure, view = self.dressed(item), studio.view(self.config.seed, item, number)
+            figure, view = self.dressed(item), self.view(item, number)
             photograph = scene.render(figure, view, self.config.size)
             rng = np.random.default_rng([self.config.seed % 2**63, MAPS, item, number])
             uv, origin = photograph.uv, SYNTHESIZED
@@ -77,6 +77,10 @@ class SynthesizeWorker:
             )
             self._figure = item, figures.dress(look)
         return self._figure[1]
+
+    def view(self, item: int, number: int) -> scene.View:
+        """How the `number`-th photograph of an item is taken."""
+        return studio.view(self.config.seed, item, number, self.config.pose_noise)
 
     def _image_row(self, key: str, item: int, photograph: scene.Photograph) -> dict:
         fmt = self.config.image
