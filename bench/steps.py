@@ -17,7 +17,7 @@ import torch
 
 from assets import SAMPLE
 from bench.machine import machine
-from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
+from configs.train import TrainGeneratorConfig, TrainInpainterConfig, TrainPairsConfig
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.coordinates import CONSISTENT
@@ -53,7 +53,7 @@ def main() -> None:
             loading(config("f", "plain", options.batch, folder), options.loaders)
 
 
-def config(network: str, way: str, batch: int, folder: str) -> TrainConfig:
+def config(network: str, way: str, batch: int, folder: str) -> TrainPairsConfig:
     """The training of a network in one of the ways."""
     common = {
         "catalog": str(SAMPLE),
@@ -76,7 +76,7 @@ def config(network: str, way: str, batch: int, folder: str) -> TrainConfig:
 
 
 def measure(
-    name: str, config: TrainConfig, device: torch.device, options: argparse.Namespace
+    name: str, config: TrainPairsConfig, device: torch.device, options: argparse.Namespace
 ) -> None:
     """Take steps, and print images a second, the losses, memory and the seconds until all ran."""
     with computing(device):
@@ -97,7 +97,7 @@ def measure(
 
 
 def measured(
-    config: TrainConfig, device: torch.device, steps: int
+    config: TrainPairsConfig, device: torch.device, steps: int
 ) -> tuple[dict[str, float], Stepping, list[Loaded]]:
     """What steps take and come to, and what may take more of them; within `computing`."""
     start = time.monotonic()
@@ -128,7 +128,7 @@ def measured(
     return found, stepping, batches
 
 
-def pinned(config: TrainConfig, device: torch.device) -> list[Loaded]:
+def pinned(config: TrainPairsConfig, device: torch.device) -> list[Loaded]:
     """A few batches, where a GPU reads them itself."""
     pairs, _ = training_pairs(config)
     loaded = islice(by_threads(Batches(config, pairs, LAYOUT), 0), 4)
@@ -157,7 +157,7 @@ def trace(stepping: Stepping, batches: list[Loaded], steps: int = 5) -> None:
         print(f"    {share} {kernel[:110]}", flush=True)
 
 
-def loading(config: TrainConfig, loaders: int) -> None:
+def loading(config: TrainPairsConfig, loaders: int) -> None:
     """Pairs a second that threads and processes load."""
     pairs, _ = training_pairs(config)
     batches, steps = Batches(config, pairs, LAYOUT), 200

@@ -39,6 +39,11 @@ class SynthesizeConfig(Run):
         description="Radians by which, about, the limbs under persons' maps are turned at random: "
         "0.08 errs as extractor=bodyfit does.",
     )
+    pose_noise: Annotated[float, Field(ge=0, le=0.5), NOT_IDENTITY] = Field(
+        default=0.0,
+        description="Radians by which, about, limbs and people are turned at random beyond the "
+        "poses of catalogs: 0.2 shows many poses.",
+    )
     image: ImageFormat = Field(default=ImageFormat(), description="Encoding of the photographs.")
     # The plan holds it as a fact where it is given: runs from before there was such a key go on.
     pairs: Annotated[Url | None, NOT_IDENTITY] = Field(

@@ -36,6 +36,44 @@ class Augmentation(Frozen):
         "parsings: with edges beside the true ones, or without hair.",
     )
 
+    @classmethod
+    def none(cls) -> "Augmentation":
+        """Pairs as they are."""
+        return cls(flip=False, shift=0, colour=0, parsing=0)
+
+
+class PoseAugmentation(Frozen):
+    """How a skeleton and its map are varied. Both change together and stay true."""
+
+    flip: bool = Field(
+        default=True,
+        description="Mirror half of them, left and right exchanged (on layouts whose sheet is "
+        "left/right symmetric).",
+    )
+    scale: tuple[Positive, Positive] = Field(
+        default=(0.65, 1.45), description="Smallest and largest factor that people are scaled by."
+    )
+    shift: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.1, description="Move people, at most by this share of the map's side."
+    )
+    jitter: Share = Field(
+        default=0.03,
+        description="Standard deviation of the points' errors, as a share of the torso's length.",
+    )
+    missing: Share = Field(
+        default=0.5,
+        description="Share of skeletons that lack points, as often as OpenPose misses them on "
+        "photographs of DeepFashion.",
+    )
+    hidden: Share = Field(
+        default=0.35, description="Share of skeletons that lack all points that are hidden."
+    )
+
+    @classmethod
+    def none(cls) -> "PoseAugmentation":
+        """Skeletons as they are."""
+        return cls(flip=False, scale=(1, 1), shift=0, jitter=0, missing=0, hidden=0)
+
 
 class TrainExecution(Placement):
     """How a training is executed."""
@@ -64,21 +102,17 @@ class TrainExecution(Placement):
 
 
 class TrainConfig(Frozen):
-    """What the trainings of f and of g share."""
+    """What all trainings share."""
 
-    catalog: Url = Field(description="Catalog of photographs, UV maps and pairs to train on.")
+    catalog: Url = Field(description="Catalog to train on.")
     out: Annotated[Url, NOT_IDENTITY] = Field(
         description="Where the checkpoint is written: a folder, file:// or s3://. It must be empty "
         "or hold the same training, which then goes on."
     )
-    pairs: Url | None = Field(
-        default=None,
-        description="Table `from,to` of image ids to train on (default: the catalog's pairs/).",
-    )
     held_out: Url | None = Field(
         default=None,
-        description="Catalog whose items must not occur in training; the picture sheets show its "
-        "pairs (default: they show training pairs).",
+        description="Catalog whose items must not occur in training; the picture sheets show what "
+        "is in it (default: they show what is trained on).",
     )
     initial: Checkpoint | None = Field(
         default=None,
@@ -86,13 +120,12 @@ class TrainConfig(Frozen):
         "come with reposer (default: random weights).",
     )
     steps: Count = Field(default=20_000, description="Optimiser steps.")
-    batch: Count = Field(default=8, description="Pairs in a step, of all workers together.")
+    batch: Count = Field(default=8, description="Samples in a step, of all workers together.")
     decay: Share = Field(
         default=0.3,
         description="Share of the steps, at the end, in which the learning rate falls to 0.",
     )
     seed: int = Field(default=0, description="Seed of weights, order and augmentation.")
-    augmentation: Augmentation = Field(default=Augmentation(), description="How pairs are varied.")
     precision: Literal["auto", "float32", "mixed"] = Field(
         default="auto",
         description="mixed: convolutions in bfloat16; auto: mixed where the GPU or the CPU "
@@ -125,6 +158,22 @@ class TrainConfig(Frozen):
         return self
 
 
+class TrainPairsConfig(TrainConfig):
+    """What the trainings of f and of g share."""
+
+    catalog: Url = Field(description="Catalog of photographs, UV maps and pairs to train on.")
+    pairs: Url | None = Field(
+        default=None,
+        description="Table `from,to` of image ids to train on (default: the catalog's pairs/).",
+    )
+    augmentation: Augmentation = Field(default=Augmentation(), description="How pairs are varied.")
+
+    @property
+    def targets(self) -> str:
+        """Catalog of the targets' UV maps."""
+        return self.catalog
+
+
 class InpainterLosses(Frozen):
     """Weights of the losses of f."""
 
@@ -153,7 +202,7 @@ class InpainterLosses(Frozen):
     )
 
 
-class TrainInpainterConfig(TrainConfig):
+class TrainInpainterConfig(TrainPairsConfig):
     """Train f, which completes the texture of a photograph."""
 
     variant: Variant = Field(
@@ -218,13 +267,18 @@ class PerceptualBackbone(Frozen):
     )
 
 
-class TrainGeneratorConfig(TrainConfig):
+class TrainGeneratorConfig(TrainPairsConfig):
     """Train g, which paints the new view, on a trained f."""
 
     inpainter: Checkpoint | None = Field(
         default=None,
         description="Checkpoint of the trained f, which stays as it is; bundled: as for initial. "
         "Variant no-textures has no f.",
+    )
+    poses: Annotated[Url | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Catalog of the targets' UV maps, of the same image ids as catalog=: maps that "
+        "a poser predicts, say (default: the maps of catalog=).",
     )
     variant: Variant = Field(
         default="full", description="The paper's method, or an ablation of it."
@@ -266,3 +320,41 @@ class TrainGeneratorConfig(TrainConfig):
     def reveals(self) -> bool:
         """See `TrainConfig.reveals`."""
         return self.reveal != "none"
+
+    @property
+    def targets(self) -> str:
+        """Catalog of the targets' UV maps."""
+        return self.poses or self.catalog
+
+
+class PoserLosses(Frozen):
+    """Weights of the losses of the poser."""
+
+    parts: Weight = Field(default=1.0, description="Cross-entropy of the parts and the background.")
+    places: Weight = Field(
+        default=2.0, description="L1 of the place within the true part, on the body."
+    )
+
+
+class TrainPoserConfig(TrainConfig):
+    """Train the poser, which makes UV maps of skeletons."""
+
+    catalog: Url = Field(description="Catalog of keypoints (annotations) and UV maps to train on.")
+    batch: Count = Field(default=16, description="Samples in a step, of all workers together.")
+    bones: Literal[17, 19] = Field(
+        default=17, description="Maps of bones that it sees: 19 has those from shoulders to ears."
+    )
+    width: Width = Field(default=32, description="Channels of the network.")
+    parts: Annotated[int, Field(ge=2, le=1024)] = Field(
+        default=64, description="Parts of the texture sheet."
+    )
+    grid: Annotated[int, Field(ge=16, multiple_of=8)] = Field(
+        default=64, description="Cells along a map's longer side that the network answers for."
+    )
+    learning_rate: Positive = Field(default=2e-3, description="Adam's learning rate.")
+    augmentation: PoseAugmentation = Field(
+        default=PoseAugmentation(), description="How skeletons and maps are varied."
+    )
+    losses: PoserLosses = Field(
+        default=PoserLosses(), description="Weights of the losses of the poser."
+    )

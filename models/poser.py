@@ -43,7 +43,7 @@ class PoserConfig:
     layout: str = "anny"
     bones: int = 17  # maps of bones that it sees: 17, or 19 with those from shoulders to ears
     width: int = 32  # channels at the grid's own size
-    parts: int = 80
+    parts: int = 64
     grid: int = 64  # cells along the longer side of a map
 
     def __post_init__(self):
@@ -92,8 +92,8 @@ class Poser(nn.Module):
         )
         self.across = nn.ModuleList([nn.Conv2d(a, b, 1) for a, b in zip(c[1:], c, strict=False)])
         self.up = nn.ModuleList([_block(n, n) for n in c[:-1]])
-        self.last = _block(w, 2 * w)
-        self.out = nn.Conv2d(2 * w, 1 + 3 * k, 1)
+        self.last = _block(w, 3 * w // 2)
+        self.out = nn.Conv2d(3 * w // 2, 1 + 3 * k, 1)
 
     def forward(self, skeletons: Tensor, size: tuple[int, int]) -> Fields:
         """Fields of skeletons (B, 18, 2), NaN where missing, in cells of a grid of (h, w).

@@ -34,7 +34,10 @@ def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
     ids = _transfers(config) if config.pairs else image_ids(config)
     keys = Keys.of(["image_id"], [(image_id,) for image_id in ids])
     size = ENCODED[config.image.format] + UV_MAP
-    facts = {"transfers": True} if config.pairs else {}
+    # No part of the config's identity: worlds made before these keys have none.
+    facts: dict[str, object] = {"transfers": True} if config.pairs else {}
+    if config.pose_noise:
+        facts["pose_noise"] = config.pose_noise
     return make_plan("synthesize", config, job, keys, _item, config.size**2, facts, size), job
 
 

@@ -56,7 +56,7 @@ class SynthesizeWorker:
         for key in map(photo_id, keys):
             worn, shown = from_and_to(key)
             (item, _), (model, number) = item_and_view(worn), item_and_view(shown)
-            figure, view = self.dressed(item, model), studio.view(self.config.seed, model, number)
+            figure, view = self.dressed(item, model), self.view(model, number)
             if key == shown:
                 photograph = scene.render(figure, view, self.config.size)
                 pairs = [
@@ -86,6 +86,10 @@ class SynthesizeWorker:
             of(config.seed, _person(n), n, config.stock, config.fabrics) for n in (item, wearer)
         )
         return figures.dress(clothes.worn_by(person))
+
+    def view(self, item: int, number: int) -> scene.View:
+        """How the `number`-th photograph of an item is taken."""
+        return studio.view(self.config.seed, item, number, self.config.pose_noise)
 
     def _transfer(
         self, figure: figures.Figure, model: figures.Figure, view: scene.View

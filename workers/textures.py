@@ -29,7 +29,7 @@ from workers.shards.rows import failed_texture, photo_id
 from workers.shards.shard import Rows
 from workers.synthesis import SynthesizeWorker, item_and_view
 from workers.tensors import stacked
-from world import figures, scene, studio
+from world import figures, scene
 from world.truth import (
     MIRRORED,
     NEVER_SEEN,
@@ -101,7 +101,7 @@ class TextureWorker:
         T, D = self.completer(stacked(Source, [view], Copies(self.device).up))
         item, number = item_and_view(image_id)
         figure, config = self.world.dressed(item, item), self.world.config
-        stage = scene.stage(figure, studio.view(config.seed, item, number), config.size)
+        stage = scene.stage(figure, self.world.view(item, number), config.size)
         size = T.shape[-1]
         if self._paint[0] is not figure:  # an item's photographs follow each other
             self._paint = (figure, painted(figure, size))

@@ -1,5 +1,7 @@
 """How items are photographed: backdrops, light, camera angles, poses and crops, by seed."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from world import poses
@@ -22,8 +24,11 @@ BACKDROPS = (
 BACKDROP_ODDS = (0.24, 0.24, 0.14, 0.08, 0.10, 0.08, 0.06, 0.06)
 
 
-def view(seed: int, item: int, number: int) -> View:
-    """The `number`-th photograph of an item: one studio an item, a pose and an angle a view."""
+def view(seed: int, item: int, number: int, spread: float = 0.0) -> View:
+    """The `number`-th photograph of an item: one studio an item, a pose and an angle a view.
+
+    Limbs, and the person, are turned by about `spread` radians beyond what catalogs show.
+    """
     rng = np.random.default_rng([seed % 2**63, STUDIO, item])
     top, bottom = BACKDROPS[rng.choice(len(BACKDROPS), p=BACKDROP_ODDS)]
     key = np.array([rng.choice((-1, 1)) * rng.uniform(0.45, 0.7), -0.65, rng.uniform(0.55, 0.75)])
@@ -41,10 +46,14 @@ def view(seed: int, item: int, number: int) -> View:
     rng = np.random.default_rng([seed % 2**63, SHOOT, item, number])
     archetype = archetypes[order[number % len(order)]]
     crop = "full" if number == 0 else str(rng.choice(CROPS, p=CROP_ODDS))
-    return View(
+    seen = View(
         pose=poses.sample(rng, archetype),
         yaw=float(side * YAWS[number % len(YAWS)] + rng.normal(0, 0.12)),
         crop=crop,
         fill=float(rng.uniform(0.90, 0.95)),
         studio=studio,
     )
+    if not spread:
+        return seen
+    pose = poses.misread(rng, seen.pose, spread)
+    return replace(seen, pose=pose, yaw=seen.yaw + float(rng.normal(0, spread)))

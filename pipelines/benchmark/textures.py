@@ -45,7 +45,8 @@ def made_by(catalog: str) -> SynthesizeConfig:
     plan = read_plan(Store(catalog))
     if plan.command != "synthesize":
         raise RunError(f"{catalog} holds a run of {plan.command}, not a world of synthesize")
-    return SynthesizeConfig.model_validate({**plan.identity["config"], "out": catalog})
+    decided = {"pose_noise": plan.identity.get("pose_noise", 0), **plan.identity["config"]}
+    return SynthesizeConfig.model_validate({**decided, "out": catalog})
 
 
 def summaries(url: str) -> dict[str, Summary]:

@@ -13,7 +13,7 @@ from configs.render import RenderConfig
 from configs.run import ListConfig, ShowConfig
 from configs.study import StudyAnalyzeConfig, StudyBuildConfig, StudyServeConfig
 from configs.synthesize import SynthesizeConfig
-from configs.train import TrainGeneratorConfig, TrainInpainterConfig
+from configs.train import TrainGeneratorConfig, TrainInpainterConfig, TrainPoserConfig
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,12 @@ TASKS = {
             TrainGeneratorConfig,
             "pipelines.training.train",
             "catalog=world inpainter=f backbone.name=efficientnet_lite0 out=model",
+        ),
+        Command(
+            "train poser",
+            TrainPoserConfig,
+            "pipelines.training.train",
+            "catalog=world out=poser",
         ),
     ],
     "runs": [

@@ -73,7 +73,7 @@ def in_words(schema: dict[str, Any], plural: bool = False) -> str:
             kinds = [o.get("enum") or [in_words(o, plural)] for o in options if o != NULL]
             return _either(list(chain(*kinds)))
         case {"enum": choices}:
-            return _either(choices)
+            return _either([*map(str, choices)])
         case {"const": choice}:
             return choice
         case {"$ref": _}:

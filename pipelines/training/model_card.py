@@ -8,27 +8,28 @@ from workers.data.storage import Store
 from workers.model import checkpoint
 from workers.training.checkpoints import LOG, curves
 from workers.training.loop import TRAINING
-from workers.training.trainable import taken, trainable
+from workers.training.trainable import F, Trainable, taken, trainable
 
 # The keys of `synthesize` that decide what a world shows.
-WORLD = ("items", "views", "size", "seed", "stock", "fabrics", "uv", "uv_noise")
+WORLD = ("items", "views", "size", "seed", "stock", "fabrics", "uv", "uv_noise", "pose_noise")
 
 
 def origin(config: TrainConfig, identity: dict[str, Any], note: str) -> str:
     """The paragraphs of a model card that say how the model was made; `note` is the training's."""
-    text = " ".join(filter(None, [_told(trainable(config).command, identity), note]))
+    kind = trainable(config)
+    text = " ".join(filter(None, [_told(kind, identity), note]))
     urls = taken(config)
     if "inpainter" in urls:
         text += _told_of_f(urls["inpainter"])
     return text
 
 
-def _told(command: str, identity: dict[str, Any]) -> str:
-    config = identity["config"]
-    data = f"`{command}` on {identity['pairs']:,} pairs"
+def _told(kind: Trainable, identity: dict[str, Any]) -> str:
+    config, what = identity["config"], kind.data.what
+    data = f"`{kind.command}` on {identity[what]:,} {what}"
     try:
         plan = json.loads(Store(config["catalog"]).read("plan.json"))
-        world = plan["identity"]["config"]
+        world = {**plan["identity"], **plan["identity"]["config"]}
         if plan["command"] == "synthesize":
             keys = " ".join(f"{key}={world[key]}" for key in WORLD if key in world)
             data += f" of the sample world (`reposer synthesize {keys}`)"
@@ -39,7 +40,7 @@ def _told(command: str, identity: dict[str, Any]) -> str:
         sha256 = identity["begins_with"][config["initial"]]
         began = f" It began with the weights of sha256 `{sha256}`."
     return (
-        f"Trained by {data}, {config['steps']:,} steps of {config['batch']} pairs, seed "
+        f"Trained by {data}, {config['steps']:,} steps of {config['batch']} {what}, seed "
         f"{config['seed']}.{began} `log.jsonl` and `sheets/` show how it went."
     )
 
@@ -53,4 +54,4 @@ def _told_of_f(url: str) -> str:
         return ""
     config = decided["identity"]["config"]
     went = curves([json.loads(line) for line in log], config["batch"])
-    return f"\n\nIts f: {_told(decided['command'], decided['identity'])} {went}\n\nAnd g:"
+    return f"\n\nIts f: {_told(F, decided['identity'])} {went}\n\nAnd g:"

@@ -1,4 +1,4 @@
-"""`reposer train inpainter` and `reposer train generator`: f and g.
+"""`reposer train`: f, g and the poser.
 
 This decides what is trained and whether it may be; the training itself is the loop of
 `workers.training.loop`, here or in processes of Ray Train (`pipelines.training.on_ray`).
@@ -14,7 +14,7 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from configs.fields import identity_of
-from configs.train import TrainConfig
+from configs.train import TrainConfig, TrainGeneratorConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
 from pipelines.runs.lifecycle import has_begun, read_manifest, refuse_another
 from pipelines.runs.log import as_json, console, log
@@ -29,13 +29,13 @@ from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.model import checkpoint
 from workers.training.checkpoints import LOG, Facts
-from workers.training.data import training_pairs
+from workers.training.data import Sample
 from workers.training.loop import (
     SHEETS,
     TRAINING,
     Place,
     Tell,
-    shown_pairs,
+    shown_samples,
     stopped_message,
     train,
 )
@@ -87,31 +87,32 @@ def _train(config: TrainConfig, facts: Facts, tell: Tell) -> None:
 def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     """What decides the training, and what its processes need to know.
 
-    Refuses, before anything is written, pairs that cannot be used, a held-out catalog that shares
+    Refuses, before anything is written, samples that cannot be used, a held-out catalog that shares
     items, and networks or weights that do not fit.
     """
     kind = trainable(config)
     catalog = Catalog(config.catalog)
     layout = catalog.layout()
-    pairs, lost = training_pairs(config)
+    samples, lost = kind.data.listed(config)
     if lost:
-        log(f"{kind.command}: {lost} pairs are left out: they lack a photograph or a good UV map")
-    _refuse_shared_items(config, catalog, pairs)
-    contents = content_keys(catalog, {image for pair in pairs for image in pair})
+        log(f"{kind.command}: {lost} {kind.data.what} are left out: {kind.data.lack}")
+    _refuse_shared_items(config, catalog, samples)
+    contents = content_keys(catalog, {image for sample in samples for image in sample})
     _refuse_shared_contents(config, contents)
     # These raise what the processes would.
     training = kind.training(config, layout, CPU)
-    shown_pairs(config, pairs, layout, CPU)
-    images = {canonical_key(image) for pair in pairs for image in pair} | set(contents.values())
+    shown_samples(config, samples, layout, CPU)
+    images = {canonical_key(image) for sample in samples for image in sample}
+    images |= set(contents.values())
     began = {url: checkpoint(url).read for url in taken(config).values()}
     for read in began.values():
         if known := trained_on(read):
             images |= training_images(read, known)
-    split = hashlib.sha256("\n".join(",".join(p) for p in sorted(pairs)).encode()).hexdigest()
+    split = hashlib.sha256("\n".join(",".join(s) for s in sorted(samples)).encode()).hexdigest()
     identity = {
         "config": identity_of(config),
         "catalog": fingerprint(catalog.store, "images") + fingerprint(catalog.store, "uv_maps"),
-        "pairs": len(pairs),
+        kind.data.what: len(samples),
         "split": split,
         "begins_with": {url: weights_sha256(read) for url, read in began.items()},
     }
@@ -120,17 +121,17 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
             "stays": training.model.reveal,
             "parsing": config.augmentation.parsing,
         }
+    if isinstance(config, TrainGeneratorConfig) and config.poses:
+        identity["poses"] = [config.poses, fingerprint(Store(config.poses), "uv_maps")]
     names = "\n".join(sorted(images)).encode()
     return identity, Facts(layout, origin(config, identity, training.note), names)
 
 
-def _refuse_shared_items(
-    config: TrainConfig, catalog: Catalog, pairs: list[tuple[str, str]]
-) -> None:
+def _refuse_shared_items(config: TrainConfig, catalog: Catalog, samples: list[Sample]) -> None:
     if config.held_out is None:
         return
     items, test = catalog.items(), Catalog(config.held_out).items()
-    trained = {items[image] or canonical_key(image) for pair in pairs for image in pair}
+    trained = {items[image] or canonical_key(image) for sample in samples for image in sample}
     shared = sorted(trained & {item or canonical_key(image) for image, item in test.items()})
     if shared:
         raise RunError(

@@ -19,6 +19,7 @@ from tests.helpers.evaluations import names, write_folders
 from tests.helpers.parsings import file_of, parsed
 from tests.helpers.pictures import pictures
 from tests.helpers.seeded import write_authors_files
+from tests.helpers.skeletons import STANDING, controlnet, openpose
 from tests.helpers.studies import write_methods
 from workers.data.catalog import Catalog
 
@@ -61,6 +62,13 @@ def catalogs(folder: Path) -> None:
     write_catalog(f"{folder}/poses", 2, prefix="pose", size=SMALL)
     write_pairs(folder / "pairs.csv", [(ids[0], ids[1]), (ids[1], ids[2])])
     (folder / "checkpoint").symlink_to(ROOT / "assets" / "small")
+
+
+def skeletons(folder: Path) -> None:
+    """POSES.json, and a folder SKELETONS with a folder of skeletons."""
+    (folder / "POSES.json").write_text(controlnet(STANDING))
+    (folder / "SKELETONS" / "set").mkdir(parents=True)
+    (folder / "SKELETONS" / "set" / "pose.json").write_text(openpose(STANDING))
 
 
 def fitted(folder: Path) -> None:

@@ -71,3 +71,9 @@ def weights(url: object) -> dict[str, torch.Tensor]:
 def finite(url: object) -> bool:
     """Whether all of them are finite."""
     return all(bool(tensor.isfinite().all()) for tensor in weights(url).values())
+
+
+def poser(catalog: object, out: object, *more: str) -> list[str]:
+    """The arguments that train the poser for 4 steps."""
+    small = ["parts=8", "grid=16", "steps=4", "width=8", "execution.engine=local", *SMALL[1:]]
+    return ["train", "poser", f"catalog={catalog}", f"out={out}", *small, *more]

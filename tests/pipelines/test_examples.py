@@ -29,6 +29,8 @@ LINKING = {**PAGES, "deploy/README.md": Page(ROOT / "deploy" / "README.md")}
 
 # Examples that are not run, but held against the schema, by what marks them.
 PARSED = {
+    "extractor=keypoints": "wants the bundled poser",
+    "poses=POSES.json": "wants the bundled poser",
     "extractor=densepose": "wants the model zoo's weights",
     "extractor=prnet": "wants PRNet's data",
     "reposer benchmark": "trains for hours",
@@ -59,16 +61,16 @@ def stand_in(page: str, folder: Path, bucket: str, request: pytest.FixtureReques
     for room in ("assets", "configs"):
         (folder / room).symlink_to(ROOT / room)
     makers: dict[str, list[Callable[[Path], None]]] = {
-        "README.md": [stand_ins.authors],
+        "README.md": [stand_ins.authors, stand_ins.skeletons],
         "docs/checkpoint.md": [stand_ins.authors],
         "docs/evaluate.md": [
             stand_ins.methods,
             stand_ins.listed_pairs,
             partial(stand_ins.images, sides=["IMAGES"]),
         ],
-        "docs/extract.md": [stand_ins.fitted, stand_ins.parsings],
+        "docs/extract.md": [stand_ins.fitted, stand_ins.parsings, stand_ins.skeletons],
         "docs/operations.md": [stand_ins.schedule],
-        "docs/render.md": [stand_ins.catalogs],
+        "docs/render.md": [stand_ins.catalogs, stand_ins.skeletons],
         "docs/runs.md": [stand_ins.catalogs],
         "docs/study.md": [
             stand_ins.methods,

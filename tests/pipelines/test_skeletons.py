@@ -160,3 +160,7 @@ def test_mistakes_are_told_in_one_line(
     assert said == f"reposer: keypoints.model={tmp_path}: not a checkpoint: it has no config.json"
     said = wrong(capsys, *call, f"keypoints.model={poser}")
     assert "no skeletons there (.json, .parquet, or a catalog)" in said
+    write_catalog(f"{tmp_path}/catalog", 1)
+    call[2] = f"input={tmp_path}/catalog"
+    said = wrong(capsys, *call, f"keypoints.model={poser}")
+    assert "a catalog without annotations/ holds no skeletons" in said

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.engines import SAMPLE
-from configs.train import Augmentation, TrainConfig
+from configs.train import Augmentation, TrainPairsConfig
 from models.coordinates import CONSISTENT, splat
 from models.maps import Source
 from tests.helpers.catalogs import write_catalog, write_pairs
@@ -53,11 +53,11 @@ def test_neighbours_of_an_epoch_lie_in_few_row_groups() -> None:
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+def config(tmp_path_factory: pytest.TempPathFactory) -> TrainPairsConfig:
     folder = tmp_path_factory.mktemp("data")
     ids = write_catalog(f"{folder}/catalog", 5)
     pairs = write_pairs(folder / "pairs.csv", [(a, b) for a in ids for b in ids if a != b])
-    return TrainConfig(catalog=f"{folder}/catalog", pairs=pairs, out="unused", batch=6)
+    return TrainPairsConfig(catalog=f"{folder}/catalog", pairs=pairs, out="unused", batch=6)
 
 
 def test_pairs_join_in_any_spelling(tmp_path: Path) -> None:
@@ -66,12 +66,12 @@ def test_pairs_join_in_any_spelling(tmp_path: Path) -> None:
     field = "fashionWOMENDressesid0000010603_"
     listed = [(f"{field}1front.jpg", f"{field}3back.jpg"), ("1_12.jpg", "112")]
     pairs = write_pairs(tmp_path / "pairs.csv", listed)
-    config = TrainConfig(catalog=f"{tmp_path}/c", pairs=pairs, out="unused")
+    config = TrainPairsConfig(catalog=f"{tmp_path}/c", pairs=pairs, out="unused")
     assert training_pairs(config) == ([(ids[0], ids[1])], 1)
 
 
 def batches(
-    config: TrainConfig, start: int, rank: int = 0, processes: int = 1, loaders: int = 2
+    config: TrainPairsConfig, start: int, rank: int = 0, processes: int = 1, loaders: int = 2
 ) -> list[Loaded]:
     """Steps `start` to 7, over the end of an epoch."""
     pairs, _ = training_pairs(config)
@@ -95,7 +95,7 @@ def same(whole: Loaded, *parts: Loaded) -> bool:
     )
 
 
-def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
+def test_samples_depend_on_seed_and_number_alone(config: TrainPairsConfig) -> None:
     whole = batches(config, 0)
     assert all(map(same, whole[5:], batches(config, 5)))
     assert all(map(same, whole, batches(config, 0, loaders=3)))
@@ -109,7 +109,7 @@ def test_samples_depend_on_seed_and_number_alone(config: TrainConfig) -> None:
     assert sorted(seen[:20]) == sorted(training_pairs(config)[0])
 
 
-def test_processes_load_what_threads_load(config: TrainConfig) -> None:
+def test_processes_load_what_threads_load(config: TrainPairsConfig) -> None:
     pairs, _ = training_pairs(config)
     others = set(mp.active_children())
     stream = by_processes(Batches(config, pairs, "anny"), 2, 10_000, loaders=1)
@@ -191,7 +191,7 @@ def test_a_moved_photograph_repeats_its_border() -> None:
     assert np.array_equal(kept, view["uv"][:, :-5, 9:], equal_nan=True)
 
 
-def test_colours_change_alike_in_source_and_target(config: TrainConfig) -> None:
+def test_colours_change_alike_in_source_and_target(config: TrainPairsConfig) -> None:
     for seed in range(5):
         kinds = [Augmentation(colour=colour, shift=0, flip=False) for colour in (0, 0.1)]
         configs = [config.model_copy(update={"seed": seed, "augmentation": a}) for a in kinds]
@@ -225,7 +225,7 @@ def test_sheets_that_are_not_symmetric_are_not_mirrored() -> None:
 def test_pairs_that_cannot_be_used_are_left_out_and_counted(tmp_path: Path) -> None:
     ids = write_catalog(f"{tmp_path}/catalog", 2)
     pairs = write_pairs(tmp_path / "p.csv", [(ids[0], ids[1]), (ids[0], "stranger")])
-    config = TrainConfig(catalog=f"{tmp_path}/catalog", pairs=pairs, out="unused")
+    config = TrainPairsConfig(catalog=f"{tmp_path}/catalog", pairs=pairs, out="unused")
     assert training_pairs(config) == ([(ids[0], ids[1])], 1)
     pairs = write_pairs(tmp_path / "q.csv", [("stranger", ids[1])])
     with pytest.raises(ValueError, match=r"q.csv: none of its 1 pairs has two usable rows"):
@@ -238,7 +238,7 @@ def test_photographs_of_two_sizes_are_refused_by_name(tmp_path: Path) -> None:
     for table in ("images", "uv_maps"):
         file = next(Path(tmp_path, "wide", table).iterdir())
         file.rename(tmp_path / "catalog" / table / "wide.parquet")
-    config = TrainConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
+    config = TrainPairsConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
     batches = Batches(config, [("p000", "wide000")], "anny")
     with pytest.raises(SizeMismatch, match=r"'p000', 'wide000': training wants"):
         next(by_threads(batches, 0))
@@ -247,7 +247,7 @@ def test_photographs_of_two_sizes_are_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_photograph_that_does_not_open_is_named_by_processes(tmp_path: Path) -> None:
     ids = write_catalog(f"{tmp_path}/catalog", 3, bad=[2])
-    config = TrainConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
+    config = TrainPairsConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
     batches = Batches(config, [(ids[0], ids[1]), (ids[0], ids[2])], "anny")
     with pytest.raises(BadImage, match=ids[2]):
         list(by_processes(batches, 0, 2, loaders=1))

@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from configs.fields import ImageFormat
-from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
+from configs.train import TrainGeneratorConfig, TrainInpainterConfig, TrainPairsConfig
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.coordinates import CONSISTENT
@@ -30,7 +30,9 @@ RATE = 1e-3
 
 
 @pytest.fixture(scope="module", params=["f", "g", "g that reveals"])
-def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+def config(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> TrainPairsConfig:
     folder = tmp_path_factory.mktemp("steps")
     ids = write_catalog(f"{folder}/catalog", 4)
     pairs = write_pairs(folder / "pairs.csv", [(a, b) for a in ids for b in ids if a != b])
@@ -59,11 +61,11 @@ def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return TrainGeneratorConfig.model_validate(common | own)
 
 
-def stepping(config: TrainConfig, *recorder: Callable) -> Stepping:
+def stepping(config: TrainPairsConfig, *recorder: Callable) -> Stepping:
     return Stepping(trainable(config).training(config, "anny", CPU), CPU, *recorder)
 
 
-def batches(config: TrainConfig, count: int) -> list[Loaded]:
+def batches(config: TrainPairsConfig, count: int) -> list[Loaded]:
     pairs, _ = training_pairs(config)
     stream = by_threads(Batches(config, pairs, "anny"), 0)
     found = list(islice(stream, count))
@@ -92,7 +94,7 @@ class Operations(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_no_step_waits_for_the_device(config: TrainConfig) -> None:
+def test_no_step_waits_for_the_device(config: TrainPairsConfig) -> None:
     steps, (first, second) = stepping(config), batches(config, 2)
     steps.take(1, first, RATE)
     with Operations() as operations:
@@ -105,7 +107,7 @@ def test_no_step_waits_for_the_device(config: TrainConfig) -> None:
     assert operations.found["max_pool2d_with_indices"] < 10
 
 
-def test_what_is_recorded_has_the_numbers_of_what_is_not(config: TrainConfig) -> None:
+def test_what_is_recorded_has_the_numbers_of_what_is_not(config: TrainPairsConfig) -> None:
     plain, recorded = stepping(config), stepping(config, lambda again: again)
     for step, loaded in enumerate(batches(config, WARM + 3)):
         for steps in (plain, recorded):
@@ -114,7 +116,7 @@ def test_what_is_recorded_has_the_numbers_of_what_is_not(config: TrainConfig) ->
     assert all(map(torch.equal, weights(plain).values(), weights(recorded).values()))
 
 
-def test_what_is_not_finite_is_told_late_and_changes_nothing(config: TrainConfig) -> None:
+def test_what_is_not_finite_is_told_late_and_changes_nothing(config: TrainPairsConfig) -> None:
     steps, loaded = stepping(config), batches(config, 5 + LATE)
     steps.take(1, loaded[1], RATE)
     steps.take(2, loaded[2], RATE)
@@ -131,7 +133,7 @@ def test_what_is_not_finite_is_told_late_and_changes_nothing(config: TrainConfig
         torch.testing.assert_close(found, before[name], rtol=0, atol=0, equal_nan=True, msg=name)
 
 
-def test_a_rate_is_taken_as_it_is_given(config: TrainConfig) -> None:
+def test_a_rate_is_taken_as_it_is_given(config: TrainPairsConfig) -> None:
     steps, (first, second) = stepping(config), batches(config, 2)
     steps.take(1, first, RATE)
     before = weights(steps)
@@ -140,7 +142,7 @@ def test_a_rate_is_taken_as_it_is_given(config: TrainConfig) -> None:
 
 
 @pytest.mark.slow
-def test_compiled_losses_are_the_losses(config: TrainConfig) -> None:
+def test_compiled_losses_are_the_losses(config: TrainPairsConfig) -> None:
     """As far as a compiler goes before it writes kernels: the graph must be whole."""
     plain, compiled = stepping(config), stepping(config)
     training: Any = compiled.training

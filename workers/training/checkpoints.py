@@ -11,14 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
-from models.checkpoint import save
-from models.config import ModelConfig
 from workers.data.storage import Store
 from workers.training.steps import Training
 from workers.training.tensorboard import EVENTS, events
@@ -60,8 +58,7 @@ class Snapshot(NamedTuple):
 
     step: int
     log: list[dict[str, float]]
-    model: ModelConfig
-    networks: dict[str, nn.Module]
+    files: Callable[[str, bytes], dict[str, bytes]]  # of `Facts.origin` and `training_images`
     parts: dict[str, Any]  # states
     taken: torch.cuda.Event | None
 
@@ -74,7 +71,7 @@ class Snapshot(NamedTuple):
         if training.failed.device.type == "cuda":
             taken = torch.cuda.Event()
             taken.record()
-        return cls(step, log, training.model, networks, states, taken)
+        return cls(step, log, partial(training.save, training.model, networks), states, taken)
 
 
 def put_checkpoint(store: Store, snapshot: Snapshot, facts: Facts, batch: int) -> None:
@@ -87,8 +84,7 @@ def put_checkpoint(store: Store, snapshot: Snapshot, facts: Facts, batch: int) -
     store.put(LOG, "".join(json.dumps(record) + "\n" for record in snapshot.log).encode())
     store.put(EVENTS, events(snapshot.log))
     origin = f"{facts.origin}\n\n{curves(snapshot.log, batch)}"
-    files = save(snapshot.model, snapshot.networks, origin, facts.training_images)
-    for name, data in files.items():
+    for name, data in snapshot.files(origin, facts.training_images).items():
         store.put(name, data)
     out = io.BytesIO()
     torch.save({"step": snapshot.step, "log": snapshot.log, "training": snapshot.parts}, out)
@@ -108,7 +104,7 @@ def curves(records: list[dict[str, float]], batch: int) -> str:
     lines = [heads, ["---:"] * len(heads)]
     lines += [[f"{r['step']:,.0f}", *(f"{r[n]:.4f}" for n in ("total", *names))] for r in rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"It took {seconds / 3600:.2f} hours. Losses on the pairs of `sheets/`:\n\n{table}"
+    return f"It took {seconds / 3600:.2f} hours. Losses on what `sheets/` show:\n\n{table}"
 
 
 class Writer:

@@ -1,18 +1,21 @@
-"""Pairs of photographs for training: which, in which order, varied how, as batches."""
+"""What is trained on: which samples, in which order, varied how, as batches.
+
+A sample is a pair of photographs here; `workers.training.skeletons` has another kind.
+"""
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from configs.train import Augmentation, TrainConfig
+from configs.train import Augmentation, TrainConfig, TrainPairsConfig
 from models.layouts import symmetric
 from models.maps import Source, Target
 from models.uv_maps import dequantised
@@ -30,6 +33,23 @@ AHEAD = 2  # batches a loader is ahead of the optimiser
 WANTED = ("photograph", "stored_uv")  # of the source and of the target
 THREADS = 2  # loaders of a process that trains on a CPU,
 PROCESSES = 12  # and at most so many of one that trains on a GPU
+
+
+Sample = tuple[str, ...]  # ids of images
+
+
+class Stored(Protocol):
+    """A batch as it is stored: a named tuple of tensors, few bytes to move to a GPU."""
+
+    def __iter__(self) -> Iterator[Tensor]: ...
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device, on their way there while the caller goes on."""
+        ...
+
+    def varied(self) -> Any:
+        """What networks see of it, on its device."""
+        ...
 
 
 class Pictures(NamedTuple):
@@ -51,12 +71,16 @@ class Pictures(NamedTuple):
         """The same on a device, on their way there while the caller goes on."""
         return Pictures(*(x.to(device, non_blocking=True) for x in self))
 
+    def varied(self) -> "Batch":
+        """See `varied`."""
+        return varied(self)
+
 
 class Loaded(NamedTuple):
-    """The pictures of a step, and which pairs they show."""
+    """What a step is taken on, and which samples it shows."""
 
-    pictures: Pictures
-    ids: list[tuple[str, str]]
+    pictures: Any  # Stored
+    ids: list[Sample]
 
 
 class Batch(NamedTuple):
@@ -69,11 +93,12 @@ class Batch(NamedTuple):
     expected: Tensor
 
 
-def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
+def training_pairs(config: TrainPairsConfig) -> tuple[list[Sample], int]:
     """The pairs to train on, in the order of their list, and how many cannot be used.
 
-    A pair needs a photograph and a good UV map at both ends. ValueError if none is left, or if a
-    network is to be shown what stays, and the catalog has no segmentation to tell it.
+    A pair needs a photograph and a good UV map at both ends, also where the targets' maps are
+    another catalog's. ValueError if none is left, or if a network is to be shown what stays, and
+    the catalog has no segmentation to tell it.
     """
     url = config.pairs or f"{config.catalog}/pairs"
     if config.pairs is None and not Store(url).list():
@@ -91,9 +116,13 @@ def training_pairs(config: TrainConfig) -> tuple[list[tuple[str, str]], int]:
     usable = set(catalog.usable(photographs=True))
     spelled = (as_known(listed[end], usable) for end in ("from", "to"))
     pairs = [(a, b) for a, b in zip(*spelled, strict=True) if {a, b} <= usable]
+    if config.targets != config.catalog:
+        posed = set(Catalog(config.targets).usable(photographs=False))
+        pairs = [(a, b) for a, b in pairs if b in posed]
     if not pairs:
         raise ValueError(
             f"{url}: none of its {len(listed)} pairs has two usable rows in {config.catalog}"
+            + (f" and a map in {config.targets}" if config.targets != config.catalog else "")
         )
     return pairs, len(listed) - len(pairs)
 
@@ -109,71 +138,108 @@ def order(pairs: int, seed: int, epoch: int) -> np.ndarray:
     return np.concatenate(windows)
 
 
+Rngs = Sequence[np.random.Generator]
+
+
+class Data(NamedTuple):
+    """A kind of samples that networks are trained on."""
+
+    what: str  # its plural
+    lack: str  # what those lack that cannot be used
+    listed: Callable[[Any], tuple[list[Sample], int]]  # of a config, as `training_pairs`
+    # Samples, read from the catalogs of a config, each to be varied by a generator of its own:
+    # of config, layout, samples, generators, and what opens a catalog.
+    read: Callable[[Any, str, Sequence[Sample], Rngs, "Opened"], Stored]
+
+
+Opened = Callable[[str], Catalog]
+
+
+def read_pictures(
+    config: Any, layout: str, pairs: Sequence[Sample], rngs: Rngs, opened: Opened
+) -> Pictures:
+    """Read pairs of photographs; raises what `Catalog.view` raises, and SizeMismatch."""
+    catalog, poses = opened(config.catalog), opened(config.targets)
+    more = ("segmentation",) if config.reveals else ()
+    views = [
+        [catalog.view(name, (*WANTED, *wanted), layout) for name in end]
+        for end, wanted in zip(zip(*pairs, strict=True), ((), more), strict=True)
+    ]
+    if config.targets != config.catalog:
+        for view, (_, name) in zip(views[1], pairs, strict=True):
+            view["stored_uv"] = poses.stored_uv(name, layout)
+    for pair, *both in zip(pairs, *views, strict=True):
+        if any(v["stored_uv"].shape != views[0][0]["stored_uv"].shape for v in both):
+            said = ", ".join(map(short, pair))
+            raise SizeMismatch(f"{said}: training wants photographs of one size")
+    side = max(views[0][0]["stored_uv"].shape)
+    mirrored, moved, gains = zip(
+        *(variation(config.augmentation, layout, side, rng) for rng in rngs), strict=True
+    )
+    pictures = (
+        np.stack([[view["photograph"] for view in end] for end in views]),
+        np.stack([[view["stored_uv"] for view in end] for end in views]).view("<i2"),
+        np.array(mirrored),
+        np.stack(moved, axis=1),
+        np.stack(gains),
+    )
+    if config.reveals:
+        bits = np.stack([told(view, layout) for view in views[1]])
+        pictures += bits, np.stack([erring(config.augmentation, side, rng) for rng in rngs])
+    return Pictures(*map(torch.from_numpy, pictures))
+
+
+PAIRS = Data("pairs", "they lack a photograph or a good UV map", training_pairs, read_pictures)
+
+
 class Batches(Dataset):
     """The batches of one training process, by step.
 
-    Sample n of the run is pair `order` names, varied by a seed of its own: neither depends on the
-    number of processes, of which process `rank` takes its part of every batch.
+    Sample n of the run is the one `order` names, varied by a seed of its own: neither depends on
+    the number of processes, of which process `rank` takes its part of every batch.
     """
 
     def __init__(
         self,
         config: TrainConfig,
-        pairs: list[tuple[str, str]],
+        samples: Sequence[Sample],
         layout: str,
         rank: int = 0,
         processes: int = 1,
+        data: Data = PAIRS,
     ):
         if config.batch % processes:
             raise ValueError(f"batch={config.batch} is no multiple of the {processes} processes")
-        self.config, self.pairs, self.layout = config, pairs, layout
+        self.config, self.samples, self.layout, self.data = config, samples, layout, data
         share = config.batch // processes
         self.part = slice(rank * share, (rank + 1) * share)
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
-        self._catalog: Catalog | None = None
+        self._catalogs: dict[str, Catalog] | None = None
 
     def __getitem__(self, step: int) -> Loaded:
-        """The batch of a step, loaded now; raises what `Catalog.view` raises, and SizeMismatch."""
-        if self._catalog is None:  # in the thread or process that loads
-            self._catalog = Catalog(self.config.catalog)
-        samples = self._samples(step)
-        ids = [self.pairs[number] for _, number in samples]
-        more = ("segmentation",) if self.config.reveals else ()
-        views = [
-            [self._catalog.view(name, (*WANTED, *wanted), self.layout) for name in names]
-            for names, wanted in zip(zip(*ids, strict=True), ((), more), strict=True)
-        ]
-        for pair, *both in zip(ids, *views, strict=True):
-            if any(v["stored_uv"].shape != views[0][0]["stored_uv"].shape for v in both):
-                said = ", ".join(map(short, pair))
-                raise SizeMismatch(f"{said}: training wants photographs of one size")
-        side = max(views[0][0]["stored_uv"].shape)
-        seed, augmentation = self.config.seed % 2**63, self.config.augmentation
-        rngs = [np.random.default_rng([seed, *n]) for n in samples]
-        mirrored, moved, gains = zip(
-            *(variation(augmentation, self.layout, side, rng) for rng in rngs), strict=True
-        )
-        pictures = (
-            np.stack([[view["photograph"] for view in end] for end in views]),
-            np.stack([[view["stored_uv"] for view in end] for end in views]).view("<i2"),
-            np.array(mirrored),
-            np.stack(moved, axis=1),
-            np.stack(gains),
-        )
-        if self.config.reveals:
-            bits = np.stack([told(view, self.layout) for view in views[1]])
-            pictures += bits, np.stack([erring(augmentation, side, rng) for rng in rngs])
-        return Loaded(Pictures(*map(torch.from_numpy, pictures)), ids)
+        """The batch of a step, loaded now; raises what its data's `read` raises."""
+        if self._catalogs is None:  # in the thread or process that loads
+            self._catalogs = {}
+        numbers, seed = self._numbers(step), self.config.seed % 2**63
+        ids = [self.samples[number] for _, number in numbers]
+        rngs = [np.random.default_rng([seed, *n]) for n in numbers]
+        return Loaded(self.data.read(self.config, self.layout, ids, rngs, self._opened), ids)
 
-    def _samples(self, step: int) -> list[tuple[int, int]]:
-        """(epoch, number of the pair) of this process's samples of a step."""
+    def _opened(self, url: str) -> Catalog:
+        assert self._catalogs is not None
+        if url not in self._catalogs:
+            self._catalogs[url] = Catalog(url)
+        return self._catalogs[url]
+
+    def _numbers(self, step: int) -> list[tuple[int, int]]:
+        """(epoch, number of the sample) of this process's samples of a step."""
         first = step * self.config.batch
         return [self._sample(n) for n in range(first, first + self.config.batch)[self.part]]
 
     def _sample(self, number: int) -> tuple[int, int]:
-        epoch, at = divmod(number, len(self.pairs))
+        epoch, at = divmod(number, len(self.samples))
         if self._order[0] != epoch:
-            self._order = epoch, order(len(self.pairs), self.config.seed, epoch)
+            self._order = epoch, order(len(self.samples), self.config.seed, epoch)
         return epoch, int(self._order[1][at])
 
 

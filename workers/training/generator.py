@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from configs.train import TrainGeneratorConfig
 from models.backbones import load_backbone
+from models.checkpoint import save
 from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, CONVENTIONS, Convention
 from models.discriminator import PatchGAN
@@ -57,6 +58,7 @@ class GeneratorTraining:
     """g and PatchGAN with their optimisers; a `workers.training.steps.Training`."""
 
     columns: tuple[str, ...] = ("source", "target", "T", "W", "render")
+    save = staticmethod(save)
 
     def __init__(self, config: TrainGeneratorConfig, layout: str, device: torch.device):
         self.config, self.device = config, device

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from configs.train import TrainInpainterConfig
+from models.checkpoint import save
 from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, body_mask, sample, splat
 from models.inpainter import Inpainter, build_inpainter
@@ -32,6 +33,7 @@ class InpainterTraining:
     """f with its optimiser; a `workers.training.steps.Training`."""
 
     columns: tuple[str, ...] = ("source", "target", "texture seen", "T", "W")
+    save = staticmethod(save)
 
     def __init__(self, config: TrainInpainterConfig, layout: str, device: torch.device):
         self.config, self.device, self.note = config, device, ""

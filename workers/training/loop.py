@@ -7,23 +7,24 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from configs.train import Augmentation, TrainConfig
+from configs.train import TrainConfig
 from eval.pictures import contact_sheet
 from workers.data.storage import Store
 from workers.training.checkpoints import Facts, Snapshot, Writer, put_checkpoint, resume
-from workers.training.data import Batch, Batches, loaded_ahead, training_pairs, varied
+from workers.training.data import Batches, Sample, loaded_ahead
 from workers.training.stepping import Stepping, cuda_graph
 from workers.training.steps import Training, rate_at
 from workers.training.trainable import trainable
 
 SHEETS = "sheets"
 TRAINING = "training.json"  # what decides the training
-SHOWN = 8  # pairs of a picture sheet, whose mean losses the log calls held out
+SHOWN = 8  # samples of a picture sheet, whose mean losses the log calls held out
 TILE = 160  # pixels
 
 Tell = Callable[[dict[str, float]], None]  # hears of every record of the log
@@ -51,11 +52,12 @@ def train(config: TrainConfig, facts: Facts, place: Place, tell: Tell) -> None:
 
 def _train(config: TrainConfig, facts: Facts, place: Place, tell: Tell, writer: Writer) -> None:
     store = Store(config.out)
-    training = trainable(config).training(config, facts.layout, place.device)
+    kind = trainable(config)
+    training = kind.training(config, facts.layout, place.device)
     step, records = resume(store, training, place.device)
-    pairs, _ = training_pairs(config)
-    batches = Batches(config, pairs, facts.layout, place.rank, place.processes)
-    shown = shown_pairs(config, pairs, facts.layout, place.device) if place.rank == 0 else None
+    samples, _ = kind.data.listed(config)
+    batches = Batches(config, samples, facts.layout, place.rank, place.processes, kind.data)
+    shown = shown_samples(config, samples, facts.layout, place.device) if place.rank == 0 else None
     graphed = config.execution.graph and place.device.type == "cuda" and place.processes == 1
     stepping = Stepping(training, place.device, cuda_graph if graphed else None)
     stream = loaded_ahead(batches, step, config.steps, place.device)
@@ -101,22 +103,22 @@ def computing(device: torch.device) -> Iterator[None]:
     stream.synchronize()
 
 
-def shown_pairs(
-    config: TrainConfig, pairs: list[tuple[str, str]], layout: str, device: torch.device
-) -> Batch:
-    """Pairs spread over the held-out catalog (else over that of training), as they are."""
-    plain = Augmentation(flip=False, shift=0, colour=0, parsing=0)
+def shown_samples(
+    config: TrainConfig, samples: list[Sample], layout: str, device: torch.device
+) -> Any:
+    """Samples spread over the held-out catalog (else over that of training), as they are."""
+    data, catalog = trainable(config).data, config.held_out or config.catalog
     config = config.model_copy(
-        update={"augmentation": plain, "batch": SHOWN, "catalog": config.held_out or config.catalog}
+        update={"augmentation": config.augmentation.none(), "batch": SHOWN, "catalog": catalog}
     )
     if config.held_out:
-        config = config.model_copy(update={"pairs": None})
-        pairs, _ = training_pairs(config)
-    spread = [pairs[n * len(pairs) // SHOWN] for n in range(SHOWN)]
-    return varied(Batches(config, spread, layout)[0].pictures.to(device))
+        config = config.model_copy(update={"pairs": None, "poses": None})
+        samples, _ = data.listed(config)
+    spread = [samples[n * len(samples) // SHOWN] for n in range(SHOWN)]
+    return Batches(config, spread, layout, data=data)[0].pictures.to(device).varied()
 
 
-def _tested(training: Training, batch: Batch) -> dict[str, float]:
+def _tested(training: Training, batch: Any) -> dict[str, float]:
     losses = training.test(batch)
     values = torch.stack(list(losses.values())).tolist()
     return {name: round(x, 6) for name, x in zip(losses, values, strict=True)}

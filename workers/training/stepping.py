@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workers.training.data import Loaded, Pictures, varied
+from workers.training.data import Loaded, Sample, Stored
 from workers.training.steps import NotFiniteError, Training
 
 LATE = 8  # steps after which it is read what a step has come to
@@ -24,7 +24,7 @@ class Taken(NamedTuple):
     """A step that is on its way."""
 
     step: int  # counted from 1
-    ids: list[tuple[str, str]]
+    ids: list[Sample]
     values: Tensor  # its losses and `Training.failed`, on the host once `done`
     done: torch.cuda.Event | None
 
@@ -43,8 +43,8 @@ class Stepping:
     def take(self, step: int, loaded: Loaded, rate: float) -> None:
         """Start a step, the `step`th from 1.
 
-        Raises NotFiniteError, naming the step and its pairs, once it is known that one of the steps
-        before was not finite.
+        Raises NotFiniteError, naming the step and its samples, once it is known that one of the
+        steps before was not finite.
         """
         self.settle(LATE)
         for optimiser in self.training.optimisers:
@@ -79,12 +79,12 @@ class Stepping:
                 raise NotFiniteError(f"step {step}: {told}")
             self.read.append(losses)
 
-    def _run(self, pictures: Pictures) -> Tensor:
-        losses = self.training.step(varied(pictures))
+    def _run(self, pictures: Stored) -> Tensor:
+        losses = self.training.step(pictures.varied())
         self.names = list(losses)
         return torch.stack([*(x.detach() for x in losses.values()), self.training.failed])
 
-    def _there(self, pictures: Pictures) -> Pictures:
+    def _there(self, pictures: Stored) -> Stored:
         """The pictures on the device, copied while a GPU is at the steps before."""
         if self.copying is None:
             return pictures.to(self.device)
@@ -97,11 +97,11 @@ class Stepping:
         return there
 
 
-def _told(losses: dict[str, float], ids: list[tuple[str, str]]) -> str:
+def _told(losses: dict[str, float], ids: list[Sample]) -> str:
     wrong = [name for name, loss in losses.items() if not math.isfinite(loss)]
     what = f"the {' and the '.join(wrong)}" if wrong else "in another process, a loss"
-    pairs = ", ".join(f"{source} -> {target}" for source, target in ids)
-    return f"{what} is not finite on the batch {pairs}"
+    samples = ", ".join(map(" -> ".join, ids))
+    return f"{what} is not finite on the batch {samples}"
 
 
 Recorder = Callable[[Callable[[], None]], Callable[[], None]]
@@ -111,18 +111,18 @@ Recorder = Callable[[Callable[[], None]], Callable[[], None]]
 class Replayed:
     """A function of pictures, recorded once and replayed on whatever its own memory holds."""
 
-    def __init__(self, run: Callable[[Pictures], Tensor], record: Recorder):
+    def __init__(self, run: Callable[[Stored], Tensor], record: Recorder):
         self.run, self.record, self.warm = run, record, 0
         self.replay: Callable[[], None] | None = None
 
-    def __call__(self, pictures: Pictures) -> Tensor:
+    def __call__(self, pictures: Stored) -> Tensor:
         """The function's answer, which the next call overwrites."""
         if self.warm < WARM:
             self.warm += 1
             self.values = self.run(pictures)
             return self.values
         if self.replay is None:
-            self.given = Pictures(*map(torch.clone, pictures))
+            self.given = type(pictures)(*map(torch.clone, pictures))
             self.values = self.values.clone()
             self.replay = self.record(self._again)
         for own, given in zip(self.given, pictures, strict=True):

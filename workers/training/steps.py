@@ -14,7 +14,6 @@ from configs.train import TrainConfig
 from models.checkpoint import load_networks
 from models.config import ModelConfig
 from workers.model import checkpoint
-from workers.training.data import Batch
 
 
 class Training(Protocol):
@@ -22,15 +21,16 @@ class Training(Protocol):
 
     config: Any  # with a learning_rate
     columns: tuple[str, ...]  # names of the pictures of a sheet
-    model: ModelConfig
+    model: Any  # the networks' configuration
     networks: dict[str, nn.Module]  # what is served, under the names of `models.checkpoint`
+    save: Callable[..., dict[str, bytes]]  # of model, networks, and as `models.checkpoint.save`
     parts: dict[str, Any]  # all that has a state to go on from: networks in training, optimisers
     optimisers: tuple[torch.optim.Adam, ...]
     # () 1 once a loss or a gradient was not finite: nothing changes any more, else 0.
     failed: Tensor
     note: str  # a sentence for the model card, or nothing
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
+    def step(self, batch: Any) -> dict[str, Tensor]:
         """One step of every optimiser; the losses, `total` among them, and the gradients' norms.
 
         Nothing in it waits for the device. It is `descend` that keeps what is not finite from
@@ -38,12 +38,12 @@ class Training(Protocol):
         """
         ...
 
-    def test(self, batch: Batch) -> dict[str, Tensor]:
+    def test(self, batch: Any) -> dict[str, Tensor]:
         """The losses on a batch that is not trained on."""
         ...
 
-    def sheet(self, batch: Batch) -> list[np.ndarray]:
-        """The pictures of every pair, named by `columns`: (B, H, W, 3) uint8 each."""
+    def sheet(self, batch: Any) -> list[np.ndarray]:
+        """The pictures of every sample, named by `columns`: (B, H, W, 3) uint8 each."""
         ...
 
 

@@ -5,9 +5,17 @@ from typing import Any, NamedTuple
 
 import torch
 
-from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
+from configs.train import (
+    TrainConfig,
+    TrainGeneratorConfig,
+    TrainInpainterConfig,
+    TrainPoserConfig,
+)
+from workers.training.data import PAIRS, Data
 from workers.training.generator import GeneratorTraining
 from workers.training.inpainter import InpainterTraining
+from workers.training.poser import PoserTraining
+from workers.training.skeletons import SKELETONS
 from workers.training.steps import Training
 
 
@@ -17,24 +25,36 @@ class Trainable(NamedTuple):
     command: str
     config: type[TrainConfig]
     training: Callable[[Any, str, torch.device], Training]  # of a config and a UV layout
+    data: Data
     takes: tuple[str, ...]  # keys of the config that name checkpoints it takes networks from
     next: str  # the command, and its key, that take what was trained
 
 
+F = Trainable(
+    "train inpainter",
+    TrainInpainterConfig,
+    InpainterTraining,
+    PAIRS,
+    takes=("initial",),
+    next="train generator inpainter",
+)
 TRAINABLE = (
-    Trainable(
-        "train inpainter",
-        TrainInpainterConfig,
-        InpainterTraining,
-        takes=("initial",),
-        next="train generator inpainter",
-    ),
+    F,
     Trainable(
         "train generator",
         TrainGeneratorConfig,
         GeneratorTraining,
+        PAIRS,
         takes=("initial", "inpainter"),
         next="render model",
+    ),
+    Trainable(
+        "train poser",
+        TrainPoserConfig,
+        PoserTraining,
+        SKELETONS,
+        takes=("initial",),
+        next="extract extractor=keypoints keypoints.model",
     ),
 )
 

@@ -62,14 +62,18 @@ def is_catalog(url: str) -> bool:
     )
 
 
+def is_run(url: str) -> bool:
+    """Whether a URL is a folder that a command wrote, or a catalog: its JSON holds no skeletons."""
+    entries = Store(url).listing(depth=1)
+    return RUN in [file.name for file in entries.files] or "uv_maps" in entries.folders
+
+
 def are_skeletons(url: str) -> bool:
     """Whether a URL names files of skeletons, rather than a catalog of poses or another run."""
     if is_file(url) or split_pattern(url)[1]:
         return True
-    entries = Store(url).listing(depth=1)
-    names = [file.name for file in entries.files]
-    run = RUN in names or "uv_maps" in entries.folders
-    return not run and any(name.lower().endswith(LISTED) for name in names)
+    names = [file.name for file in Store(url).listing(depth=1).files]
+    return any(name.lower().endswith(LISTED) for name in names) and not is_run(url)
 
 
 def skeletons(config: ExtractConfig) -> Input:
@@ -82,6 +86,8 @@ def skeletons(config: ExtractConfig) -> Input:
         return _input(config, [_read(config.input)], {})
     if is_catalog(config.input):
         return _of_catalog(config)
+    if not split_pattern(config.input)[1] and is_run(config.input):
+        raise ValueError(f"{config.input}: a catalog without annotations/ holds no skeletons")
     listing = list_files(config.input)
     urls = [url for url in listing.urls if url.lower().endswith(LISTED)]
     if not urls:
