@@ -1,9 +1,7 @@
 """A fake model, in a module of its own so that workers can import it."""
 
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -12,17 +10,11 @@ from models.maps import Source, Target
 
 @dataclass(frozen=True)
 class StandIn:
-    """Makes a model that waits some seconds an image, and answers the source's mean colour.
-
-    Each process that makes one leaves a file in `folder`, if one is given.
-    """
+    """Makes a model that waits some seconds an image, and answers the source's mean colour."""
 
     seconds: float = 0.0
-    folder: str = ""
 
     def __call__(self) -> "Model":
-        if self.folder:
-            Path(self.folder, f"loaded-{os.getpid()}").touch()
         return Model(self.seconds)
 
 

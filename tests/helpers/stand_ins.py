@@ -22,6 +22,7 @@ from tests.helpers.seeded import write_authors_files
 from tests.helpers.skeletons import STANDING, controlnet, openpose
 from tests.helpers.studies import write_methods
 from workers.data.catalog import Catalog
+from workers.data.storage import Store
 
 SIDE = 176  # pixels: `ms_ssim` wants more than 160
 SMALL = 64
@@ -83,9 +84,10 @@ def fitted(folder: Path) -> None:
 
 
 def remote_catalogs(bucket: str) -> None:
-    """A catalog and poses in a bucket."""
-    write_catalog(f"{bucket}/catalog", 4, size=SMALL)
-    write_catalog(f"{bucket}/poses", 2, prefix="pose", size=SMALL)
+    """A catalog and poses in a bucket, and some pairs of them."""
+    ids = write_catalog(f"{bucket}/catalog", 4, size=SMALL)
+    poses = write_catalog(f"{bucket}/poses", 2, prefix="pose", size=SMALL)
+    Store(bucket).put("hundred.csv", f"from,to\n{ids[0]},{poses[0]}\n".encode())
 
 
 def runs(folder: Path, named: Sequence[str]) -> None:

@@ -34,6 +34,14 @@ def test_actors_fit_the_cluster(ray_session: None, execution: dict, gpus: float,
     assert pool_size(config, needs) == size
 
 
+def test_a_share_that_is_given_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Ray is asked: a cluster that grows from nothing holds no GPU yet."""
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    config = Execution(gpus_per_worker=0.5)
+    assert resources(config) == {"num_cpus": 1, "num_gpus": 0.5}
+    assert pool_size(Execution(workers=8, gpus_per_worker=1), resources(config)) == 8
+
+
 class Broken(StandIn):
     """A model that loads in the driver, and in no worker."""
 
