@@ -165,8 +165,7 @@ class RenderWorker:
         alpha = None
         if self.config.image.alpha and M_N is not None:
             alpha = opacity(M_N, height, width)
-        with tally.stage("encode"):
-            data = encode_planes(planes, self.config.image, alpha)
+        data = encode_planes(planes, self.config.image, alpha)
         return Picture(data, width, height, self.model.name)
 
 
