@@ -121,3 +121,16 @@ class ListConfig(Frozen):
     """List the runs below a URL: state, progress, failures, age."""
 
     url: Url = Field(description="Where to look. Its key may be left out: runs list URL.")
+
+
+class CompactConfig(Frozen):
+    """Copy a finished run, its small files joined into few."""
+
+    url: Url = Field(description="The run. Its key may be left out: runs compact URL out=COPY.")
+    out: Url = Field(
+        description="Where the copy is written. It must be empty, or hold a copy that was begun so."
+    )
+    file_mb: Count = Field(
+        default=1000,
+        description="Megabytes that a file of a table may have; memory is needed for two.",
+    )

@@ -168,8 +168,7 @@ class RenderWorker:
         alpha = None
         if self.config.image.alpha and target is not None:
             alpha = opacity(target, height, width)
-        with tally.stage("encode"):
-            data = encode_planes(planes, self.config.image, alpha)
+        data = encode_planes(planes, self.config.image, alpha)
         return Picture(data, width, height, self.model.name)
 
 

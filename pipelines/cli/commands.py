@@ -10,7 +10,7 @@ from configs.extract import ExtractConfig
 from configs.fields import Frozen
 from configs.poses import PosesConfig
 from configs.render import RenderConfig
-from configs.run import ListConfig, ShowConfig
+from configs.run import CompactConfig, ListConfig, ShowConfig
 from configs.study import StudyAnalyzeConfig, StudyBuildConfig, StudyServeConfig
 from configs.synthesize import SynthesizeConfig
 from configs.train import TrainGeneratorConfig, TrainInpainterConfig, TrainPoserConfig
@@ -159,6 +159,13 @@ TASKS = {
             ShowConfig,
             "pipelines.runs.show",
             "renders",
+            first="url",
+        ),
+        Command(
+            "runs compact",
+            CompactConfig,
+            "pipelines.runs.compact",
+            "renders out=compacted",
             first="url",
         ),
     ],

@@ -72,11 +72,10 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
         # Another driver may work on the same run: begin elsewhere, and skip what it has done.
         start = random.randrange(len(left))
         left = left[start:] + left[:start]
-    told = read_progress(store) if done else None
     manifest = None if left else read_manifest(store)
-    counted = bool(left) or config.retry_failed or not manifest
-    failures = failures_of(store, plan, done, told) if counted else {}
-    retried = [s for s in plan.shards if config.retry_failed and failures.get(s.name)]
+    told = read_progress(store) if done else None
+    failed = {} if manifest and not config.retry_failed else failures_of(store, plan, done, told)
+    retried = [s for s in plan.shards if config.retry_failed and failed.get(s.name)]
     rows_left = sum(len(shard.keys) for shard in [*left, *retried])
     if done and rows_left:
         log(f"{plan.command}: resuming {store.url}, {rows_left} of {plan.rows} rows left")
@@ -90,7 +89,7 @@ def execute(job: Job, plan: Plan, config: Run) -> dict[str, Any]:
     with (
         stoppable(config.execution.grace) as stop,
         RunProgress(plan.command, plan.rows, plan.rows - rows_left) as progress,
-        Recorder(store, plan, failures, told) as record,
+        Recorder(store, plan, failed, told) as record,
     ):
         for shards, retry in ((left, False), (retried, True)):
             work = (plan.command, job, shards, store, config.execution, retry, stop)

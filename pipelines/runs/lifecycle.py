@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pipelines.runs.dataset_card import CARD, dataset_card
 from pipelines.runs.plan import KEYS, PLAN, Outline, Plan, RunError, read_plan, versions
 from workers.data.retrying import StorageError
 from workers.data.storage import READERS, Store
@@ -95,7 +96,7 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
 
 
 def finish(store: Store, plan: Plan, timings: dict[str, Any]) -> dict[str, Any]:
-    """Check that every planned row is there once, then write the manifest and return it."""
+    """Check that every planned row is there once; write dataset card and manifest, return this."""
     reports = list(count_rows(store, plan, plan.names))
     rows = sum(r.rows for r in reports)
     planned = {file_name(table, shard) for shard in plan.names for table in plan.tables}
@@ -106,20 +107,22 @@ def finish(store: Store, plan: Plan, timings: dict[str, Any]) -> dict[str, Any]:
     if rows != plan.rows:
         raise RunError(f"{store.url} holds {rows} rows of {plan.rows} planned")
     failures = sum((r.failed for r in reports), Counter[str]())
+    totals = {
+        "rows": rows,
+        "ok": rows - failures.total(),
+        "failed": failures.total(),
+        "failures": dict(failures.most_common()),
+        "shards": len(plan.lengths),
+    }
     manifest = {
         "command": plan.command,
         "plan": plan.hash,
         "identity": plan.identity,
-        "totals": {
-            "rows": rows,
-            "ok": rows - failures.total(),
-            "failed": failures.total(),
-            "failures": dict(failures.most_common()),
-            "shards": len(plan.shards),
-        },
+        "totals": totals,
         "timings": timings,
         "versions": versions(),
     }
+    store.put(CARD, dataset_card(plan, totals).encode())
     store.put(MANIFEST, json.dumps(manifest, indent=2).encode())
     store.sweep()
     return manifest

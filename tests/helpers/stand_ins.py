@@ -104,6 +104,20 @@ def runs(folder: Path, named: Sequence[str]) -> None:
         assert render.run(config, load_model=StandIn if number % 2 else None) == 0
 
 
+def rendered(folder: Path) -> None:
+    """The run renders, with a failed row."""
+    catalogs(folder)
+    write_pairs(folder / "some.csv", [("p000", "p001"), ("p000", "gone"), ("p002", "p001")])
+    values = {
+        "catalog": f"{folder}/catalog",
+        "pairs": f"{folder}/some.csv",
+        "out": f"{folder}/renders",
+        "execution": {"engine": "local"},
+        "max_failed_fraction": 1,
+    }
+    assert render.run(RenderConfig.model_validate(values), load_model=StandIn) == 0
+
+
 def schedule(folder: Path) -> None:
     """The config evaluate.yaml, and a run to score."""
     catalogs(folder)

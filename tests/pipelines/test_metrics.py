@@ -27,6 +27,9 @@ from pipelines.runs.metrics import (
 from tests.conftest import ROOT
 from tests.helpers.catalogs import StandIn, write_catalog
 from tests.helpers.runs import config, run
+from workers.data import retrying as retrying_module
+from workers.data.retrying import retrying
+from workers.data.tally import REPEATED, tally
 from workers.shards.shard import ShardReport
 
 STAGES = {"read", "render", "encode", "write"}
@@ -129,3 +132,18 @@ def test_events_are_json_on_request(
     assert progress["level"] == "info"
     assert (error["level"], error["exit_code"]) == ("error", 2)
     assert "holds no run" in error["message"]
+
+
+def test_requests_that_are_sent_again_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying_module, "PAUSE_SECONDS", 0.0)
+    answers = iter([ConnectionError("reset"), TimeoutError("slow"), b"data"])
+
+    def request() -> bytes:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    tally.take()
+    assert retrying("s3://b/file", request) == b"data"
+    assert tally.take() == {REPEATED: 2}

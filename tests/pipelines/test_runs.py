@@ -278,7 +278,7 @@ def test_a_killed_driver_is_resumed(tmp_path: Path) -> None:
     ]
     assert finished.items() <= {f.name: f.stat().st_mtime for f in renders.iterdir()}.items()
     files = {f.name for f in Store(settings.out).list() if not f.name.startswith("renders/")}
-    assert files == {"plan.json", plan.keys_file, "manifest.json"}
+    assert files == {"plan.json", plan.keys_file, "README.md", "manifest.json"}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 from configs.fields import ImageFormat
 from workers.data.errors import BadImage, BadUvMap, RowError
 from workers.data.profiles import in_srgb, is_srgb
+from workers.data.tally import tally
 
 # A closed list: Pillow would hand PostScript to an interpreter. `eval.naming.EXTENSIONS` holds the
 # file extensions of these.
@@ -127,6 +128,7 @@ def encode_planes(planes: np.ndarray, fmt: ImageFormat, alpha: np.ndarray | None
     return _encoded(Image.merge("RGB", bands), fmt, alpha)
 
 
+@tally.stage("encode")
 def _encoded(image: Image.Image, fmt: ImageFormat, alpha: np.ndarray | None) -> bytes:
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))

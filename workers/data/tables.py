@@ -6,6 +6,8 @@ UV maps are little-endian uint16 of shape (2, H, W), channel 0 = u, 1 = v; 0 is 
 """
 
 import io
+import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -41,7 +43,12 @@ def _schema(*groups: dict[str, Column], **about: str) -> pa.Schema:
         for name, column in group.items()
     ]
     metadata = {"reposer.schema_version": str(SCHEMA_VERSION)}
-    return pa.schema(fields, metadata=metadata | {f"reposer.{k}": v for k, v in about.items()})
+    metadata |= {f"reposer.{name}": value for name, value in about.items()}
+    images = [field.name for field in fields if field.type == IMAGE.type]
+    if images:  # Hugging Face's `datasets` reads here which columns it may show as images
+        features = {name: {"_type": "Image"} for name in images}
+        metadata["huggingface"] = json.dumps({"info": {"features": features}})
+    return pa.schema(fields, metadata=metadata)
 
 
 ID = Column(pa.string(), required=True)
@@ -216,15 +223,21 @@ def is_part(name: str) -> bool:
 
 def parquet_bytes(table: pa.Table) -> bytes:
     """One Parquet file: zstd for everything but encoded image bytes, no dictionaries."""
-    columns = [path for field in table.schema for path in _leaves(field)]
+    return joined_bytes(table.schema, [table])
+
+
+def joined_bytes(schema: pa.Schema, tables: Iterable[pa.Table]) -> bytes:
+    """Tables of one schema, one after the other, as `parquet_bytes` writes them."""
+    columns = [path for field in schema for path in _leaves(field)]
     options: dict[str, Any] = {  # pyarrow documents these types, its stubs lack them
         "write_statistics": [path for path in columns if path.endswith("_id")],
         "compression": {path: "none" if path.endswith(".bytes") else "zstd" for path in columns},
     }
     out = io.BytesIO()
-    most = ROW_GROUP_BYTES * len(table) // max(table.nbytes, 1)
-    rows = min(max(most, 1), ROWS_PER_ROW_GROUP)
-    pq.write_table(table, out, row_group_size=rows, use_dictionary=False, **options)
+    with pq.ParquetWriter(out, schema, use_dictionary=False, **options) as writer:
+        for table in tables:
+            most = ROW_GROUP_BYTES * len(table) // max(table.nbytes, 1)
+            writer.write_table(table, min(max(most, 1), ROWS_PER_ROW_GROUP))
     return out.getvalue()
 
 

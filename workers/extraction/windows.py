@@ -111,8 +111,7 @@ class PeopleWorker(Generic[P]):
         self.window = size
 
     def _rows(self, step: Step) -> Rows:
-        with tally.stage("encode"):
-            photo, value = _tried(self._people_rows, step)
+        photo, value = _tried(self._people_rows, step)
         return self.failed(photo, value) if isinstance(value, Exception) else value
 
     def _people_rows(self, photo: Photo, value: tuple[bytes, np.ndarray, list[P]]) -> Rows:
