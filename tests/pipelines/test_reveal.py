@@ -70,7 +70,8 @@ def test_the_target_keeps_head_and_hands(checkpoint: str) -> None:
     identities = [plan["identity"] for plan in facts]
     assert identities[0]["reveal"] == "head_and_hands"
     assert "reveal" not in identities[1]
-    assert "revealed" not in identities[1]["inputs"]
+    assert "segmentations" in identities[0]["inputs"]
+    assert "segmentations" not in identities[1]["inputs"]
 
 
 def test_hair_off_the_body_is_opaque() -> None:
