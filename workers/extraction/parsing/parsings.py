@@ -44,8 +44,8 @@ class Parsings:
         """Of a photograph of `shape` (H, W, ...), framed as its UV map (h, w, 2) is.
 
         Its row of `annotations`, whose segmentation are the codes of `world.labels`, and its rows
-        of `parsings`. Raises MissingParsing, SizeMismatch,
-        UnknownLabel, and BadParsing or BadImage for files that hold no labels.
+        of `parsings`. Raises MissingParsing, SizeMismatch, UnknownLabel, and BadParsing or BadImage
+        for files that hold no labels.
         """
         url = self._file(photo)
         try:
