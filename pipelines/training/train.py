@@ -14,10 +14,11 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from configs.fields import identity_of
-from configs.train import TrainConfig, TrainGeneratorConfig
+from configs.train import TrainConfig, TrainGeneratorConfig, TrainPairsConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
 from pipelines.runs.lifecycle import has_begun, read_manifest, refuse_another
 from pipelines.runs.log import as_json, console, log
+from pipelines.runs.pair_lists import oriented, tell
 from pipelines.runs.plan import RunError, fingerprint, versions
 from pipelines.runs.progress import LOG_SECONDS
 from pipelines.runs.stopping import stopped_at_once
@@ -27,6 +28,7 @@ from workers.data.contents import content_keys
 from workers.data.names import canonical_key, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
+from workers.data.user_tables import read_pair_list
 from workers.model import checkpoint
 from workers.training.checkpoints import LOG, Facts
 from workers.training.data import Sample
@@ -94,6 +96,9 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     catalog = Catalog(config.catalog)
     layout = catalog.layout()
     samples, lost = kind.data.listed(config)
+    if isinstance(config, TrainPairsConfig) and config.pairs:
+        listed, said = oriented(read_pair_list(config.pairs), lambda _: 0)
+        tell(kind.command, config.pairs, listed.table, said)
     if lost:
         log(f"{kind.command}: {lost} {kind.data.what} are left out: {kind.data.lack}")
     _refuse_shared_items(config, catalog, samples)

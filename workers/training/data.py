@@ -31,6 +31,8 @@ BLOCK = 256  # pairs that follow each other in the list: their rows lie near eac
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
 AHEAD = 2  # batches a loader is ahead of the optimiser
 WANTED = ("photograph", "stored_uv")  # of the source and of the target
+# The same where the network is shown what stays of the target.
+REVEALING = (("photograph", "clothes_uv"), ("photograph", "stored_uv", "segmentation"))
 THREADS = 2  # loaders of a process that trains on a CPU,
 PROCESSES = 12  # and at most so many of one that trains on a GPU
 
@@ -160,25 +162,26 @@ def read_pictures(
 ) -> Pictures:
     """Read pairs of photographs; raises what `Catalog.view` raises, and SizeMismatch."""
     catalog, poses = opened(config.catalog), opened(config.targets)
-    more = ("segmentation",) if config.reveals else ()
+    wants = REVEALING if config.reveals else (WANTED, WANTED)
     views = [
-        [catalog.view(name, (*WANTED, *wanted), layout) for name in end]
-        for end, wanted in zip(zip(*pairs, strict=True), ((), more), strict=True)
+        [catalog.view(name, wanted, layout) for name in end]
+        for end, wanted in zip(zip(*pairs, strict=True), wants, strict=True)
     ]
     if config.targets != config.catalog:
         for view, (_, name) in zip(views[1], pairs, strict=True):
             view["stored_uv"] = poses.stored_uv(name, layout)
-    for pair, *both in zip(pairs, *views, strict=True):
-        if any(v["stored_uv"].shape != views[0][0]["stored_uv"].shape for v in both):
+    uv = [[view.get("clothes_uv", view.get("stored_uv")) for view in end] for end in views]
+    for pair, *both in zip(pairs, *uv, strict=True):
+        if any(map_.shape != uv[0][0].shape for map_ in both):
             said = ", ".join(map(short, pair))
             raise SizeMismatch(f"{said}: training wants photographs of one size")
-    side = max(views[0][0]["stored_uv"].shape)
+    side = max(uv[0][0].shape)
     mirrored, moved, gains = zip(
         *(variation(config.augmentation, layout, side, rng) for rng in rngs), strict=True
     )
     pictures = (
         np.stack([[view["photograph"] for view in end] for end in views]),
-        np.stack([[view["stored_uv"] for view in end] for end in views]).view("<i2"),
+        np.stack(uv).view("<i2"),
         np.array(mirrored),
         np.stack(moved, axis=1),
         np.stack(gains),
