@@ -26,7 +26,7 @@ from workers.shards.shard import Job, Rows, Shard, ShardReport, Worker, run_shar
 from workers.shards.supervise import Limits, Sealed, Supervisor
 
 GROW_SECONDS = 2.0  # between two checks for room on new nodes
-TOLD_SECONDS = 60.0  # between two lines that say that no worker is ready
+TOLD_SECONDS = 60.0  # between two lines that say that there is no place for a worker
 MEMORY_SHARE = 0.8  # of a node's memory, for all its workers: Ray kills actors when it runs out
 MOST_DEATHS = 20  # of actors, with no shard finished between them, until the run ends
 
@@ -193,15 +193,15 @@ class _Pool:
             self._start()
 
     def _tell_of_waiting(self) -> None:
-        """Say from time to time that no worker is ready: the cluster may never have room."""
-        if self.idle or self.in_flight:
-            self.told = time.monotonic()
-        elif time.monotonic() - self.told >= TOLD_SECONDS:
-            self.told = time.monotonic()
+        """Say from time to time that no node is made for a worker: one may never come."""
+        if time.monotonic() - self.told < TOLD_SECONDS:
+            return
+        self.told = time.monotonic()
+        if not any(_places(node, self.needs) for node in _nodes()):
             wants = ", ".join(f"{kind}={share:g}" for kind, share in self.needs.items())
             log(
-                f"no worker is ready, {len(self.starting)} are asked for, with {wants} each: "
-                "`ray status` says what the cluster lacks"
+                f"the cluster has no node for a worker ({wants}), {len(self.starting)} wait: "
+                "`ray status` says what it lacks"
             )
 
     def _look(self) -> None:
