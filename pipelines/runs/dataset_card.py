@@ -39,8 +39,11 @@ rows = load_dataset("FOLDER", "{main}", split="train")  # of this file
 def dataset_card(plan: Plan | Outline, totals: dict[str, Any]) -> str:
     """The card of a run, of its plan and the totals of its manifest."""
     main = plan.tables[-1]
-    tables = [{"config_name": name, "data_files": f"{name}/*.parquet"} for name in plan.tables]
-    tables[-1]["default"] = True  # type: ignore[assignment]
+    tables = [
+        {"config_name": name, "data_files": f"{name}/*.parquet"}
+        | ({"default": True} if name == main else {})
+        for name in plan.tables
+    ]
     size = next((name for rows, name in SIZES.items() if plan.rows < rows), "n>100M")
     head = {"pretty_name": plan.command, "size_categories": [size], "configs": tables}
     text = TEXT.format(command=plan.command, main=main, **totals)

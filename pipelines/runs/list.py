@@ -64,21 +64,22 @@ def describe(store: Store) -> Line:
     age = _ago(times[PLAN])
     if manifest:
         command, totals = manifest["command"], manifest["totals"]
-        counts = ["100%", str(totals["rows"]), str(totals["failed"])]
-        return Line("complete", command, *counts, age, _ago(times[MANIFEST]), store.url)
+        rows, failed = str(totals["rows"]), str(totals["failed"])
+        idle = _ago(times[MANIFEST])
+        return Line("complete", command, "100%", rows, failed, age, idle, store.url)
     try:
         plan = read_outline(store)
     except RunError:
         return Line("damaged", "?", "?", "?", "?", age, _ago(max(times.values())), store.url)
     table, told = plan.tables[-1], read_progress(store)
     files = {file.name: file.modified for file in store.list(table)}
-    rows = zip(plan.names, plan.lengths, strict=True)
-    done = sum(length for name, length in rows if file_name(table, name) in files)
+    shards = zip(plan.names, plan.lengths, strict=True)
+    made = sum(length for name, length in shards if file_name(table, name) in files)
     last = max([*times.values(), *files.values()])
     state = "running" if time.time() - last < ENDED_SECONDS else "stopped"
     failed = str(told.failures.total()) if told else "?"
-    counts = [f"{done / plan.rows:.0%}", str(plan.rows), failed]
-    return Line(state, plan.command, *counts, age, _ago(last), store.url)
+    done, rows = f"{made / plan.rows:.0%}", str(plan.rows)
+    return Line(state, plan.command, done, rows, failed, age, _ago(last), store.url)
 
 
 def _ago(moment: float) -> str:

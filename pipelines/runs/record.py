@@ -18,7 +18,7 @@ from pipelines.runs.lifecycle import count_rows
 from pipelines.runs.plan import Outline, Plan
 from workers.data.retrying import StorageError
 from workers.data.storage import Store
-from workers.data.tally import REPEATED
+from workers.data.tally import REPEATED, Tally
 from workers.shards.shard import ShardReport
 
 PROGRESS = "progress.json"
@@ -86,7 +86,7 @@ class Recorder:
         self.failures = dict(failures)
         self.rows = earlier.worker_rows if earlier else 0
         self.seconds = earlier.worker_seconds if earlier else 0.0
-        self.counts: Counter[str] = Counter()
+        self.tally = Tally()
         self.written, self.ended = False, Event()
         self.thread = Thread(target=self._keep, name="record", daemon=True)
 
@@ -105,12 +105,12 @@ class Recorder:
         """Count one finished shard."""
         self.failures[report.name] = report.failed
         self.rows, self.seconds = self.rows + report.made, self.seconds + report.seconds
-        self.counts.update(report.counts)
+        self.tally.add(report.counts)
 
     @property
     def timings(self) -> dict[str, Any]:
         """What workers have made, in how many seconds of theirs, and by stage what this run saw."""
-        stages = {name: round(amount, 3) for name, amount in sorted(self.counts.items())}
+        stages = {name: round(amount, 3) for name, amount in sorted(self.tally.counts.items())}
         return {
             "worker_rows": self.rows,
             "worker_seconds": round(self.seconds, 3),

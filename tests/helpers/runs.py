@@ -13,7 +13,7 @@ from tests.helpers.catalogs import StandIn
 from workers.data.storage import Store
 from workers.shards.keys import Keys
 from workers.shards.rows import Failure, Picture, failed_render, render_id, renders
-from workers.shards.shard import Job, Shard, commit, file_name
+from workers.shards.shard import Job, Shard, Worker, commit, file_name
 
 
 def config(folder: Path | str, **values: object) -> RenderConfig:
@@ -32,6 +32,10 @@ def run(config: RenderConfig) -> dict:
     return execute(job, plan, config)
 
 
+def _no_worker() -> Worker:
+    raise AssertionError("no row is made")
+
+
 def write_begun(url: str, lengths: Sequence[int]) -> Outline:
     """The files of a begun run of `render`: its plan, and shards whose first row has failed.
 
@@ -39,7 +43,7 @@ def write_begun(url: str, lengths: Sequence[int]) -> Outline:
     """
     keys = Keys.of(["source_id", "pose_id"], [(f"s{i}", "p") for i in range(max(lengths))])
     plan = Plan("render", {"config": {}, "rows": "0" * 64}, ("renders",), keys, tuple(lengths))
-    job, store, files = Job(plan.tables, StandIn, render_id, failed_render), Store(url), {}
+    job, store, files = Job(plan.tables, _no_worker, render_id, failed_render), Store(url), {}
     for name, length in zip(plan.names, lengths, strict=True):
         if length not in files:
             some = keys[:length]

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -17,19 +16,19 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, float] = {}
         self.lock = threading.Lock()
 
     def add(self, counts: Mapping[str, float]) -> None:
         """Count more."""
         with self.lock:
             for name, amount in counts.items():
-                self.counts[name] += amount  # type: ignore[assignment] - seconds are no integers
+                self.counts[name] = self.counts.get(name, 0) + amount
 
     def take(self) -> dict[str, float]:
         """What was counted; counting begins anew."""
         with self.lock:
-            counts, self.counts = dict(self.counts), Counter()
+            counts, self.counts = self.counts, {}
         return counts
 
     @contextmanager
