@@ -17,6 +17,7 @@ STANDING = np.array(
      (114, 136), (112, 186), (110, 234), (142, 136), (144, 186), (146, 234),
      (122, 24), (134, 24), (114, 28), (142, 28)], float,
 )  # fmt: skip
+BACKGROUND = 0.5  # the share of a seeded poser's map of it that is off the body
 BODY_25 = [0, 1, 2, 3, 4, 5, 6, 7, None, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, *[None] * 6]
 COCO_17 = [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]
 
@@ -32,7 +33,10 @@ def seeded_poser(folder: Path) -> str:
             torch.nn.init.kaiming_normal_(layer.weight)
     torch.nn.init.normal_(poser.out.weight, std=2)
     torch.nn.init.zeros_(poser.out.bias)
-    poser.out.bias.data[0] = 4.0  # far from the skeleton there is nobody
+    with torch.inference_mode():
+        fields = poser.eval()(torch.from_numpy(STANDING / 8).float()[None], (32, 32))
+    body = fields.parts[:, 1:].logsumexp(1) - fields.parts[:, 0]
+    poser.out.bias.data[0] = body.quantile(BACKGROUND)
     folder.mkdir(parents=True)
     for name, data in save_poser(config, {"poser": poser}, "Seeded weights.").items():
         (folder / name).write_bytes(data)
