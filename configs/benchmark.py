@@ -6,6 +6,7 @@ from pydantic import Field, ValidationInfo, field_serializer, field_validator, m
 
 from configs.evaluate import Bootstrap
 from configs.fields import Count, Frozen, Model, Url
+from configs.keypoints import Poser
 from configs.run import Execution, Run
 from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
 
@@ -16,9 +17,9 @@ NETWORKS = ("inpainter", "generator")
 # The benchmark's keys that those of its trainings follow from.
 DECISIVE = {"variant", "out", "training", "held_out", "seed", "execution"}
 BenchmarkVariant = Literal[
-    "full", "no-deform", "rgb-inpainting", "no-textures", "symmetry", "native"
+    "full", "no-deform", "rgb-inpainting", "no-textures", "symmetry", "native", "keypoints"
 ]
-UNTRAINED = ("symmetry", "native")
+UNTRAINED = ("symmetry", "native", "keypoints")
 
 
 class Worlds(Frozen):
@@ -53,7 +54,8 @@ class BenchmarkConfig(Frozen):
 
     variant: BenchmarkVariant = Field(
         description="full: the paper's method; symmetry: the baseline, which is not trained; "
-        "native: the bundled networks at the photographs' own size; the others: ablations."
+        "native: the bundled networks at the photographs' own size; keypoints: poses of skeletons; "
+        "the others: ablations."
     )
     out: Url = Field(
         description="Where the benchmark is written, the same for all variants: a folder, file:// "
@@ -78,14 +80,22 @@ class BenchmarkConfig(Frozen):
     inpainter: TrainInpainterConfig | None = Field(
         default=None,
         description=f"Training of f: the keys of `reposer train inpainter`, but for "
-        f"{', '.join(OWN)}. Variants no-textures, symmetry and native train no f.",
+        f"{', '.join(OWN)}. Variants no-textures, symmetry, native and keypoints train no f.",
         json_schema_extra={"command": "train inpainter"},
     )
     generator: TrainGeneratorConfig | None = Field(
         default=None,
         description=f"Training of g: the keys of `reposer train generator`, but for "
-        f"{', '.join(OWN)}. Variants symmetry and native train no g.",
+        f"{', '.join(OWN)}. Variants symmetry, native and keypoints train no g.",
         json_schema_extra={"command": "train generator"},
+    )
+    poser: Poser = Field(
+        default="bundled", description="Of variant keypoints, the poser that is measured."
+    )
+    tuned: Url | None = Field(
+        default=None,
+        description="Of variant keypoints, networks that were trained further on predicted maps, "
+        "to be measured beside the bundled ones: a checkpoint.",
     )
     metric_weights: Url | None = Field(
         default=None,

@@ -7,21 +7,21 @@ Below `out`, which all variants share:
     textures/WHAT                       how f's textures, or symmetry's, compare with the truth
     VARIANT/generator, renders, metrics
     report                              all finished variants side by side
-    native                              the variant native, which has a world of its own
+    native, keypoints                   these variants, which have worlds of their own
 
 Each of these is a run: what is finished is skipped, what was interrupted goes on, and what was
 made with other keys is refused.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from configs.benchmark import COMPLETES, UNTRAINED, BenchmarkConfig, ReportConfig, TexturesConfig
+from configs.benchmark import COMPLETES, BenchmarkConfig, ReportConfig, TexturesConfig
 from configs.evaluate import EvaluateConfig
 from configs.render import RenderConfig, RenderFormat
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
-from pipelines.benchmark import native, native_report, textures
+from pipelines.benchmark import keypoints, keypoints_report, native, native_report, textures
 from pipelines.benchmark import report as benchmark_report
 from pipelines.benchmark.native import Step
 from pipelines.evaluation import evaluate
@@ -32,19 +32,33 @@ from pipelines.training import train
 METRICS = ("ssim_dsc", "ms_ssim.256", "lpips_squeeze_caffe", "lpips_squeeze_caffe.body")
 
 
+class OwnWorld(NamedTuple):
+    """A variant that measures in a world of its own: its steps there, and its report."""
+
+    steps: Callable[[BenchmarkConfig, str], list[Step]]
+    report: Callable[[BenchmarkConfig, str], int]
+
+
+OWN_WORLDS = {
+    "native": OwnWorld(native.steps, native_report.run),
+    "keypoints": OwnWorld(keypoints.steps, keypoints_report.run),
+}
+
+
 def run(config: BenchmarkConfig) -> int:
     """Carry out what is left of a variant, and write the report; returns the exit code."""
-    if config.variant == "native":
-        config = config.model_copy(update={"out": f"{config.out}/native"})
-        steps = [*_worlds(config), *native.steps(config, _held_out(config))]
+    own = OWN_WORLDS.get(config.variant)
+    if own:
+        config = config.model_copy(update={"out": f"{config.out}/{config.variant}"})
+        steps = [*_worlds(config), *own.steps(config, _held_out(config))]
     else:
         steps = [*_worlds(config), *_training(config), *_measuring(config)]
     for n, (name, step) in enumerate(steps, start=1):
         console.print(f"benchmark {config.variant}: {name} ({n} of {len(steps)})")
         if code := step():
             return code
-    if config.variant == "native":
-        return native_report.run(config)
+    if own:
+        return own.report(config, _held_out(config))
     return benchmark_report.run(ReportConfig(out=config.out))
 
 
@@ -67,7 +81,7 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
         )
         return lambda: synthesize.run(made)
 
-    if not config.training and config.variant not in UNTRAINED:
+    if not config.training and config.variant not in ("symmetry", "native"):
         step = world("training", "training", w.items, w.views, w.seed)
         steps.append(("the world to train on", step))
     if not config.held_out:

@@ -24,7 +24,7 @@ FACE = (0, 14, 15)  # of the keypoints: nose and eyes
 SIDE = 256  # pixels of a crop
 
 
-def run(config: BenchmarkConfig) -> int:
+def run(config: BenchmarkConfig, world: str) -> int:
     """Write the report; returns the exit code."""
     benchmark = Benchmark(Store(config.out).url, tuple(METHODS))
     costs = _costs(benchmark)
