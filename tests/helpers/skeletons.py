@@ -1,7 +1,7 @@
 """Skeletons in every format in which they are kept, and a poser of seeded weights."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ def seeded_poser(folder: Path) -> str:
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)
     torch.nn.init.normal_(poser.out.weight, std=2)
+    assert poser.out.bias is not None
     torch.nn.init.zeros_(poser.out.bias)
     with torch.inference_mode():
         fields = poser.eval()(torch.from_numpy(STANDING / 8).float()[None], (32, 32))
@@ -50,12 +51,12 @@ def missing(points: np.ndarray, *which: int) -> np.ndarray:
     return points
 
 
-def triples(points: np.ndarray, order: list[int | None] | None = None) -> list[float]:
+def triples(points: np.ndarray, order: Sequence[int | None] | None = None) -> list[float]:
     """Points (18, 2) as flat x, y, confidence; 0, 0, 0 where missing."""
     return [n for point in _rows(points, order) for n in point]
 
 
-def _rows(points: np.ndarray, order: list[int | None] | None = None) -> list[list[float]]:
+def _rows(points: np.ndarray, order: Sequence[int | None] | None = None) -> list[list[float]]:
     rows = [[*map(float, p), 1.0] if np.isfinite(p).all() else [0.0] * 3 for p in points]
     return [[0.0] * 3 if at is None else rows[at] for at in order or range(18)]
 
