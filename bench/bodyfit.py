@@ -5,37 +5,20 @@ map names and the true one. Counted where both maps have the person; averages ar
 """
 
 import argparse
-import functools
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from bench.machine import machine
 from configs.bodyfit import BodyFit
-from models.raster import interpolate, rasterise
 from workers.data.catalog import Catalog
 from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
 from workers.extraction.bodyfit.regions import SIDE
-from workers.extraction.bodyfit.surface import nearest
-from world import bodies
+from workers.map_errors import Errors, errors
 
 SAMPLE = Path(__file__).parent.parent / "assets" / "sample"
-SHEET = 1024  # texels a side
 WINDOW = 16  # photographs at once
-
-
-class Errors(NamedTuple):
-    """Of one photograph."""
-
-    median: float  # centimetres
-    mean: float
-    within_5cm: float
-    within_10cm: float
-    beyond_30cm: float
-    overlap: float  # intersection over union of the two maps' persons
-    right_side: bool  # whether most of the torso shows front where front is, and back where back
 
 
 def main(catalog: str = str(SAMPLE), each: bool = False) -> None:
@@ -85,56 +68,6 @@ def uv_map(person: FittedPerson, shape: tuple[int, int]) -> np.ndarray:
     centres = np.stack([column, row], axis=-1) + 0.5
     points = person.sighting.square.within(centres) * SIDE - 0.5
     return person.warp().uv(points)
-
-
-def errors(uv: np.ndarray, true: np.ndarray) -> Errors:
-    """Of a UV map (H, W, 2) beside the exact one."""
-    ours, theirs = places(uv), places(true)
-    here, there = ~np.isnan(uv[..., 0]), ~np.isnan(true[..., 0])
-    both = here & there
-    off = 100 * np.linalg.norm(ours - theirs, axis=-1)[both]
-    x, _, z = np.moveaxis(theirs, -1, 0)
-    with np.errstate(invalid="ignore"):
-        torso = both & (np.abs(x) < 0.15) & (z > 0.1) & (z < 0.55)
-    sides = np.sign(ours[torso][:, 1]) == np.sign(theirs[torso][:, 1])
-    return Errors(
-        float(np.median(off)),
-        float(off.mean()),
-        float((off < 5).mean()),
-        float((off < 10).mean()),
-        float((off > 30).mean()),
-        float(both.sum() / (here | there).sum()),
-        bool(sides.mean() > 0.5),
-    )
-
-
-def places(uv: np.ndarray) -> np.ndarray:
-    """The places (H, W, 3), in metres on the average adult, that a UV map (H, W, 2) names."""
-    on = ~np.isnan(uv[..., 0])
-    out = np.full((*on.shape, 3), np.nan)
-    column, row = np.rint((uv[on] + 1) / 2 * (SHEET - 1)).astype(int).clip(0, SHEET - 1).T
-    out[on] = _sheet()[row, column]
-    return out
-
-
-@functools.cache
-def sheet_faces() -> tuple[np.ndarray, np.ndarray]:
-    """The face (SHEET, SHEET) of each texel, off the charts the nearest's, and weights in it."""
-    sheet = bodies.template().sheet
-    face, weights, _ = rasterise(sheet.screen(SHEET), sheet.uv_faces, SHEET, SHEET)
-    row, column, _ = nearest(face >= 0)
-    return face[row, column], weights[row, column]
-
-
-@functools.cache
-def _sheet() -> np.ndarray:
-    """The place (SHEET, SHEET, 3) of each texel."""
-    template = bodies.template()
-    face, weights = (values.reshape(SHEET**2, -1) for values in sheet_faces())
-    canonical = template.canonical.astype(np.float64)
-    return interpolate(canonical, template.sheet.faces, face[:, 0], weights).reshape(
-        SHEET, SHEET, 3
-    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pydantic import Field, ValidationInfo, field_serializer, field_validator, m
 
 from configs.evaluate import Bootstrap
 from configs.fields import Count, Frozen, Model, Url
+from configs.keypoints import Poser
 from configs.run import Execution, Run
 from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
 
@@ -16,9 +17,16 @@ NETWORKS = ("inpainter", "generator")
 # The benchmark's keys that those of its trainings follow from.
 DECISIVE = {"variant", "out", "training", "held_out", "seed", "execution"}
 BenchmarkVariant = Literal[
-    "full", "no-deform", "rgb-inpainting", "no-textures", "symmetry", "native", "tryon"
+    "full",
+    "no-deform",
+    "rgb-inpainting",
+    "no-textures",
+    "symmetry",
+    "native",
+    "tryon",
+    "keypoints",
 ]
-UNTRAINED = ("symmetry", "native", "tryon")
+UNTRAINED = ("symmetry", "native", "tryon", "keypoints")
 
 
 class Worlds(Frozen):
@@ -54,7 +62,7 @@ class BenchmarkConfig(Frozen):
     variant: BenchmarkVariant = Field(
         description="full: the paper's method; symmetry: the baseline, which is not trained; "
         "native: the bundled networks at the photographs' own size; tryon: garment transfer, "
-        "against the truth; the others: ablations."
+        "against the truth; keypoints: poses of skeletons; the others: ablations."
     )
     out: Url = Field(
         description="Where the benchmark is written, the same for all variants: a folder, file:// "
@@ -84,14 +92,22 @@ class BenchmarkConfig(Frozen):
     inpainter: TrainInpainterConfig | None = Field(
         default=None,
         description=f"Training of f: the keys of `reposer train inpainter`, but for "
-        f"{', '.join(OWN)}. Variants no-textures, symmetry, native and tryon train no f.",
+        f"{', '.join(OWN)}. Variants no-textures, {', '.join(UNTRAINED)} train no f.",
         json_schema_extra={"command": "train inpainter"},
     )
     generator: TrainGeneratorConfig | None = Field(
         default=None,
         description=f"Training of g: the keys of `reposer train generator`, but for "
-        f"{', '.join(OWN)}. Variants symmetry, native and tryon train no g.",
+        f"{', '.join(OWN)}. Variants {', '.join(UNTRAINED)} train no g.",
         json_schema_extra={"command": "train generator"},
+    )
+    poser: Poser = Field(
+        default="bundled", description="Of variant keypoints, the poser that is measured."
+    )
+    tuned: Url | None = Field(
+        default=None,
+        description="Of variant keypoints, networks that were trained further on predicted maps, "
+        "to be measured beside the bundled ones: a checkpoint.",
     )
     metric_weights: Url | None = Field(
         default=None,

@@ -7,7 +7,7 @@ Below `out`, which all variants share:
     textures/WHAT                       how f's textures, or symmetry's, compare with the truth
     VARIANT/generator, renders, metrics
     report                              all finished variants side by side
-    native, tryon                       these variants, which have worlds of their own
+    native, tryon, keypoints            these variants, which have worlds of their own
 
 Each of these is a run: what is finished is skipped, what was interrupted goes on, and what was
 made with other keys is refused.
@@ -16,12 +16,20 @@ made with other keys is refused.
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from configs.benchmark import COMPLETES, UNTRAINED, BenchmarkConfig, ReportConfig, TexturesConfig
+from configs.benchmark import COMPLETES, BenchmarkConfig, ReportConfig, TexturesConfig
 from configs.evaluate import EvaluateConfig
 from configs.render import RenderConfig, RenderFormat
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
-from pipelines.benchmark import native, native_report, textures, tryon, tryon_report
+from pipelines.benchmark import (
+    keypoints,
+    keypoints_report,
+    native,
+    native_report,
+    textures,
+    tryon,
+    tryon_report,
+)
 from pipelines.benchmark import report as benchmark_report
 from pipelines.benchmark.native import Step
 from pipelines.evaluation import evaluate
@@ -42,6 +50,7 @@ class OwnWorld(NamedTuple):
 OWN_WORLDS = {
     "native": OwnWorld(native.steps, native_report.run),
     "tryon": OwnWorld(tryon.steps, tryon_report.run),
+    "keypoints": OwnWorld(keypoints.steps, keypoints_report.run),
 }
 
 
@@ -81,7 +90,7 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
         )
         return lambda: synthesize.run(made)
 
-    if not config.training and config.variant not in UNTRAINED:
+    if not config.training and config.variant not in ("symmetry", "native"):
         step = world("training", "training", w.items, w.views, w.seed)
         steps.append(("the world to train on", step))
     if not config.held_out:

@@ -51,7 +51,7 @@ def steps(config: BenchmarkConfig, world: str) -> list[Step]:
     }
     found: list[Step] = [
         ("the same world at a quarter of the size", partial(_quarter, config, world)),
-        ("maps by extractor=bodyfit", partial(_fitted, config, world)),
+        ("maps by extractor=bodyfit", partial(fitted, config, world)),
     ]
     for name, rendered in _renders(config, catalogs).items():
         scored = EvaluateConfig(
@@ -103,7 +103,7 @@ def _quarter(config: BenchmarkConfig, world: str) -> int:
     return synthesize.run(own.model_copy(update=changed))
 
 
-def _fitted(config: BenchmarkConfig, world: str) -> int:
+def fitted(config: BenchmarkConfig, world: str) -> int:
     """Fit bodies to the world's photographs, which know nothing of its maps."""
     photographs = Store(f"{config.out}/worlds/photographs")
     if read_manifest(Store(f"{config.out}/worlds/fitted")) is None:

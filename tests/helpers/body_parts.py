@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from bench.bodyfit import SHEET, sheet_faces
+from workers.map_errors import SHEET, sheet_faces
 from world import anny_data, bodies
 
 # DensePose's charts 1..24, merged: inner and outer sides of limbs are one part.

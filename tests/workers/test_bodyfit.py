@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from bench.bodyfit import SAMPLE, errors
+from assets import SAMPLE
 from configs.bodyfit import BodyFit
 from configs.extract import ExtractConfig
 from configs.fields import ImageFormat
@@ -38,6 +38,7 @@ from workers.extraction.bodyfit.regions import SIDE, Region, cut
 from workers.extraction.bodyfit.surface import Surface
 from workers.extraction.bodyfit.warp import membrane, smooth
 from workers.extraction.extractors import extraction_of
+from workers.map_errors import errors
 from workers.shards.shard import made_tables
 from world import bodies, labels
 

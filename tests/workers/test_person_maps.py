@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.bodyfit import errors
 from configs.synthesize import SynthesizeConfig
 from models.uv_maps import dequantise
+from workers.map_errors import errors
 from workers.synthesis import SynthesizeWorker, image_ids
 from world import labels
 

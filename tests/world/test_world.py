@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.bodyfit import places
 from configs.synthesize import SynthesizeConfig
 from models.raster import interpolate, rasterise
 from models.uv_maps import dequantise
 from pipelines.synthesize import TABLES
 from tests.conftest import ROOT
 from workers.data.tables import SCHEMAS
+from workers.map_errors import places
 from workers.shards.shard import made_tables
 from workers.synthesis import SynthesizeWorker, image_ids
 from world import bodies, figures, labels, scene, sides, studio, wardrobe

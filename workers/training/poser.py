@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from configs.train import TrainPoserConfig
-from eval.pictures import uv_picture
+from eval.pictures import skeleton_picture, uv_picture
 from models.layouts import symmetric
 from models.poser import Parts, Poser, PoserConfig, load_poser, part_of, save_poser
-from models.skeleton import bone_maps
+from models.skeleton import BONES
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 from workers.training.skeletons import Batch, training_skeletons
@@ -20,9 +20,6 @@ from workers.training.steps import adam, compiled, descend, distributed, in_bf16
 
 SAMPLED_MAPS, SAMPLED_PIXELS = 256, 300  # of each of these maps, to find the parts
 SHOWN = 128  # pixels a side of a sheet's pictures
-BONE_COLOURS = np.array(
-    [[0.9 * (n % 3 == c) + 0.1 * (n % (4 + c)) / 4 for c in range(3)] for n in range(17)]
-)
 
 
 class PoserTraining:
@@ -83,21 +80,13 @@ class PoserTraining:
         self.poser.eval()
         scale, size = SHOWN / batch.uv.shape[2], (SHOWN, SHOWN)
         skeletons = (batch.skeletons + 0.5) * scale - 0.5
-        predicted = self.poser.predict(skeletons, size)
+        maps = self.poser.predict(skeletons, size), batch.uv
+        there = torch.cat([skeletons, torch.ones_like(skeletons[..., :1])], dim=-1)
+        drawn = there.where(~skeletons.isnan().any(dim=-1, keepdim=True), 0).cpu().numpy()
         return [
-            np.stack([skeleton_picture(one, size) for one in skeletons]),
-            *(
-                np.stack([uv_picture(m.numpy()) for m in maps.cpu()])
-                for maps in (predicted, batch.uv)
-            ),
+            np.stack([skeleton_picture(one, BONES[: self.model.bones], *size) for one in drawn]),
+            *(np.stack([uv_picture(uv) for uv in some.cpu().numpy()]) for some in maps),
         ]
-
-
-def skeleton_picture(skeleton: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """A skeleton (18, 2) in colours on white, (h, w, 3) uint8."""
-    drawn = bone_maps(skeleton[None].cpu(), size)[0].numpy()  # (17, h, w)
-    ink = (drawn[..., None] * (1 - BONE_COLOURS[:, None, None])).max(axis=0)
-    return np.rint((1 - ink.clip(0, 1)) * 255).astype(np.uint8)
 
 
 def found_parts(config: TrainPoserConfig, layout: str) -> Parts:
