@@ -41,7 +41,8 @@ class Finished:
 class Photographs:
     """A `models.reposer.Reposer` that takes no time, on a device that computes nothing."""
 
-    name, layout, sha256, same_size = "finished", "anny", "0" * 64, False
+    name, layout, sha256 = "finished", "anny", "0" * 64
+    same_size = reveals = False
 
     def __init__(self) -> None:
         self.device = torch.device("meta")

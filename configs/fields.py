@@ -14,6 +14,8 @@ URL_SCHEMA = {"type": "string", "format": "url"}
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+# What stays of a photograph whose person is dressed in other clothes.
+Reveal = Literal["none", "head_and_hands"]
 # The longer side of pictures, in pixels; native: the size that they have.
 Extent = Literal["native"] | Annotated[int, Field(ge=32, le=4096)]
 
@@ -49,6 +51,7 @@ Poses = Annotated[
     AfterValidator(lambda poses: poses if poses == "bundled" else absolute(poses)),
     WithJsonSchema({"anyOf": [{"const": "bundled"}, URL_SCHEMA]}),
 ]
+Checkpoint = Poses  # bundled, or a URL
 Model = Annotated[
     str,
     AfterValidator(lambda model: model if model in ("symmetry", "bundled") else absolute(model)),

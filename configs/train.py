@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from configs.fields import NOT_IDENTITY, Count, Frozen, Share, Url
+from configs.fields import NOT_IDENTITY, Checkpoint, Count, Frozen, Reveal, Share, Url
 from configs.run import Placement
 
 Positive = Annotated[float, Field(gt=0)]
@@ -29,11 +29,17 @@ class Augmentation(Frozen):
         description="Scale brightness and each channel by at most 1 +- this, both images alike. g "
         "follows this badly, for InstanceNorm forgets how bright a photograph is.",
     )
+    # Trainings of before have none: where something is revealed, it is part of what decides them.
+    parsing: Annotated[Share, NOT_IDENTITY] = Field(
+        default=0.5,
+        description="With reveal: share of the pairs in which what stays is told wrong, as by "
+        "parsings: with edges beside the true ones, or without hair.",
+    )
 
     @classmethod
     def none(cls) -> "Augmentation":
         """Pairs as they are."""
-        return cls(flip=False, shift=0, colour=0)
+        return cls(flip=False, shift=0, colour=0, parsing=0)
 
 
 class PoseAugmentation(Frozen):
@@ -108,9 +114,10 @@ class TrainConfig(Frozen):
         description="Catalog whose items must not occur in training; the picture sheets show what "
         "is in it (default: they show what is trained on).",
     )
-    initial: Url | None = Field(
+    initial: Checkpoint | None = Field(
         default=None,
-        description="Checkpoint whose network training begins with (default: random weights).",
+        description="Checkpoint whose network training begins with; bundled: the networks that "
+        "come with reposer (default: random weights).",
     )
     steps: Count = Field(default=20_000, description="Optimiser steps.")
     batch: Count = Field(default=8, description="Samples in a step, of all workers together.")
@@ -155,6 +162,11 @@ class TrainPairsConfig(TrainConfig):
         description="Table `from,to` of image ids to train on (default: the catalog's pairs/).",
     )
     augmentation: Augmentation = Field(default=Augmentation(), description="How pairs are varied.")
+
+    @property
+    def reveals(self) -> bool:
+        """Whether the network is shown what stays of the target's photograph."""
+        return False
 
     @property
     def targets(self) -> str:
@@ -258,10 +270,10 @@ class PerceptualBackbone(Frozen):
 class TrainGeneratorConfig(TrainPairsConfig):
     """Train g, which paints the new view, on a trained f."""
 
-    inpainter: Url | None = Field(
+    inpainter: Checkpoint | None = Field(
         default=None,
-        description="Checkpoint of the trained f, which stays as it is. Variant no-textures has no "
-        "f.",
+        description="Checkpoint of the trained f, which stays as it is; bundled: as for initial. "
+        "Variant no-textures has no f.",
     )
     poses: Annotated[Url | None, NOT_IDENTITY] = Field(
         default=None,
@@ -283,6 +295,13 @@ class TrainGeneratorConfig(TrainPairsConfig):
         description="The warped texture W shows through what g paints, where g lets it (in "
         "variants with textures). false: g paints everything, as in the paper.",
     )
+    # Trainings of before have none; where it is given it is part of what decides them.
+    reveal: Annotated[Reveal, NOT_IDENTITY] = Field(
+        default="none",
+        description="head_and_hands: train for garment transfer. g is shown the head and hands of "
+        "the target's photograph, which stay, and paints a white background; the catalog must have "
+        "segmentations. A checkpoint given as initial= may be one without reveal.",
+    )
     discriminator_width: Count = Field(
         default=64, description="Channels of PatchGAN's first layer."
     )
@@ -296,6 +315,11 @@ class TrainGeneratorConfig(TrainPairsConfig):
         default=PerceptualBackbone(),
         description="Network of the perceptual, style and nearest-neighbour losses.",
     )
+
+    @property
+    def reveals(self) -> bool:
+        """See `TrainPairsConfig.reveals`."""
+        return self.reveal != "none"
 
     @property
     def targets(self) -> str:
@@ -316,6 +340,9 @@ class TrainPoserConfig(TrainConfig):
     """Train the poser, which makes UV maps of skeletons."""
 
     catalog: Url = Field(description="Catalog of keypoints (annotations) and UV maps to train on.")
+    initial: Url | None = Field(
+        default=None, description="Poser that training begins with (default: random weights)."
+    )
     batch: Count = Field(default=16, description="Samples in a step, of all workers together.")
     bones: Literal[17, 19] = Field(
         default=17, description="Maps of bones that it sees: 19 has those from shoulders to ears."

@@ -7,10 +7,10 @@ do. Weights are kept as trained (with spectral norm's vectors), so that training
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
@@ -63,7 +63,7 @@ def save(
     """
     weights = safetensors.torch.save(_state(networks))
     card = partial(_card, config, networks, origin=origin)
-    return folder({"model": asdict(config)}, weights, card, training_images)
+    return folder({"model": config.described()}, weights, card, training_images)
 
 
 def folder(
@@ -111,18 +111,24 @@ def training_images(read: Read, sha256: str) -> set[str]:
 
 
 def load(
-    read: Read, device: torch.device, precision: Precision = "fp32", compiled: bool = True
+    read: Read,
+    device: torch.device,
+    precision: Precision = "fp32",
+    compiled: bool = True,
+    lookup: np.ndarray | None = None,
 ) -> CoordinateReposer:
     """The model of a checkpoint, made ready for inference on `device`.
+
+    `precision`, `compiled` and `lookup` as in `CoordinateReposer`.
 
     Raises ValueError, in one line, on a folder that is no checkpoint, was written by a newer
     version, or whose weights are damaged or do not fit its configuration.
     """
     config, networks, weights = load_networks(read)
-    decides = f"{weights} {json.dumps(asdict(config), sort_keys=True)}"
+    decides = f"{weights} {json.dumps(config.described(), sort_keys=True)}"
     sha256 = hashlib.sha256(decides.encode()).hexdigest()
     f, g = networks.get("inpainter"), networks["generator"]
-    return CoordinateReposer(config, f, g, sha256, device, precision, compiled)
+    return CoordinateReposer(config, f, g, sha256, device, precision, compiled, lookup)
 
 
 def load_networks(read: Read, *names: str) -> Checkpoint:
@@ -233,9 +239,16 @@ def _card(config: ModelConfig, networks: Mapping[str, nn.Module], sha256: str, o
         width = getattr(config, f"{name}_width")
         letter = NETWORKS[name].letter
         rows.append(f"| {letter}, width {width} | {trainable:,} trainable parameters |")
+    if config.reveals:
+        rows.append("| stays | head and hands of the target's photograph |")
     use = "Use it as `reposer render model=URL_OF_THIS_FOLDER ...`."
     if "generator" not in networks:
         use = "It holds f alone: `reposer train generator inpainter=URL_OF_THIS_FOLDER ...`."
+    if config.reveals:
+        use = (
+            "It dresses people in the clothes of others: `reposer render catalog=GARMENTS "
+            "poses=PEOPLE model=URL_OF_THIS_FOLDER ...`."
+        )
     about = "".join(f"\n{row}" for row in rows)
     return f"""# A reposer model
 

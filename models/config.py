@@ -1,9 +1,12 @@
 """What, beside its weights, decides what a model computes."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from models.coordinates import CONVENTIONS
 from models.variants import VARIANTS, Variant
+
+REVEALS = ("none", "head_and_hands")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class ModelConfig:
     extend_body: bool = False  # T goes on beyond the body's edge, in its colours
     warp_once: bool = False  # W is the photograph read at E
     blend: bool = False  # W shows through what g paints, where g lets it
+    # What of the target's photograph stays: g is shown N' (`models.revealed`).
+    reveal: str = "none"  # one of REVEALS
 
     def __post_init__(self):
         if self.variant not in VARIANTS:
@@ -34,6 +39,8 @@ class ModelConfig:
         for name in ("first_guess", "keep_seen", "extend_body", "warp_once", "blend"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}, true or false wanted")
+        if self.reveal not in REVEALS:
+            raise ValueError(f"reveal is {self.reveal!r}, not one of {', '.join(REVEALS)}")
         if self.blend and not self.form.completes:
             raise ValueError(f"blend is true, but variant {self.variant} has no texture to blend")
 
@@ -41,6 +48,16 @@ class ModelConfig:
     def form(self) -> Variant:
         """What the variant's name stands for."""
         return VARIANTS[self.variant]
+
+    @property
+    def reveals(self) -> bool:
+        """Whether g is shown what stays of the target's photograph."""
+        return self.reveal != "none"
+
+    def described(self) -> dict[str, Any]:
+        """The fields; without `reveal` where nothing stays, as models of before are described."""
+        fields = asdict(self)
+        return fields if self.reveals else {k: v for k, v in fields.items() if k != "reveal"}
 
 
 def refuse_other(url: str, found: ModelConfig, wanted: ModelConfig, *fields: str) -> None:

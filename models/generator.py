@@ -16,10 +16,11 @@ from models.variants import VARIANTS, Variant
 
 
 class Painted(NamedTuple):
-    """What g answers."""
+    """What g answers. A share that a model does not have has no channels."""
 
     colours: Tensor  # (B, 3, h, w) RGB in [0, 1]
-    share: Tensor  # (B, 1, h, w) in [0, 1]: how much of W shows; without `blend` no channels
+    share: Tensor  # (B, 1, h, w) in [0, 1]: how much of W shows, with `blend`
+    staying: Tensor  # (B, 1, h, w) in [0, 1]: how much of what stays shows, with `reveals`
 
 
 class Generator(nn.Module):
@@ -29,17 +30,33 @@ class Generator(nn.Module):
     three resolutions. Any image size from 8 pixels a side works; without deformable skips source
     and target must have one size. With `blend` (not in the paper) W shows through what is painted,
     where g lets it; this wants a variant that has a W.
+
+    With `reveals` g sees N', what stays of the target's photograph (section 3 of the paper, on
+    garment transfer), and lets it show, at first nearly all of it (not in the paper). What reads
+    N' are convolutions of their own, of weights that are 0 at first: as channels among the others
+    it would change how their sums are rounded, and how spectral norm scales them.
     """
 
-    def __init__(self, width: int = 256, variant: Variant = VARIANTS["full"], blend: bool = False):
+    def __init__(
+        self,
+        width: int = 256,
+        variant: Variant = VARIANTS["full"],
+        blend: bool = False,
+        reveals: bool = False,
+    ):
         super().__init__()
         w = width
+        self.blend = blend
         self.source_encoder = Encoder(variant.source_maps, w) if variant.source_maps else None
         self.target_encoder = Encoder(variant.target_maps, w)
         self.middle = nn.ModuleList([Block(w, w) for _ in range(6)])
         inputs = (3 if self.source_encoder else 2) * w  # with the skips
         self.decoder = nn.ModuleList([Block(inputs, w) for _ in range(3)])
         self.out = _out(w, blend)
+        inputs = CHANNELS["target.revealed"]
+        self.of_revealed = _zero(Conv(inputs, w, kernel=5)) if reveals else None
+        # A share of 0.98.
+        self.staying = _zero(Conv(w, 1, kernel=3), bias=4) if reveals else None
 
     def encode_source(self, source: Source) -> list[Tensor]:
         """What `forward` needs of the source: its features, fine to coarse.
@@ -60,7 +77,8 @@ class Generator(nn.Module):
         maps = named(warped=warped, target=target)
         if self.source_encoder is None:
             maps |= named(source=Source(*encoded))
-        levels = self.target_encoder(maps)
+        more = self.of_revealed(target.revealed) if self.of_revealed else None
+        levels = self.target_encoder(maps, more)
         sizes = [t.shape[-2:] for t in levels]
         fields: list[Tensor] = []
         if self.source_encoder is not None:
@@ -72,7 +90,8 @@ class Generator(nn.Module):
             skips = [sample(encoded[level], fields[level], convention)] if fields else []
             x = block(_join(x, t, *skips))
         out = self.out(x).float().sigmoid()
-        return Painted(out[:, :3], out[:, 3:])
+        staying = self.staying(x).float().sigmoid() if self.staying else out[:, :0]
+        return Painted(out[:, :3], out[:, 3:], staying)
 
 
 class Encoder(nn.ModuleList):
@@ -93,13 +112,15 @@ class Encoder(nn.ModuleList):
         super().__init__([first, Block(width, width, stride=2), Block(width, width, stride=2)])
         self.maps = tuple(maps)
 
-    def forward(self, given: Mapping[str, Tensor]) -> list[Tensor]:
-        """Maps (B, c, H, W) of one size -> features, fine to coarse, each halved from the last."""
-        x = laid_together(self.maps, given)
-        features = []
-        for block in self:
-            x = block(x)
-            features.append(x)
+    def forward(self, given: Mapping[str, Tensor], more: Tensor | None = None) -> list[Tensor]:
+        """Maps (B, c, H, W) of one size -> features, fine to coarse, each halved from the last.
+
+        `more` (B, width, H, W) is what another convolution sees.
+        """
+        first, *others = self
+        features = [first(laid_together(self.maps, given), more)]
+        for block in others:
+            features.append(block(features[-1]))
         return features
 
 
@@ -115,7 +136,10 @@ def laid_together(names: Sequence[str], given: Mapping[str, Tensor]) -> Tensor:
 
 
 def shown(painted: Painted, W: Tensor, M_N: Tensor) -> Tensor:
-    """The new view N^ (B, 3, h, w) in [0, 1]: what g painted, and W through it."""
+    """The new view N^ (B, 3, h, w) in [0, 1]: what g painted, and W through it on the body M_N.
+
+    What stays is yet to be laid over it (`models.revealed.laid_over`).
+    """
     if not painted.share.shape[1]:
         return painted.colours
     return torch.lerp(painted.colours, W, painted.share * body_mask(M_N))
@@ -123,7 +147,12 @@ def shown(painted: Painted, W: Tensor, M_N: Tensor) -> Tensor:
 
 def build_generator(config: ModelConfig) -> Generator:
     """The g of a model, with random weights."""
-    return Generator(config.generator_width, config.form, config.blend)
+    return Generator(config.generator_width, config.form, config.blend, config.reveals)
+
+
+def begin_with(g: Generator, trained: Generator) -> None:
+    """Give g the weights of another one, which may not know N': it answers as that one did."""
+    g.load_state_dict(g.state_dict() | trained.state_dict())
 
 
 def deformation_fields(
@@ -154,6 +183,15 @@ def _out(width: int, blend: bool) -> nn.Module:
     with torch.no_grad():
         layer.bias[3:] = 2  # a share of 0.88
     return spectral_norm(layer)
+
+
+def _zero(layer: Conv, bias: float = 0) -> Conv:
+    """The layer, which answers `bias` to everything until it is trained."""
+    assert layer.bias is not None
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.fill_(bias)
+    return layer
 
 
 def _through(middle: nn.ModuleList, t3: Tensor) -> Tensor:

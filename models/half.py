@@ -38,10 +38,10 @@ class HalfGenerator:
         self.made_by = made_by
         source, target = g.source_encoder, g.target_encoder
         self.source_maps = HalfEncoder(source, device) if source else None
-        self.target_maps = HalfEncoder(target, device)
+        self.target_maps = HalfEncoder(target, device, g.of_revealed)
         self.middle = [_half(block, device) for block in g.middle]
         self.decoder = [_half(block, device) for block in g.decoder]
-        self.out = HalfConv(g.out, device)
+        self.blend, self.out = g.blend, HalfConv(g.out, device, outputs=g.staying)
 
     def encode_source(self, source: Source) -> list[Tensor]:
         """As `Generator.encode_source`; features are float16."""
@@ -69,10 +69,13 @@ class HalfGenerator:
                 reads.append(Read(Raw(encoded[level]), at=fields[level].contiguous()))
             x = Read(self._block(conv, reads, sizes[level], convention.corner_aligned))
         out = self.made_by.painted(x.raw, self.out.weight, self.out.bias)
-        return Painted(out[:, :3], out[:, 3:])
+        blended = 3 + self.blend
+        return Painted(out[:, :3], out[:, 3:blended], out[:, blended:])
 
     def _encoded(self, encoder: "HalfEncoder", maps: dict[str, Tensor]) -> list[Raw]:
         shown = laid_together(encoder.maps, maps)
+        if encoder.reveals:
+            shown = torch.cat([shown, maps["target.revealed"]], dim=1)
         channels = encoder.first.weight.shape[1]
         x = self.made_by.laid_out(shown, encoder.first.border, channels)
         results = [self.made_by.normed(encoder.first(x))]
@@ -102,26 +105,41 @@ class HalfGenerator:
 class HalfEncoder:
     """The convolutions of `Encoder`."""
 
-    def __init__(self, trained: Encoder, device: torch.device):
-        self.maps = trained.maps
+    def __init__(self, trained: Encoder, device: torch.device, of_revealed: Conv | None = None):
+        self.maps, self.reveals = trained.maps, of_revealed is not None
         first, *others = trained
-        self.first = _half(first, device, fill=True)
+        self.first = _half(first, device, of_revealed, fill=True)
         self.others = [_half(block, device) for block in others]
 
 
 class HalfConv:
     """A convolution of input that has its border; without its bias, which InstanceNorm undoes.
 
-    With `fill`, input channels are added up to a `MULTIPLE`, with weights of 0.
+    `inputs` is another convolution, whose result is added: its input channels come last; `outputs`
+    one of the same input, whose output channels come last. With `fill`, input channels are added
+    up to a `MULTIPLE`, with weights of 0.
     """
 
-    def __init__(self, trained: nn.Module, device: torch.device, fill: bool = False):
+    def __init__(
+        self,
+        trained: nn.Module,
+        device: torch.device,
+        inputs: Conv | None = None,
+        outputs: Conv | None = None,
+        fill: bool = False,
+    ):
         assert isinstance(trained, Conv)
         assert trained.bias is not None
-        empty = -trained.in_channels % MULTIPLE if fill else 0
-        weight = F.pad(trained.weight.detach(), (0, 0, 0, 0, 0, empty))
+        weight, bias = trained.weight.detach(), trained.bias.detach()
+        if inputs:
+            weight = torch.cat([weight, inputs.weight.detach()], dim=1)
+        if outputs and outputs.bias is not None:
+            weight = torch.cat([weight, outputs.weight.detach()])
+            bias = torch.cat([bias, outputs.bias.detach()])
+        empty = -weight.shape[1] % MULTIPLE if fill else 0
+        weight = F.pad(weight, (0, 0, 0, 0, 0, empty))
         self.weight = weight.to(device, torch.float16, memory_format=torch.channels_last)
-        self.bias = trained.bias.detach().to(device, copy=True)
+        self.bias = bias.to(device, copy=True)
         self.stride, self.border = trained.stride, trained.border
 
     def __call__(self, padded: Tensor) -> Tensor:
@@ -129,7 +147,9 @@ class HalfConv:
         return F.conv2d(padded, self.weight, None, self.stride)
 
 
-def _half(block: nn.Module, device: torch.device, fill: bool = False) -> HalfConv:
-    """The convolution of a `Block`."""
+def _half(
+    block: nn.Module, device: torch.device, inputs: Conv | None = None, fill: bool = False
+) -> HalfConv:
+    """The convolution of a `Block`; `inputs` as in `HalfConv`."""
     assert isinstance(block, Block)
-    return HalfConv(block.conv, device, fill)
+    return HalfConv(block.conv, device, inputs, fill=fill)

@@ -117,9 +117,13 @@ class Block(nn.Module):
         self.conv = spectral_norm(Conv(inputs, outputs, kernel, stride))
         self.norm = InstanceNorm(outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride), rounded up."""
-        return F.leaky_relu_(self.norm(self.conv(x)), 0.01)
+    def forward(self, x: Tensor, more: Tensor | None = None) -> Tensor:
+        """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride), rounded up.
+
+        `more` is added to what the convolution makes.
+        """
+        x = self.conv(x)
+        return F.leaky_relu_(self.norm(x if more is None else x + more), 0.01)
 
 
 class InstanceNorm(nn.InstanceNorm2d):

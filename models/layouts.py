@@ -17,6 +17,13 @@ from models.lookup import CHARTS
 # unflipped.
 TORSO = (1, 2)  # back and front, each its own mirror image: flip V
 HANDS_FEET_HEAD = (3, 4, 5, 6, 23, 24)  # left and right: change places, and flip U
+HANDS_HEAD = (3, 4, 23, 24)
+
+
+Box = tuple[float, float, float, float]  # of |u| and v, each from and to
+ANNYS_HEAD: Box = (0, 1, -1, -0.31)
+ANNYS_HANDS: Box = (0.53, 1, 0.09, 0.54)
+ANNYS_EYES: Box = (0.39, 0.485, -0.2, -0.137)  # beside an upper arm
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,9 @@ class Layout:
     # charts: the sheet is not, and the DensePose lookup tells (SMPL).
     mirror: Literal["flip_u", "charts"]
     # Where on a symmetric sheet the parts of the body lie that may be before the trunk or the legs
-    # in a photograph: boxes of |u| and v, each from and to.
-    limbs: tuple[tuple[float, float, float, float], ...] = ()
+    # in a photograph.
+    limbs: tuple[Box, ...] = ()
+    head_and_hands: tuple[Box, ...] = ()
 
 
 LAYOUTS = {
@@ -40,11 +48,12 @@ LAYOUTS = {
             "anny",
             "flip_u",
             limbs=(
-                (0, 1, -1, -0.31),  # head
+                ANNYS_HEAD,
                 (0.265, 0.57, -0.21, 0.125),  # arms
-                (0.53, 1, 0.09, 0.54),  # hands
+                ANNYS_HANDS,
                 (0.5, 1, 0.56, 1),  # feet
             ),
+            head_and_hands=(ANNYS_HEAD, ANNYS_HANDS, ANNYS_EYES),
         ),
     )
 }
@@ -61,11 +70,38 @@ def parts(name: str, size: int) -> np.ndarray:
     All 0 where a layout's limbs are not known.
     """
     part = np.zeros((size, size), np.int8)
-    v, u = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     limbs = LAYOUTS[name].limbs if name in LAYOUTS else ()
-    for number, (inner, outer, top, bottom) in enumerate(limbs, start=1):
-        part[(inner <= abs(u)) & (abs(u) <= outer) & (top <= v) & (v <= bottom)] = number
+    for number, box in enumerate(limbs, start=1):
+        part[_inside(box, size)] = number
     return part
+
+
+def _inside(box: Box, size: int) -> np.ndarray:
+    v, u = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    inner, outer, top, bottom = box
+    return (inner <= abs(u)) & (abs(u) <= outer) & (top <= v) & (v <= bottom)
+
+
+def head_and_hands(layout: Layout, size: int, lookup: np.ndarray | None = None) -> np.ndarray:
+    """Which of size x size texels show the head or the hands, bool; the neck is of the trunk.
+
+    `lookup` (models.lookup) is needed for layouts whose mirror is `charts`.
+    """
+    if layout.mirror == "flip_u":
+        return np.any([_inside(box, size) for box in layout.head_and_hands], axis=0)
+    if lookup is None:
+        raise ValueError(f"layout {layout.name}: its head and hands need the DensePose lookup")
+    here = (lookup * [1, -1] + [0, 1]) * (size - 1)  # x, y in texels; the lookup's v points up
+    known = ~np.isnan(here).any(axis=-1)
+    chart = np.broadcast_to(np.arange(1, CHARTS + 1)[:, None, None], known.shape)[known]
+    entries = KDTree(here[known], balanced_tree=False, compact_nodes=False)
+    y, x = np.mgrid[:size, :size]
+    # A texel beside a chart is read as well, by rounding.
+    distance, nearest = entries.query(np.stack([x, y], axis=-1), distance_upper_bound=1.5)
+    stays = np.zeros((size, size), bool)
+    found = np.isfinite(distance)
+    stays[found] = np.isin(chart, HANDS_HEAD)[np.asarray(nearest)[found]]
+    return stays
 
 
 def mirror_map(layout: Layout, size: int, lookup: np.ndarray | None = None) -> np.ndarray:

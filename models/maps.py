@@ -6,6 +6,7 @@ Photographs have H x W pixels, renders h x w, and the texture t x t texels.
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
 
 
@@ -20,6 +21,9 @@ class Target(NamedTuple):
     """What renders must follow."""
 
     uv: Tensor  # M_N (B, 2, h, w) in [-1, 1], NaN off the body
+    # N' (B, 4, h, w), what stays of the target's photograph: RGB in [0, 1] times how much of a
+    # pixel stays, and last this share. Nothing for models that are not shown it.
+    revealed: Tensor = torch.empty(0, 0, 0, 0)
 
 
 class Texture(NamedTuple):
@@ -38,6 +42,7 @@ CHANNELS = {
     "source.photograph": 3,
     "source.uv": 2,
     "target.uv": 2,
+    "target.revealed": 4,
     "warped.colours": 3,
     "warped.coordinates": 2,
 }

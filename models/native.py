@@ -21,10 +21,12 @@ from models.generator import Painted, shown
 from models.hidden import uncovered
 from models.maps import Source, Target, Texture, each
 from models.reposer import CoordinateReposer, gather
+from models.revealed import Clothes, laid_over
 from models.sizes import (
     Size,
     moved,
     of_longer_side,
+    resized,
     resized_uv,
     shrunk,
     shrunk_within,
@@ -72,6 +74,7 @@ class NativeReposer:
         self.networks, self.side = networks, side
         self.name, self.layout = networks.name, networks.layout
         self.device, self.same_size = networks.device, networks.same_size
+        self.reveals = networks.reveals
         self.sha256 = hashlib.sha256(f"{VERSION} {side} {networks.sha256}".encode()).hexdigest()
         # f's own answer for all texels, right or wrong: it joins at what is seen.
         self._config = replace(networks.config, keep_seen=False)
@@ -82,7 +85,7 @@ class NativeReposer:
         source = each(source, lambda x: x.to(self.device))
         encoded = []
         for at in self.networks.batches(len(source.uv)):
-            part = each(source, itemgetter(at))
+            part = self.networks.clothed(each(source, itemgetter(at)))
             copy = self._copy(part)
             answer = self.networks.completed(self._config, copy).coordinates
             D, known = refined(answer, size_of(copy.uv), part.uv)
@@ -99,17 +102,18 @@ class NativeReposer:
         target = each(target, lambda x: x.to(self.device))
         images = []
         for at in self.networks.batches(len(source_index)):
-            sources, M_N = [state[i] for i in source_index[at]], target.uv[at]
+            sources, part = [state[i] for i in source_index[at]], each(target, itemgetter(at))
+            M_N = part.uv
             body = gather([s.body for s in sources])
             D = gather([s.coordinates for s in sources])
             E = warped_coordinates(D, M_N) * body_mask(M_N)
             W = read(body, E)
-            copy = Target(resized_uv(M_N, self._size(M_N)))
+            copy = resized(part, self._size(M_N))
             of_copies = Texture(W, moved(E, size_of(body), sources[0].copy))
             seen = networks_view(of_copies, M_N, copy.uv)
             of_g = [gather(level) for level in zip(*(s.of_g for s in sources), strict=True)]
-            painted = self.networks.paint(of_g, seen, copy)
-            images.append(composed(painted, seen.colours, copy.uv, W, M_N))
+            painted, small_W = self.networks.paint(of_g, seen, copy)
+            images.append(composed(painted, small_W, copy, W, part, self.networks.clothes))
         return torch.cat(images)
 
     def _copy(self, source: Source) -> Source:
@@ -176,26 +180,46 @@ def networks_view(W_and_E: Texture, M_N: Tensor, copy: Tensor) -> Texture:
     )
 
 
-def composed(painted: Painted, small_W: Tensor, copy: Tensor, W: Tensor, M_N: Tensor) -> Tensor:
+def composed(
+    painted: Painted,
+    small_W: Tensor,
+    copy: Target,
+    W: Tensor,
+    target: Target,
+    clothes: Clothes | None,
+) -> Tensor:
     """The new view (B, 3, H, W): g's view of a copy brought up, and W over it by g's share.
 
     Body and background are brought up apart, each continued beyond the body's edge, and meet at
-    the edge that M_N has at its own size.
+    the edge that M_N has at its own size. With `clothes` W is theirs, and N' lies over all.
     """
-    N = shown(painted, small_W, copy)
+    M_N, small_M_N = target.uv, copy.uv
+    worn, small_worn = (clothes.uv(uv) if clothes else uv for uv in (M_N, small_M_N))
+    N = shown(painted, small_W, small_worn)
     if N.shape == W.shape:
-        return N
+        return laid_over(N, target.revealed, painted.staying) if clothes else N
     mask, size = body_mask(M_N), size_of(M_N)
     cover = shrunk(mask, size_of(N))
     background, body = (
         F.interpolate(extended(N, whole.to(N.dtype)), size, mode="bicubic", align_corners=False)
         for whole in (cover < 0.01, cover > 0.99)
     )
-    # g learned how much of a small W to show, which is hardly sharper than what g paints. Here it
-    # is: of what g kept for itself, it keeps a square.
-    share = extended(1 - (1 - painted.share).square(), body_mask(copy))
-    share = F.interpolate(share, size, mode="bilinear", align_corners=False)
+    view = torch.lerp(background, body, smoothed(mask, SOFT))
+    mask = body_mask(worn)
     edge = smoothed(mask, SOFT)
     cloth = torch.where(mask > 0, W, smoothed(W * mask, SOFT) / edge.clamp(min=1e-6))
-    view = torch.lerp(torch.lerp(background, body, edge), cloth, share * edge)
+    view = torch.lerp(view, cloth, brought_up(painted.share, body_mask(small_worn), size) * edge)
+    if clothes:
+        stays = (copy.revealed[:, 3:] > 0.5).to(N.dtype)
+        view = laid_over(view, target.revealed, brought_up(painted.staying, stays, size))
     return view.clamp(0, 1)
+
+
+def brought_up(share: Tensor, mask: Tensor, size: Size) -> Tensor:
+    """g's share (B, 1, h, w) of what is known at full size, from where it has one to that size.
+
+    g learned how much of a small picture to show, which is hardly sharper than what g paints. Here
+    it is: of what g kept for itself, it keeps a square.
+    """
+    share = extended(1 - (1 - share).square(), mask)
+    return F.interpolate(share, size, mode="bilinear", align_corners=False)

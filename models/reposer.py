@@ -5,18 +5,20 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.backends import cudnn
 
 from models.config import ModelConfig
 from models.coordinates import CONVENTIONS
-from models.generator import Generator, Painted, shown
+from models.generator import Generator, Painted
 from models.half import halved
 from models.inference import folded
 from models.inpainter import Inpainter
 from models.maps import Source, Target, Texture, each
 from models.recorded import Recorded
+from models.revealed import Clothes, view
 from models.texture import body_colours, complete, warped
 
 Precision = Literal["fp32", "fp16"]
@@ -31,6 +33,7 @@ class Reposer(Protocol):
     device: torch.device
 
     same_size: bool  # whether a source and its target must have one size
+    reveals: bool  # whether its targets must have N', what stays of their photographs
 
     def encode(self, source: Source) -> Any:
         """Do all that depends on the sources alone, once for all their poses.
@@ -64,6 +67,8 @@ class CoordinateReposer:
     `precision` is fp32, the reference, on a GPU without TF32, or fp16: g's convolutions in
     float16. On a GPU its other passes are Triton kernels then, and a batch is recorded as a CUDA
     graph, where `compiled`. Coordinates, moments and f are float32 in both.
+
+    `lookup` as in `models.revealed.Clothes`, for a model that reveals.
     """
 
     def __init__(
@@ -75,13 +80,15 @@ class CoordinateReposer:
         device: torch.device,
         precision: Precision = "fp32",
         compiled: bool = True,
+        lookup: np.ndarray | None = None,
     ):
         self.config = config
         self.name = f"coordinate-{sha256[:12]}"
         self.layout = config.layout
         self.sha256 = sha256
         self.device = device
-        self.same_size = not config.form.source_maps
+        self.same_size, self.reveals = not config.form.source_maps, config.reveals
+        self.clothes = Clothes(config.layout, lookup, device) if self.reveals else None
         self.convention = CONVENTIONS[config.convention]
         self.inpainter = folded(inpainter, device) if inpainter else None
         half = precision == "fp16"
@@ -108,13 +115,14 @@ class CoordinateReposer:
     def render(self, state: list[Encoded], source_index: list[int], target: Target) -> Tensor:
         """Run warps, g's target encoder and its decoder; see `Reposer`."""
         count = len(source_index)
-        M_N = self.filled(target.uv.to(self.device))
-        index = [*source_index, *source_index[-1:] * (len(M_N) - count)]
+        maps_of_target = [self.filled(x.to(self.device)) for x in target[: 1 + self.reveals]]
+        index = [*source_index, *source_index[-1:] * (len(maps_of_target[0]) - count)]
         images = []
         for at in self.batches(len(index)):
             sources = [state[i] for i in index[at]]
             maps = ([s.body, *s.texture, *s.of_g] for s in sources)
-            images += self.views(M_N[at], *map(gather, zip(*maps, strict=True)))
+            targets = (x[at] for x in maps_of_target)
+            images += self.views(*targets, *map(gather, zip(*maps, strict=True)))
         return torch.cat(images)[:count]
 
     def completed(self, config: ModelConfig, source: Source) -> Texture:
@@ -122,29 +130,36 @@ class CoordinateReposer:
         with self.flags():
             return complete(config, self.inpainter, source)
 
+    def clothed(self, source: Source) -> Source:
+        """A source as the model may see it: without head and hands where others are revealed."""
+        return self.clothes.of(source) if self.clothes else source
+
     def features(self, source: Source) -> list[Tensor]:
         """Run g's source encoder: what `paint` needs of the source."""
         with self.flags():
             return self.generator.encode_source(source)
 
-    def paint(self, of_g: list[Tensor], W_and_E: Texture, target: Target) -> Painted:
-        """Run the rest of g; `of_g` as `features` made it."""
+    def paint(self, of_g: list[Tensor], W_and_E: Texture, target: Target) -> tuple[Painted, Tensor]:
+        """Run the rest of g, and say which W it saw; `of_g` as `features` made it."""
+        if self.clothes:
+            W_and_E = self.clothes.only(W_and_E, target.uv)
         with self.flags():
-            return self.generator(of_g, W_and_E, target, self.convention)
+            painted = self.generator(of_g, W_and_E, target, self.convention)
+        return painted, W_and_E.colours
 
     def _of_sources(self, *maps: Tensor) -> list[Tensor]:
         """What an `Encoded` holds of a `Source`'s maps, for all its samples."""
-        source = Source(*maps)
+        source = self.clothed(Source(*maps))
         body = body_colours(source, self.config.extend_body)
         return [body, *self.completed(self.config, source), *self.features(source)]
 
-    def _views(
-        self, M_N: Tensor, body: Tensor, T: Tensor, D: Tensor, *of_g: Tensor
-    ) -> list[Tensor]:
+    def _views(self, *maps: Tensor) -> list[Tensor]:
         """The images of as many sources as targets."""
-        target = Target(M_N)
+        ends = 1 + self.reveals
+        target, (body, T, D, *of_g) = Target(*maps[:ends]), maps[ends:]
         W_and_E = warped(self.config, body, Texture(T, D), target)
-        return [shown(self.paint([*of_g], W_and_E, target), W_and_E.colours, M_N)]
+        painted, W = self.paint([*of_g], W_and_E, target)
+        return [view(painted, W, target, self.clothes)]
 
     def batches(self, count: int) -> list[slice]:
         """The slices of `count` samples that are computed at once."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.coordinates import body_mask
+from models.maps import Target
 from models.uv_maps import JUMP
 
 Size = tuple[int, int]
@@ -64,6 +65,17 @@ def resized_uv(uv: Tensor, size: Size) -> Tensor:
     alike = ((value - nearest).abs().amax(2, keepdim=True) < JUMP) * weight
     mean = (value * alike).sum(0) / alike.sum(0).clamp(min=1e-6)
     return mean.where(inside & (weight.sum(0) > 0), torch.nan)
+
+
+def resized(target: Target, size: Size) -> Target:
+    """What renders of another size must follow. N' is shares of pixels, which have means."""
+    M_N, revealed = target
+    if revealed.shape[1] and size_of(revealed) != size:
+        # Larger, it is read between pixels.
+        revealed = F.interpolate(
+            revealed, size, mode="bilinear", align_corners=False, antialias=True
+        )
+    return Target(resized_uv(M_N, size), revealed)
 
 
 def smoothed(image: Tensor, share: float) -> Tensor:

@@ -15,7 +15,8 @@ from torch import Tensor
 from models.coordinates import CONSISTENT, body_mask, sample
 from models.layouts import LAYOUTS, mirror_map
 from models.lookup import rebuild_lookup
-from models.maps import Source, Target
+from models.maps import Source, Target, each
+from models.revealed import Clothes, laid_over
 from models.texture import nearest, seen_coordinates, warped_coordinates
 
 VERSION = "symmetry-1"  # change it whenever pixels change
@@ -49,7 +50,8 @@ class SymmetryReposer:
     `lookup` (models.lookup) is for layout smpl, where it is rebuilt if not given (ValueError
     if that cannot be); `opposite` (2, t, t) tells of each texel where the other of front and back
     lies, as `models.layouts.mirror_map` does of left and right; `background` is the RGB, 0-255, of
-    pixels off the body; `texture_size` is t.
+    pixels off the body; `texture_size` is t. With `reveals` N' is laid over the clothes, which
+    go on where it lacks a part of head or hands.
     """
 
     name, same_size = "symmetry", False
@@ -62,10 +64,12 @@ class SymmetryReposer:
         opposite: np.ndarray | None = None,
         background: tuple[int, int, int] = (255, 255, 255),
         texture_size: int = TEXTURE_SIZE,
+        reveals: bool = False,
     ):
         self.layout = layout
         self.texture_size = texture_size
         self.device = device
+        self.reveals, self.clothes = reveals, Clothes(layout, lookup, device) if reveals else None
         if lookup is None and LAYOUTS[layout].mirror == "charts":
             lookup = rebuild_lookup()
         self.mirror = _counterpart(mirror_map(LAYOUTS[layout], texture_size, lookup))
@@ -76,12 +80,15 @@ class SymmetryReposer:
         definition = hashlib.sha256(f"{VERSION} {layout} {background}".encode())
         for table in filter(None, (self.mirror, self.opposite)):
             definition.update(table.place.astype("<i2").tobytes() + table.exists.tobytes())
+        if reveals:
+            definition.update(b"reveals")
         self.sha256 = definition.hexdigest()
 
     @torch.inference_mode()
     def encode(self, source: Source) -> Completed:
         """Complete the sources' coordinate maps; see `Reposer`."""
-        S, M_S = (x.to(self.device) for x in source)
+        source = each(source, lambda x: x.to(self.device))
+        S, M_S = self.clothes.of(source) if self.clothes else source
         C, known = seen_coordinates(M_S, self.texture_size, round(RIM * max(M_S.shape[-2:])))
         known = known[:, 0] > 0
         D = [
@@ -95,10 +102,12 @@ class SymmetryReposer:
 
         S is sampled at E, not T at M_N: a photograph larger than the texture keeps its detail.
         """
-        M_N = target.uv.to(self.device)
+        target = each(target, lambda x: x.to(self.device))
+        M_N = target.uv
         E = warped_coordinates(state.coordinates[source_index], M_N)
         image = sample(state.photograph[source_index], E, CONSISTENT)
-        return torch.where(body_mask(M_N) > 0, image, self.background)
+        image = torch.where(body_mask(M_N) > 0, image, self.background)
+        return laid_over(image, target.revealed) if self.clothes else image
 
     def _complete(self, C: np.ndarray, known: np.ndarray) -> np.ndarray:
         """C (2, t, t) where `known` (t, t) -> D (2, t, t), known everywhere.

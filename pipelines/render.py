@@ -58,7 +58,7 @@ def prepare(
     made: SkeletonPoses | None = None,
 ) -> tuple[Plan, Job]:
     """The plan of a render run, and what its workers do; `made` are the poses of skeletons."""
-    catalog, read = Catalog(config.catalog), reading(config, made)
+    catalog, read = Catalog(config.catalog, config.lookup), reading(config, made)
     poses = pose_catalog(read, catalog)
     _ = catalog.images.ids  # refuses a damaged table, which pairs alone would not touch
     layout = catalog.layout()
@@ -71,6 +71,7 @@ def prepare(
             f"{config.catalog} has UV maps of layout {layout}, model={config.model} was made for "
             f"layout {model.layout}: use model=symmetry, or {_makes(model.layout)}"
         )
+    _check_reveal(config, model, poses)
     if config.size and isinstance(model, CoordinateReposer):
         console.print(
             f"model={config.model} cannot read cloth from photographs (it has no coordinates, or "
@@ -92,6 +93,10 @@ def prepare(
         facts["alpha"] = True
     if config.size:
         facts["size"] = config.size
+    if model.reveals:
+        facts["reveal"] = "head_and_hands"
+        shown = fingerprint(poses.store, "images") + fingerprint(poses.store, "annotations")
+        facts["inputs"]["revealed"] = shown
     pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
     job = Job(
         ("renders",),
@@ -121,7 +126,31 @@ def model_spec(config: RenderConfig, layout: str) -> ModelSpec:
     elif precision == "auto":
         precision = "fp16" if on_gpus(execution) else "fp32"
     named = (config.model, layout, config.lookup, config.background)
-    return ModelSpec(*named, config.size is not None, precision, execution.compile)
+    reveals = config.reveal == "head_and_hands"
+    return ModelSpec(*named, config.size is not None, precision, execution.compile, reveals)
+
+
+def _check_reveal(config: RenderConfig, model: Reposer, poses: Catalog) -> None:
+    """Refuse `reveal` where the checkpoint says otherwise; say what head and hands come from."""
+    if config.reveal and (config.reveal != "none") != model.reveals:
+        was = "with reveal=head_and_hands" if model.reveals else "without reveal"
+        raise RunError(
+            f"reveal={config.reveal}: model={config.model} was trained {was}, and a checkpoint "
+            "decides: leave reveal= out"
+        )
+    if not model.reveals:
+        return
+    if not poses.usable(photographs=True):
+        raise RunError(
+            f"{poses.store.url} has no photographs, whose head and hands would stay: garment "
+            "transfer wants poses= of a catalog of people"
+        )
+    if not poses.has_segmentation():
+        console.print(
+            f"{poses.store.url} has no segmentation: head and hands that stay come from its UV "
+            "maps alone, without hair, hats or gloves off the body",
+            markup=False,
+        )
 
 
 def _makes(layout: str) -> str:

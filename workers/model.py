@@ -45,6 +45,7 @@ class ModelSpec:
     native: bool = False  # whether cloth is read from the photographs at their own size
     precision: Precision = "fp32"  # of a checkpoint, as is whether it is compiled
     compiled: bool = True
+    reveals: bool = False  # of symmetry, whether it is shown what stays of its targets
 
     def __call__(self) -> Reposer:
         """Load it, on the GPU when there is one."""
@@ -52,7 +53,8 @@ class ModelSpec:
         if self.model != "symmetry":
             try:
                 read = checkpoint(self.model).read
-                networks = load_checkpoint(read, device, self.precision, self.compiled)
+                lookup = load_lookup(read_bytes(self.lookup)) if self.lookup else None
+                networks = load_checkpoint(read, device, self.precision, self.compiled, lookup)
             except ValueError as error:
                 raise ValueError(f"model={self.model}: {error}") from error
             cloth = self.native and reads_cloth(networks.config)
@@ -61,7 +63,7 @@ class ModelSpec:
             raise ValueError(f"UV layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
         lookup = load_lookup(read_bytes(self.lookup)) if self.lookup else None
         texels = NATIVE_TEXTURE_SIZE if self.native else TEXTURE_SIZE
-        return symmetry(self.layout, device, lookup, self.background, texels)
+        return symmetry(self.layout, device, lookup, self.background, texels, self.reveals)
 
 
 def symmetry(
@@ -70,7 +72,8 @@ def symmetry(
     lookup: np.ndarray | None = None,
     background: tuple[int, int, int] = (255, 255, 255),
     texture_size: int = TEXTURE_SIZE,
+    reveals: bool = False,
 ) -> SymmetryReposer:
     """The model `symmetry`, which knows front from back where the layout's body is at hand."""
     opposite = sides.opposite(texture_size) if layout == "anny" else None
-    return SymmetryReposer(layout, device, lookup, opposite, background, texture_size)
+    return SymmetryReposer(layout, device, lookup, opposite, background, texture_size, reveals)

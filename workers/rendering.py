@@ -14,7 +14,7 @@ from assets import POSES
 from configs.render import RenderConfig
 from models.maps import Source, Target
 from models.reposer import Reposer
-from models.sizes import of_longer_side, resized_uv, size_of
+from models.sizes import of_longer_side, resized, size_of
 from workers.copies import Copies, Planes
 from workers.data.catalog import Catalog, View
 from workers.data.errors import SizeMismatch
@@ -46,7 +46,8 @@ def pose_catalog(config: RenderConfig, photographs: Catalog) -> Catalog:
     """The catalog of the target poses: the photographs' own, unless the config names another."""
     if config.poses is None:
         return photographs
-    return Catalog(str(POSES) if config.poses == "bundled" else config.poses)
+    url = str(POSES) if config.poses == "bundled" else config.poses
+    return Catalog(url, config.lookup)
 
 
 class RenderWorker:
@@ -58,7 +59,7 @@ class RenderWorker:
         self.microbatch = config.execution.microbatch or (
             16 if self.model.device.type != "cpu" else 1
         )
-        self._sources = Catalog(config.catalog)
+        self._sources = Catalog(config.catalog, config.lookup)
         self._views: Kept[str, View] = Kept(HOST_BYTES)
         self._targets: Kept[str, Target] = Kept(DEVICE_BYTES)
         self._source: tuple[str | None, View] = (None, {})
@@ -79,8 +80,8 @@ class RenderWorker:
                 pictures = []
                 for pair in loaded:
                     key, result = (pair.key, rendered[pair.key]) if isinstance(pair, Pair) else pair
-                    M_N = pair.target["uv"] if isinstance(pair, Pair) else None
-                    pictures.append((key, encoders.submit(self._picture, result, M_N)))
+                    target = pair.target if isinstance(pair, Pair) else None
+                    pictures.append((key, encoders.submit(self._picture, result, target)))
                 if before:  # one part behind: the model does not wait for its encoders
                     yield _rows(before)
                 before = pictures
@@ -108,7 +109,9 @@ class RenderWorker:
 
     def _load_target(self, image_id: str) -> View:
         if (view := self._views.get(image_id)) is None:
-            view = stored(self._pose_catalog, image_id, Target, self.model.layout)
+            view = stored(
+                self._pose_catalog, image_id, Target, self.model.layout, self.model.reveals
+            )
             self._views.keep(image_id, view, sum(map_.nbytes for map_ in view.values()))
         return view
 
@@ -137,7 +140,7 @@ class RenderWorker:
         """A target whose longer side is the config's `size`, where that is a number."""
         if not isinstance(self.config.size, int):
             return target
-        return Target(resized_uv(target.uv, of_longer_side(size_of(target.uv), self.config.size)))
+        return resized(target, of_longer_side(size_of(target.uv), self.config.size))
 
     def _shrink(self, size: int) -> None:
         self.microbatch = size
@@ -153,15 +156,15 @@ class RenderWorker:
             self._encoded = (ids, self.model.encode(source))
         return self._encoded[1], [ids.index(str(p.key[0])) for p in pairs]
 
-    def _picture(self, result: Planes | Exception, M_N: np.ndarray | None) -> Picture | Failure:
+    def _picture(self, result: Planes | Exception, target: View | None) -> Picture | Failure:
         if isinstance(result, Exception):
             return Failure(*told(result))
         with breaking():
             planes = result()
         height, width = planes.shape[1:]
         alpha = None
-        if self.config.image.alpha and M_N is not None:
-            alpha = opacity(M_N, height, width)
+        if self.config.image.alpha and target is not None:
+            alpha = opacity(target, height, width)
         data = encode_planes(planes, self.config.image, alpha)
         return Picture(data, width, height, self.model.name)
 
@@ -177,12 +180,15 @@ def _batch(targets: Sequence[Target]) -> Target:
     return Target(*map(torch.cat, zip(*targets, strict=True)))
 
 
-def opacity(M_N: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Of a target UV map as it is stored, (2, h, w): 255 on it, 0 elsewhere; (H, W) uint8.
+def opacity(target: View, height: int, width: int) -> np.ndarray:
+    """Of a target as it is stored: 255 on its UV map and where it stays, 0 elsewhere.
 
-    Where the render has another size, the edge is as soft as that needs.
+    (H, W) uint8. Where the render has another size, the edge is as soft as that needs.
     """
-    mask = Image.fromarray(np.where(M_N.all(axis=0), 255, 0).astype(np.uint8))
+    shown = target["uv"].all(axis=0)
+    if "revealed" in target:
+        shown = shown | (target["revealed"][..., 3] > 0)
+    mask = Image.fromarray(np.where(shown, 255, 0).astype(np.uint8))
     return np.asarray(mask.resize((width, height), Image.Resampling.BILINEAR))
 
 

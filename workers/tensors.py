@@ -17,9 +17,15 @@ from workers.data.catalog import Catalog, View
 Upload = Callable[[np.ndarray], Tensor]  # to the device of a model
 
 
-def stored(catalog: Catalog, image_id: str, kind: type[Maps], layout: str) -> View:
-    """The maps of an image that a `Source` or `Target` names, its UV map as stored, uint16."""
-    names = {name: "stored_uv" if name == "uv" else name for name in kind._fields}
+def stored(
+    catalog: Catalog, image_id: str, kind: type[Maps], layout: str, reveals: bool = False
+) -> View:
+    """The maps of an image that a `Source` or `Target` names, its UV map as stored, uint16.
+
+    Of a target's photograph what stays, where a model `reveals` it.
+    """
+    fields = (name for name in kind._fields if reveals or name != "revealed")
+    names = {name: "stored_uv" if name == "uv" else name for name in fields}
     view = catalog.view(image_id, names.values(), layout)
     return {name: view[there] for name, there in names.items()}
 
@@ -29,7 +35,8 @@ def stacked(kind: type[Maps], views: Sequence[View], upload: Upload = torch.from
 
     Their UV maps are floats, or as they are stored.
     """
-    return kind(*(_tensor(name, [view[name] for view in views], upload) for name in kind._fields))
+    names = (name for name in kind._fields if name in views[0])
+    return kind(**{n: _tensor(n, [view[n] for view in views], upload) for n in names})
 
 
 def photographs(views: Sequence[View]) -> Tensor:
@@ -39,6 +46,6 @@ def photographs(views: Sequence[View]) -> Tensor:
 
 def _tensor(name: str, arrays: Sequence[np.ndarray], upload: Upload) -> Tensor:
     x = upload(np.stack(arrays))
-    if name == "photograph":
+    if name in ("photograph", "revealed"):
         return x.permute(0, 3, 1, 2).float() / 255
     return dequantised(x) if x.dtype == torch.uint16 else x

@@ -5,6 +5,7 @@ from typing import Any
 
 from configs.train import TrainConfig
 from workers.data.storage import Store
+from workers.model import checkpoint
 from workers.training.checkpoints import LOG, curves
 from workers.training.loop import TRAINING
 from workers.training.trainable import F, Trainable, taken, trainable
@@ -46,7 +47,7 @@ def _told(kind: Trainable, identity: dict[str, Any]) -> str:
 
 def _told_of_f(url: str) -> str:
     """The paragraphs of g's card about its f, where that was trained here."""
-    store = Store(url)
+    store = checkpoint(url)
     try:
         decided, log = json.loads(store.read(TRAINING)), store.read(LOG).decode().splitlines()
     except FileNotFoundError:

@@ -25,6 +25,7 @@ from workers.data.catalog import Catalog
 from workers.data.names import canonical_key, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
+from workers.model import checkpoint
 from workers.training.checkpoints import LOG, Facts
 from workers.training.data import Sample
 from workers.training.loop import (
@@ -98,7 +99,7 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     training = kind.training(config, layout, CPU)
     shown_samples(config, samples, layout, CPU)
     images = {canonical_key(image) for sample in samples for image in sample}
-    began = {url: Store(url).read for url in taken(config).values()}
+    began = {url: checkpoint(url).read for url in taken(config).values()}
     for read in began.values():
         if known := trained_on(read):
             images |= training_images(read, known)
@@ -112,6 +113,11 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     }
     if isinstance(config, TrainGeneratorConfig) and config.poses:
         identity["poses"] = [config.poses, fingerprint(Store(config.poses), "uv_maps")]
+    if isinstance(config, TrainGeneratorConfig) and config.reveals:
+        identity["reveal"] = {
+            "stays": training.model.reveal,
+            "parsing": config.augmentation.parsing,
+        }
     names = "\n".join(sorted(images)).encode()
     return identity, Facts(layout, origin(config, identity, training.note), names)
 

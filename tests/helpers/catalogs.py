@@ -120,7 +120,8 @@ def holds(uv: torch.Tensor, value: float) -> bool:
 class StandIn:
     """A fake model: the source's mean colour on the target's body. Fast, and it can be poisoned."""
 
-    name, layout, sha256, same_size = "stand-in", "anny", "0" * 64, False
+    name, layout, sha256 = "stand-in", "anny", "0" * 64
+    same_size = reveals = False
 
     def __init__(self) -> None:
         self.device = torch.device("cpu")

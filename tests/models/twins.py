@@ -47,7 +47,7 @@ def main() -> None:
         assert found.is_contiguous(memory_format=torch.channels_last)
         shown = passes.laid_out(field, border, 8), fused.laid_out(field, border, 8)
         twins("laid_out", shown[:1], shown[1:])
-    for outputs in (3, 4):
+    for outputs in (3, 4, 5):
         weight, bias = random(outputs, CHANNELS, 3, 3) / 40, torch.randn(outputs, device=DEVICE)
         painted = [by.painted(passes.normed(y), weight, bias) for by in (passes, fused)]
         twins("painted", painted[:1], painted[1:])

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from models.layouts import LAYOUTS
+from models.lookup import load_lookup
+from models.revealed import Clothes
 from models.uv_maps import dequantise
 from workers.data.columns import pc
 from workers.data.errors import (
@@ -22,7 +25,8 @@ from workers.data.errors import (
 from workers.data.images import decode, read_map
 from workers.data.indexed_table import CatalogError, Table
 from workers.data.names import item_id, short
-from workers.data.storage import Store
+from workers.data.staying import staying
+from workers.data.storage import Store, read_bytes
 from world.labels import BACKGROUND
 
 MAX_PIXELS = 50_000_000
@@ -32,6 +36,7 @@ TORSO = (2, 5, 8, 11)  # of the keypoints: shoulders and hips
 # In messages.
 CALLED = {
     "photograph": "photograph",
+    "revealed": "photograph",
     "uv": "UV map",
     "stored_uv": "UV map",
     "body": "UV map",
@@ -48,6 +53,8 @@ View = dict[str, np.ndarray]
 - `uv`: float32 (2, H, W) in [-1, 1], NaN off the body,
 - `stored_uv`: the same as uint16 (2, H, W), as `models.uv_maps.quantise` makes it, 0 off the body,
 - `body`: bool (H, W), where `uv` is defined,
+- `revealed`: uint8 (H, W, 4), N' (`models.maps.Target`): RGB where head and hands are, 0 elsewhere;
+  and 255 where they are,
 - `segmentation`: uint8 (H, W), label codes of `world.labels`,
 - `person`: bool (H, W), where `segmentation` is not background,
 - `torso`: bool (H, W), a square of at most 256 pixels about the middle of shoulders and hips,
@@ -56,10 +63,14 @@ View = dict[str, np.ndarray]
 
 
 class Catalog:
-    """Photographs, UV maps and annotations by image id."""
+    """Photographs, UV maps and annotations by image id.
 
-    def __init__(self, url: str):
-        self.store = Store(url)
+    `lookup` is the URL of DensePose's lookup, which tells head and hands of layout smpl (default:
+    rebuilt, as in `models.revealed.Clothes`).
+    """
+
+    def __init__(self, url: str, lookup: str | None = None):
+        self.store, self.lookup = Store(url), lookup
         self.images, self.uv_maps = Table(self.store, "images"), Table(self.store, "uv_maps")
         self.annotations = Table(self.store, "annotations")
 
@@ -79,6 +90,7 @@ class Catalog:
             "uv": partial(self.uv_map, layout=layout),
             "stored_uv": partial(self.stored_uv, layout=layout),
             "body": self.body,
+            "revealed": self.revealed,
             "segmentation": self.segmentation,
             "person": self.person,
             "torso": self.torso,
@@ -126,6 +138,41 @@ class Catalog:
         """Where the UV map is defined, bool (H, W); MissingRow or BadUvMap when there is none."""
         stored = _stored_uv(self._good_uv_row(image_id), short(image_id))
         return np.all(stored > 0, axis=0)
+
+    def revealed(self, image_id: str) -> np.ndarray:
+        """What stays of an image, uint8 (H, W, 4); as in `View`.
+
+        Raises what `photograph`, `stored_uv` and `segmentation` raise; SizeMismatch.
+        """
+        name = short(image_id)
+        try:
+            view: View = {"photograph": self.photograph(image_id)}
+        except (MissingRow, CatalogError) as error:
+            raise MissingRow(f"{name}: no photograph, so no head and hands: {error}") from error
+        view |= {"stored_uv": self.stored_uv(image_id)}
+        if self.has_segmentation(image_id):
+            view["segmentation"] = self.segmentation(image_id)
+        _refuse_mismatch(image_id, view)
+        layout = self.uv_maps.row(image_id)["layout"]
+        clothes = _clothes(layout, self.lookup)
+        stays = staying(view["stored_uv"], clothes, view.get("segmentation"))
+        return np.dstack([view["photograph"] * stays[..., None], stays * np.uint8(255)])
+
+    def has_segmentation(self, image_id: str | None = None) -> bool:
+        """Whether an image, or any of the catalog, has a segmentation."""
+        if not self._annotated:
+            return False
+        if image_id is None:
+            rows = self.annotations.head(["segmentation"])
+            return rows.num_rows > 0 and rows["segmentation"].null_count < rows.num_rows
+        try:
+            return self.annotations.row(image_id).get("segmentation") is not None
+        except MissingRow:
+            return False
+
+    @cached_property
+    def _annotated(self) -> bool:
+        return bool(self.store.list("annotations"))
 
     def segmentation(self, image_id: str) -> np.ndarray:
         """The labels of an image, uint8 (H, W); MissingRow or BadAnnotation when there are none."""
@@ -221,6 +268,13 @@ class Catalog:
     def _ok(self) -> pa.Array:
         ok = pc.equal(self.uv_maps.column("status"), "ok")
         return pc.fill_null(ok, False).combine_chunks()
+
+
+@cache
+def _clothes(layout: str, lookup: str | None) -> Clothes:
+    if layout not in LAYOUTS:
+        raise WrongLayout(f"UV layout {layout!r} is not one of {', '.join(LAYOUTS)}")
+    return Clothes(layout, load_lookup(read_bytes(lookup)) if lookup else None)
 
 
 def _refuse_mismatch(image_id: str, view: View) -> None:

@@ -25,6 +25,7 @@ from workers.data.names import as_known, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.user_tables import read_pairs
+from workers.training.revealing import erring, on_white, revealed, told
 
 BLOCK = 256  # pairs that follow each other in the list: their rows lie near each other
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
@@ -62,6 +63,9 @@ class Pictures(NamedTuple):
     mirrored: Tensor  # (B,) bool: whether source and target are mirrored
     moved: Tensor  # (2, B, 2) int64: the pixels down and to the right that each is moved by
     gain: Tensor  # (B, 3) float32, what colours are multiplied by
+    # Where the network is shown what stays, of the targets (`workers.training.revealing`):
+    told: Tensor = torch.empty(0, dtype=torch.uint8)  # (B, H, W), the bits of its pixels
+    errors: Tensor = torch.empty(0, dtype=torch.int64)  # (B, 4), how they are wrong
 
     def to(self, device: torch.device) -> "Pictures":
         """The same on a device, on their way there while the caller goes on."""
@@ -84,14 +88,17 @@ class Batch(NamedTuple):
 
     source: Source
     target: Target
-    expected: Tensor  # N (B, 3, H, W), the photograph that a render in the target's pose should be
+    # N (B, 3, H, W), the photograph that a render in the target's pose should be; on white where
+    # the network is shown what stays of it.
+    expected: Tensor
 
 
 def training_pairs(config: TrainPairsConfig) -> tuple[list[Sample], int]:
     """The pairs to train on, in the order of their list, and how many cannot be used.
 
     A pair needs a photograph and a good UV map at both ends, also where the targets' maps are
-    another catalog's. ValueError if none is left.
+    another catalog's. ValueError if none is left, or if a network is to be shown what stays, and
+    the catalog has no segmentation to tell it.
     """
     url = config.pairs or f"{config.catalog}/pairs"
     if config.pairs is None and not Store(url).list():
@@ -100,7 +107,13 @@ def training_pairs(config: TrainPairsConfig) -> tuple[list[Sample], int]:
             "table from,to there; those of catalog= may also be named by pairs=TABLE"
         )
     listed = read_pairs(url)
-    usable = set(Catalog(config.catalog).usable(photographs=True))
+    catalog = Catalog(config.catalog)
+    if config.reveals and not catalog.has_segmentation():
+        raise ValueError(
+            f"{config.catalog} has no segmentation: training with reveal needs one, for hair and a "
+            "white background (extractor=bodyfit writes one, and synthesize)"
+        )
+    usable = set(catalog.usable(photographs=True))
     spelled = (as_known(listed[end], usable) for end in ("from", "to"))
     pairs = [(a, b) for a, b in zip(*spelled, strict=True) if {a, b} <= usable]
     if config.targets != config.catalog:
@@ -147,8 +160,10 @@ def read_pictures(
 ) -> Pictures:
     """Read pairs of photographs; raises what `Catalog.view` raises, and SizeMismatch."""
     catalog, poses = opened(config.catalog), opened(config.targets)
+    more = ("segmentation",) if config.reveals else ()
     views = [
-        [catalog.view(name, WANTED, layout) for name in end] for end in zip(*pairs, strict=True)
+        [catalog.view(name, (*WANTED, *wanted), layout) for name in end]
+        for end, wanted in zip(zip(*pairs, strict=True), ((), more), strict=True)
     ]
     if config.targets != config.catalog:
         for view, (_, name) in zip(views[1], pairs, strict=True):
@@ -168,6 +183,9 @@ def read_pictures(
         np.stack(moved, axis=1),
         np.stack(gains),
     )
+    if config.reveals:
+        bits = np.stack([told(view, layout) for view in views[1]])
+        pictures += bits, np.stack([erring(config.augmentation, side, rng) for rng in rngs])
     return Pictures(*map(torch.from_numpy, pictures))
 
 
@@ -325,7 +343,7 @@ def varied(pictures: Pictures) -> Batch:
     Both images of a pair change together with their UV maps, which stay true. At the border a
     moved photograph is repeated, and no UV map is defined: what was not in the picture stays out.
     """
-    photographs, uv, mirrored, moved, gain = pictures
+    photographs, uv, mirrored, moved, gain, bits, errors = pictures
     ends, pairs, height, width, _ = photographs.shape
     device = photographs.device
     rows = torch.arange(height, device=device) - moved[..., :1]  # (2, B, H), of the stored ones
@@ -345,4 +363,8 @@ def varied(pictures: Pictures) -> Batch:
     across = torch.where(mirrored[:, None, None], -coordinates[:, :, 0], coordinates[:, :, 0])
     coordinates = torch.stack([across, coordinates[:, :, 1]], dim=2)
     lit = (colours.view(shape).float() / 255 * gain[..., None, None]).clamp(0, 1)
-    return Batch(Source(lit[0], coordinates[0]), Target(coordinates[1]), lit[1])
+    source, M_N, expected = Source(lit[0], coordinates[0]), coordinates[1], lit[1]
+    if not len(bits):
+        return Batch(source, Target(M_N), expected)
+    bits = bits.flatten(1).gather(1, at[1]).view(-1, height, width) * inside[1]
+    return Batch(source, Target(M_N, revealed(expected, bits, errors)), on_white(expected, bits))

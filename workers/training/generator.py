@@ -13,7 +13,7 @@ from models.checkpoint import save
 from models.config import ModelConfig, refuse_other
 from models.coordinates import CONSISTENT, CONVENTIONS, Convention
 from models.discriminator import PatchGAN
-from models.generator import Generator, build_generator, shown
+from models.generator import Generator, begin_with, build_generator
 from models.inpainter import Inpainter
 from models.losses import (
     discriminator_hinge,
@@ -23,6 +23,7 @@ from models.losses import (
     style,
 )
 from models.maps import Source, Target, Texture
+from models.revealed import Clothes, laid_over, view
 from models.texture import body_colours, complete, warped
 from models.variants import VARIANTS
 from workers.training.data import Batch
@@ -43,14 +44,14 @@ BETAS = (0.5, 0.999)  # of Adam, as in Deformable GANs
 class Painter(nn.Module):
     """g as one function of all its maps: gradients of several processes meet at `forward`."""
 
-    def __init__(self, g: Generator, convention: Convention):
+    def __init__(self, g: Generator, convention: Convention, clothes: Clothes | None):
         super().__init__()
-        self.g, self.convention = g, convention
+        self.g, self.convention, self.clothes = g, convention, clothes
 
     def forward(self, source: Source, warped: Texture, target: Target) -> Tensor:
         """N^ (B, 3, h, w) in [0, 1]."""
         painted = self.g(self.g.encode_source(source), warped, target, self.convention)
-        return shown(painted, warped.colours, target.uv)
+        return view(painted, warped.colours, target, self.clothes)
 
 
 class GeneratorTraining:
@@ -68,13 +69,17 @@ class GeneratorTraining:
         self.g = build_generator(self.model)
         self.g = self.g.to(device).to(memory_format=last)
         if config.initial:
-            self.g.load_state_dict(_initial_g(config.initial, self.model).state_dict())
+            begin_with(self.g, _initial_g(config.initial, self.model))
+        self.clothes = Clothes(layout, device=device) if self.model.reveals else None
+        if self.clothes:
+            self.columns = ("source", "target", "stays", "T", "W", "render")
         self.judge = PatchGAN(config.discriminator_width).to(device).to(memory_format=last)
         if self.f is not None:
             self.f.to(device).to(memory_format=last).eval().requires_grad_(False)
         self.backbone = load_backbone(config.backbone.name, config.backbone.weights)
         self.backbone.to(device).to(memory_format=last)
-        self.paint = distributed(Painter(self.g, self.convention), device)
+        self.painter = Painter(self.g, self.convention, self.clothes)
+        self.paint = distributed(self.painter, device)
         self.judged = distributed(self.judge, device)
         self.optimiser = adam(self.g, device, BETAS)
         self.judges_optimiser = adam(self.judge, device, BETAS)
@@ -114,11 +119,11 @@ class GeneratorTraining:
     def test(self, batch: Batch) -> dict[str, Tensor]:
         """See `Training.test`."""
         self.g.eval()
-        return self._losses(Painter(self.g, self.convention), batch)[1]
+        return self._losses(self.painter, batch)[1]
 
     def _losses(self, paint: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The render, and the losses of g (section 3.3), weighed in `total`."""
-        weights = self.config.losses
+        weights, batch = self.config.losses, self._clothed(batch)
         _, W_and_E = self._textures(batch)
         with mixed(self.device, self.bf16, self.g, self.judge):
             image = paint(batch.source, W_and_E, batch.target)
@@ -144,25 +149,34 @@ class GeneratorTraining:
             scores = self.judged(both, torch.cat([M_N, M_N]))
         return discriminator_hinge(*scores.chunk(2))
 
+    def _clothed(self, batch: Batch) -> Batch:
+        """The batch whose sources have no head and hands, where those of targets stay."""
+        return batch._replace(source=self.clothes.of(batch.source)) if self.clothes else batch
+
     @torch.no_grad()
     def _textures(self, batch: Batch) -> tuple[Texture, Texture]:
         """T and D, W and E, all without gradients: f stays as it was trained."""
         with mixed(self.device, self.bf16):
             texture = complete(self.model, self.f, batch.source)
         body = body_colours(batch.source, self.model.extend_body)
-        return texture, warped(self.model, body, texture, batch.target)
+        W_and_E = warped(self.model, body, texture, batch.target)
+        return texture, self.clothes.only(W_and_E, batch.target.uv) if self.clothes else W_and_E
 
     @torch.no_grad()
     def sheet(self, batch: Batch) -> list[np.ndarray]:
         """See `Training.sheet`."""
         self.g.eval()
+        batch = self._clothed(batch)
         (T, _), W_and_E = self._textures(batch)
         W = W_and_E.colours
         with mixed(self.device, self.bf16, self.g):
-            image = Painter(self.g, self.convention)(batch.source, W_and_E, batch.target)
+            image = self.painter(batch.source, W_and_E, batch.target)
         if not T.shape[1]:
             T, W = (torch.ones_like(batch.expected) for _ in range(2))
-        return pictures(batch.source.photograph, batch.expected, T, W, image)
+        shown = [batch.source.photograph, batch.expected, T, W, image]
+        if self.clothes:
+            shown.insert(2, laid_over(torch.ones_like(image), batch.target.revealed))
+        return pictures(*shown)
 
 
 def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, Inpainter | None]:
@@ -177,6 +191,7 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
             layout=layout,
             convention=CONSISTENT.name,
             generator_width=config.width,
+            reveal=config.reveal,
         )
         return model, None
     if config.inpainter is None:
@@ -197,6 +212,7 @@ def _trained_f(config: TrainGeneratorConfig, layout: str) -> tuple[ModelConfig, 
         generator_width=config.width,
         warp_once=config.warp_once,
         blend=config.blend,
+        reveal=config.reveal,
     )
     return model, f
 
@@ -206,4 +222,6 @@ def _initial_g(url: str, wanted: ModelConfig) -> Generator:
     found, g = trained_network("initial", url, "generator")
     fields = ("variant", "layout", "convention", "generator_width", "warp_once", "blend")
     refuse_other(url, found, wanted, *fields)
+    if found.reveals:  # else g is widened
+        refuse_other(url, found, wanted, "reveal")
     return g

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from configs.train import TrainConfig
 from models.checkpoint import load_networks
 from models.config import ModelConfig
-from workers.data.storage import Store
+from workers.model import checkpoint
 
 
 class Training(Protocol):
@@ -57,10 +57,10 @@ def trained_network(key: str, url: str, name: str) -> tuple[ModelConfig, Any]:
     Raises ValueError naming key and checkpoint, where that cannot be.
     """
     try:
-        checkpoint = load_networks(Store(url).read, name)
+        found = load_networks(checkpoint(url).read, name)
     except ValueError as error:
         raise ValueError(f"{key}={url}: {error}") from error
-    return checkpoint.config, checkpoint.networks[name]
+    return found.config, found.networks[name]
 
 
 Function = TypeVar("Function", bound=Callable)
