@@ -144,11 +144,6 @@ class TrainConfig(Frozen):
         default=TrainExecution(), description="Where and how the training is executed."
     )
 
-    @property
-    def reveals(self) -> bool:
-        """Whether the network is shown what stays of the target's photograph."""
-        return False
-
     @model_validator(mode="after")
     def _whole_parts(self) -> Self:
         if self.batch % (self.execution.workers or 1):
@@ -167,6 +162,11 @@ class TrainPairsConfig(TrainConfig):
         description="Table `from,to` of image ids to train on (default: the catalog's pairs/).",
     )
     augmentation: Augmentation = Field(default=Augmentation(), description="How pairs are varied.")
+
+    @property
+    def reveals(self) -> bool:
+        """Whether the network is shown what stays of the target's photograph."""
+        return False
 
     @property
     def targets(self) -> str:
@@ -318,7 +318,7 @@ class TrainGeneratorConfig(TrainPairsConfig):
 
     @property
     def reveals(self) -> bool:
-        """See `TrainConfig.reveals`."""
+        """See `TrainPairsConfig.reveals`."""
         return self.reveal != "none"
 
     @property
@@ -340,6 +340,9 @@ class TrainPoserConfig(TrainConfig):
     """Train the poser, which makes UV maps of skeletons."""
 
     catalog: Url = Field(description="Catalog of keypoints (annotations) and UV maps to train on.")
+    initial: Url | None = Field(
+        default=None, description="Poser that training begins with (default: random weights)."
+    )
     batch: Count = Field(default=16, description="Samples in a step, of all workers together.")
     bones: Literal[17, 19] = Field(
         default=17, description="Maps of bones that it sees: 19 has those from shoulders to ears."

@@ -43,7 +43,7 @@ class NearestPoses:
 
 def _inside(points: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Which points (..., 18, 2) lie in pictures of width and height (..., 2)."""
-    return ((points > -0.5) & (points < size - 0.5)).all(axis=-1)
+    return np.all((points > -0.5) & (points < size - 0.5), axis=-1)
 
 
 def _normalised(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

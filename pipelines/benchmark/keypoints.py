@@ -138,4 +138,11 @@ def maps(config: BenchmarkConfig, world: str, name: str) -> dict[str, np.ndarray
     return found | {"nearest": nearest.map_of(true.keypoints(name)[:, :2], high, wide)}
 
 
-_opened, _nearest = (functools.lru_cache(4)(kind) for kind in (Catalog, NearestPoses))
+@functools.cache
+def _opened(url: str) -> Catalog:
+    return Catalog(url)
+
+
+@functools.cache
+def _nearest(url: str) -> NearestPoses:
+    return NearestPoses(url)

@@ -121,13 +121,13 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
         "split": split,
         "begins_with": {url: weights_sha256(read) for url, read in began.items()},
     }
-    if config.reveals:
+    if isinstance(config, TrainGeneratorConfig) and config.poses:
+        identity["poses"] = [config.poses, fingerprint(Store(config.poses), "uv_maps")]
+    if isinstance(config, TrainGeneratorConfig) and config.reveals:
         identity["reveal"] = {
             "stays": training.model.reveal,
             "parsing": config.augmentation.parsing,
         }
-    if isinstance(config, TrainGeneratorConfig) and config.poses:
-        identity["poses"] = [config.poses, fingerprint(Store(config.poses), "uv_maps")]
     names = "\n".join(sorted(images)).encode()
     return identity, Facts(layout, origin(config, identity, training.note), names)
 

@@ -62,8 +62,8 @@ def test_g_follows_the_maps_of_another_catalog(
     poses = f"poses={tmp_path}/poses"
     trained(*generator(data, tmp_path / "f", tmp_path / "g", "steps=2"))
     trained(*generator(data, tmp_path / "f", tmp_path / "h", "steps=2", poses))
-    losses = [log(tmp_path / name)[-1]["pixel"] for name in "gh"]
-    assert not np.isclose(*losses)
+    true, others = (log(tmp_path / name)[-1]["pixel"] for name in "gh")
+    assert not np.isclose(true, others)
     decided = json.loads(Store(str(tmp_path / "h")).read("training.json"))
     assert decided["identity"]["poses"][0] == f"{tmp_path}/poses"
     assert main(generator(data, tmp_path / "f", tmp_path / "h", "steps=2")) == 2  # other poses

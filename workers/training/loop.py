@@ -103,9 +103,7 @@ def computing(device: torch.device) -> Iterator[None]:
     stream.synchronize()
 
 
-def shown_samples(
-    config: TrainConfig, samples: list[Sample], layout: str, device: torch.device
-) -> Any:
+def shown_samples(config: Any, samples: list[Sample], layout: str, device: torch.device) -> Any:
     """Samples spread over the held-out catalog (else over that of training), as they are."""
     data, catalog = trainable(config).data, config.held_out or config.catalog
     config = config.model_copy(

@@ -122,7 +122,7 @@ def varied(
 
 def _kept(points: np.ndarray, how: PoseAugmentation, rng: np.random.Generator) -> np.ndarray:
     """Which points (18,) are shown; a point of a catalog is missing where it is NaN."""
-    kept = np.isfinite(points[:, :2]).all(axis=1)
+    kept = np.all(np.isfinite(points[:, :2]), axis=1)
     if rng.random() < how.hidden:
         kept &= points[:, 2] > 0
     if rng.random() < how.missing:
