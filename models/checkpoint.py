@@ -23,6 +23,7 @@ from models.reposer import CoordinateReposer, Precision
 FORMAT = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 TRAINED_ON = "trained_on.txt"
+LENDER = "inpainter_of"  # in CONFIG: the folder, seen from here, of a checkpoint that lends its f
 
 Read = Callable[[str], bytes]  # a file's name in the checkpoint's folder -> its content
 
@@ -144,17 +145,27 @@ def load_networks(read: Read, *names: str) -> Checkpoint:
 
 def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:
     config, sha256 = _read_config(read)
-    weights = _read(read, WEIGHTS)
+    state = _read_state(read, WEIGHTS, sha256)
+    if lender := json.loads(read(CONFIG)).get(LENDER):
+        _, theirs = _read_config(lambda name: _read(read, f"{lender}/{name}"))
+        lent = _read_state(read, f"{lender}/{WEIGHTS}", theirs)
+        state |= {key: x for key, x in lent.items() if key.startswith("inpainter.")}
+        sha256 = hashlib.sha256(f"{sha256} {theirs}".encode()).hexdigest()
+    return config, state, sha256
+
+
+def _read_state(read: Read, name: str, sha256: str) -> dict[str, Tensor]:
+    weights = _read(read, name)
     found = hashlib.sha256(weights).hexdigest()
     if found != sha256:
         raise ValueError(
-            f"{WEIGHTS} is damaged or of another checkpoint: its sha256 is {found[:12]}..., "
-            f"{CONFIG} says {sha256[:12]}...; copy the whole folder again"
+            f"{name} is damaged or of another checkpoint: its sha256 is {found[:12]}..., "
+            f"its {CONFIG} says {sha256[:12]}...; copy the whole folder again"
         )
     try:
-        return config, safetensors.torch.load(weights), sha256
+        return safetensors.torch.load(weights)
     except SafetensorError as error:
-        raise ValueError(f"{WEIGHTS} is not a safetensors file: {error}") from error
+        raise ValueError(f"{name} is not a safetensors file: {error}") from error
 
 
 def check_state(file: object, state: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:

@@ -32,7 +32,7 @@ def run(config: BenchmarkConfig, world: str) -> int:
     values = {name: _values(e, name) for name, e in evaluations.items()}
     bootstrap = config.bootstrap
     apart = gaps(values, bootstrap.seed, bootstrap.replicates)
-    found = verdicts(benchmark.scores)
+    found = verdicts(benchmark.scores, values, bootstrap.seed, bootstrap.replicates)
     figures = _figures(config, world, evaluations)
     report.write(benchmark, found, [], tables(benchmark.scores, apart), figures)
     return OK
