@@ -41,7 +41,7 @@ SLOW = {
     "reposer synthesize items=20": ["items=3", "views=3", "size=64"],
     "reposer train inpainter": ["steps=2", "width=4", "batch=2", "texture_size=40"],
     "reposer train generator": ["steps=2", "width=4", "batch=2", "discriminator_width=4"],
-    "reposer render catalog=test": [],  # by the model that these train
+    "reposer render catalog=test": [],  # by the models that these train
 }
 # Examples that the slow test runs as they are, the fast one with these keys.
 SHORTER = {

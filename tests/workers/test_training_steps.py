@@ -5,27 +5,31 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from configs.fields import ImageFormat
 from configs.train import TrainConfig, TrainGeneratorConfig, TrainInpainterConfig
 from models.checkpoint import save
 from models.config import ModelConfig
 from models.coordinates import CONSISTENT
 from models.inpainter import Inpainter
-from tests.helpers.catalogs import write_catalog, write_pairs
+from tests.helpers.catalogs import SIZE, write_annotations, write_catalog, write_pairs
+from workers.data.images import encode
 from workers.data.storage import Store
 from workers.training.data import Batches, Loaded, by_threads, training_pairs
 from workers.training.stepping import LATE, WARM, Stepping
 from workers.training.steps import NotFiniteError
 from workers.training.trainable import trainable
+from world.labels import PERSON
 
 CPU = torch.device("cpu")
 RATE = 1e-3
 
 
-@pytest.fixture(scope="module", params=["f", "g"])
+@pytest.fixture(scope="module", params=["f", "g", "g that reveals"])
 def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     folder = tmp_path_factory.mktemp("steps")
     ids = write_catalog(f"{folder}/catalog", 4)
@@ -45,6 +49,12 @@ def config(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
     for name, data in save(model, {"inpainter": Inpainter(4)}, "Made for a test.").items():
         Store(f"{folder}/f").put(name, data)
+    if request.param != "g":
+        common["reveal"] = "head_and_hands"
+        labels = encode(np.full((SIZE, SIZE), PERSON, np.uint8), ImageFormat(format="png"))
+        picture = {"bytes": labels, "path": None}
+        rows = [{"image_id": name, "segmentation": picture} for name in ids]
+        write_annotations(f"{folder}/catalog", rows)
     own = {"inpainter": f"{folder}/f", "width": 4, "backbone": {"name": "efficientnet_lite0"}}
     return TrainGeneratorConfig.model_validate(common | own)
 
