@@ -111,6 +111,13 @@ class EvaluateConfig(Run):
         description="Table `from,to` of the pairs to score, each of them and no others (default: "
         "all that are found).",
     )
+    # The plan holds it as a fact where renders are unpaired.
+    unpaired: Annotated[bool, NOT_IDENTITY] = Field(
+        default=False,
+        description="The images show clothes on other people, so that no photograph is the truth: "
+        "measured by fid and kid alone, against the photographs of these people (default: where "
+        "the items of renders= say so).",
+    )
     force: bool = Field(
         default=False,
         description="Score images that the model was trained on, too, and say so in the results.",

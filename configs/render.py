@@ -1,6 +1,6 @@
 """The configuration of `reposer render`."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -41,7 +41,14 @@ class RenderConfig(Run):
     pairs: Url | None = Field(
         default=None,
         description="Table `from,to` of image ids: which sources to render in which poses. Ids "
-        "under `to` are those of poses=, or else of catalog=.",
+        "under `to` are those of poses=, or else of catalog=. Or a list as the field writes it: "
+        "person and garment a line, no header.",
+    )
+    # It decides the rows alone, and the plan holds these.
+    pairs_header: Annotated[Literal["to,from", "from,to"] | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Which column is which in a list without a header; `from` is the garment, `to` "
+        "the person (default: as the ids are found in catalog= and poses=, else to,from).",
     )
     model: Model = Field(
         default="symmetry",

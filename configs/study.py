@@ -84,6 +84,23 @@ class StudyBuildConfig(Frozen):
     show_source: bool = Field(
         default=False, description="Show the source photograph above the pictures."
     )
+    # These decide a study, too, and stand in its identity where they are given: studies of before
+    # know no such keys.
+    show_garment: Annotated[bool, NOT_IDENTITY] = Field(
+        default=False,
+        description="Of garment transfer: show the photograph of the clothes (the source) above "
+        "the pictures.",
+    )
+    show_person: Annotated[bool, NOT_IDENTITY] = Field(
+        default=False,
+        description="Of garment transfer: show the photograph of the person (that of the pose) "
+        "above the pictures, which is no truth; wants show_target=false.",
+    )
+    balance: Annotated[Literal["exact", "within_one"], NOT_IDENTITY] = Field(
+        default="exact",
+        description="within_one: n_pairs need not suit the number of places; each participant then "
+        "sees a method once more at one place than at another, and each pair is balanced exactly.",
+    )
     size: Annotated[int, Field(ge=16)] | None = Field(
         default=None,
         description="Longer side of the pictures in pixels, at most (default: that of the "
@@ -108,6 +125,10 @@ class StudyBuildConfig(Frozen):
     def _one_input(self) -> Self:
         if bool(self.runs) == bool(self.side_by_side):
             raise ValueError("wants either runs= or side_by_side=")
+        if self.show_person and self.show_target and self.question == "pick":
+            raise ValueError(
+                "show_person=true wants show_target=false: both are the photograph of the pose"
+            )
         return self
 
 

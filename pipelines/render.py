@@ -11,16 +11,18 @@ from configs.render import RenderConfig
 from eval.pictures import uv_picture
 from models.checkpoint import trained_on
 from models.reposer import CoordinateReposer, Reposer
+from pipelines.render_matrix import has_matrix, matrix
 from pipelines.runs.engine import on_gpus
 from pipelines.runs.execute import carry_out
+from pipelines.runs.pair_lists import oriented, refuse_products, tell
 from pipelines.runs.plan import ENCODED, Plan, RunError, fingerprint, make_plan
 from pipelines.runs.progress import console
 from pipelines.runs.report import Sample, closer, sample_rows
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.images import decode
-from workers.data.names import as_known, elided
+from workers.data.names import as_known, canonical_key, elided
 from workers.data.storage import Store
-from workers.data.user_tables import read_pairs
+from workers.data.user_tables import read_pair_list
 from workers.model import ModelSpec, checkpoint
 from workers.rendering import RenderWorker, pose_catalog
 from workers.shards.keys import Keys
@@ -36,7 +38,17 @@ def run(
 ) -> int:
     """Render; returns the exit code. `load_model` replaces the model that the config names."""
     plan, job = prepare(config, load_model)
-    return carry_out(plan, job, config, dry, titles(config), lambda: samples(config))
+    table = has_matrix(plan)
+    return carry_out(
+        plan,
+        job,
+        config,
+        dry,
+        titles(config),
+        # A matrix shows the same, but no cloth pixel by pixel.
+        lambda: () if table and config.size is None else samples(config),
+        matrix=lambda: matrix(config) if table else None,
+    )
 
 
 def prepare(
@@ -157,7 +169,7 @@ def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> Keys:
         raise RunError(
             "render needs poses= (bundled, or a catalog of poses), or pairs= (a CSV `from,to`)"
         )
-    table = read_pairs(config.pairs)
+    table = _listed(config, config.pairs, catalog, poses)
     targets, names = pd.factorize(table["to"])
     targets, poses_named = _spelled(targets, names, poses)
     # Source-major, in order of appearance: the source's share of the work is done once.
@@ -165,6 +177,22 @@ def pair_keys(config: RenderConfig, catalog: Catalog, poses: Catalog) -> Keys:
     sources, sources_named = _spelled(sources, names, catalog)
     order = np.argsort(sources, kind="stable")
     return _keys((sources[order], sources_named), (targets[order], poses_named))
+
+
+def _listed(config: RenderConfig, url: str, catalog: Catalog, poses: Catalog) -> pd.DataFrame:
+    """The pairs of a list; where it has no header, the catalogs tell which column is which."""
+    listed, said = read_pair_list(url), ""
+    if listed.headless:
+        usable = {"from": catalog.usable(photographs=True), "to": poses.usable(photographs=False)}
+        known = {end: set(map(canonical_key, ids)) for end, ids in usable.items()}
+
+        def found(table: pd.DataFrame) -> int:
+            return sum(canonical_key(name) in known[end] for end in known for name in table[end])
+
+        listed, said = oriented(listed, found, config.pairs_header)
+        refuse_products(url, listed.table, known["from"], config.catalog)
+    tell("render", url, listed.table, said)
+    return listed.table
 
 
 def _keys(sources: tuple[np.ndarray, list[str]], poses: tuple[np.ndarray, list[str]]) -> Keys:

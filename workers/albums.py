@@ -1,5 +1,6 @@
 """The pictures of the pairs that `evaluate` scores, from whatever holds them."""
 
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ from eval.naming import split_strip
 from workers.data.catalog import MAX_PIXELS, Catalog
 from workers.data.errors import MissingImage, MissingRow, RenderFailed
 from workers.data.images import decode
-from workers.data.indexed_table import Table
+from workers.data.indexed_table import CatalogError, Table
 from workers.data.retrying import UNREACHABLE, UNREACHABLE_OR_REFUSED, BrokenLink
 from workers.data.storage import Store
 from workers.shards.rows import ScoreKey
@@ -92,13 +93,20 @@ class RenderAlbum:
     """Renders of a run against the photographs of their poses; names are ids.
 
     Pairs come with the `masks` that are named, which are maps of the pose (`Catalog.view`).
+    `sources` is the catalog that was rendered, where that is another one.
     """
 
     ends_run = UNREACHABLE_OR_REFUSED
 
-    def __init__(self, renders: str, catalog: str, masks: frozenset[Mask] = frozenset()):
+    def __init__(
+        self,
+        renders: str,
+        catalog: str,
+        masks: frozenset[Mask] = frozenset(),
+        sources: str | None = None,
+    ):
         self.renders, self.catalog = Table(Store(renders), "renders"), Catalog(catalog)
-        self.masks = masks
+        self.masks, self.sources = masks, Catalog(sources or catalog)
 
     def generated(self, key: ScoreKey) -> np.ndarray:
         """A row of the run."""
@@ -114,11 +122,11 @@ class RenderAlbum:
         return Pictures(generated, view["photograph"], {mask: view[mask] for mask in self.masks})
 
     def source(self, key: ScoreKey) -> np.ndarray | None:
-        """The catalog's photograph, where the source is in this catalog."""
-        try:
-            return self.catalog.photograph(str(key.source))
-        except MissingRow:
-            return None
+        """The photograph in one of the catalogs; None where it is not, or not any more."""
+        for catalog in (self.catalog, self.sources):
+            with suppress(MissingRow, CatalogError):
+                return catalog.photograph(str(key.source))
+        return None
 
 
 def _picture(store: Store, name: str) -> np.ndarray:

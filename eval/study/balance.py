@@ -56,6 +56,14 @@ class Balance(NamedTuple):
         spreads = [*places, self.participants_per_pair, self.questions, self.rank]
         return self.rounds_alike and all(s.least == s.most for s in spreads)
 
+    @property
+    def within_one(self) -> bool:
+        """Whether pairs are balanced exactly, and each participant's sides to within one."""
+        exact = [place.a_pair for place in self.places]
+        exact += [self.participants_per_pair, self.questions, self.rank]
+        near = [place.a_participant for place in self.places]
+        return all(s.least == s.most for s in exact) and all(s.most - s.least <= 1 for s in near)
+
 
 def check_balance(trials: Sequence[Trial], round_size: int) -> Balance:
     """Count the main questions of a design whose rounds have `round_size` questions."""
@@ -119,5 +127,13 @@ def balance_lines(balance: Balance) -> list[str]:
         f"mean rank of a pair in its participants' orders: {balance.rank}",
         "every round of a participant holds the same arrangements: "
         + ("yes" if balance.rounds_alike else "no"),
-        "balanced exactly" if balance.exact else "NOT balanced exactly",
+        _verdict(balance),
     ]
+
+
+def _verdict(balance: Balance) -> str:
+    if balance.exact:
+        return "balanced exactly"
+    if balance.within_one:
+        return "balanced exactly for every pair, and to within one for every participant"
+    return "NOT balanced exactly"

@@ -15,6 +15,8 @@ import numpy as np
 PICK, REAL_OR_FAKE = "pick", "real_or_fake"
 PRACTICE, MAIN, REPEAT, SENTINEL = "practice", "main", "repeat", "sentinel"
 TARGET, SOURCE, DAMAGED = "target", "source", "damaged"  # stand among the methods
+# The source and the photograph of the pose where clothes are shown on other people.
+GARMENT, PERSON = "garment", "person"
 
 Options = tuple[str, ...]
 
@@ -44,6 +46,7 @@ class Numbers(NamedTuple):
     practice: int = 0  # questions a participant, as the next two
     sentinels: int = 0
     repeats: int = 0
+    within_one: bool = False  # whether a participant's sides may differ by one
 
 
 def arrangements(question: str, comparison: Sequence[str]) -> list[Options]:
@@ -59,9 +62,10 @@ def arrangements(question: str, comparison: Sequence[str]) -> list[Options]:
 def step(question: str, comparisons: Sequence[Sequence[str]], numbers: Numbers) -> int:
     """The number of pairs must be a multiple of this, for all participants to see as many pairs.
 
-    And each of them each arrangement equally often.
+    And each of them each arrangement equally often, or nearly, where numbers allow that.
     """
-    whole = numbers.participants * _ways(question, comparisons)
+    ways = 1 if numbers.within_one else _ways(question, comparisons)
+    whole = numbers.participants * ways
     return whole // math.gcd(whole, numbers.participants_per_pair)
 
 
@@ -79,15 +83,18 @@ def check(question: str, comparisons: Sequence[Sequence[str]], numbers: Numbers)
         raise DesignError(f"participants_per_pair={per_pair}: there are only participants={people}")
     by = step(question, comparisons, numbers)
     if numbers.n_pairs % by:
+        nearly = step(question, comparisons, numbers._replace(within_one=True))
+        hint = "" if numbers.n_pairs % nearly else ", or balance=within_one"
         raise DesignError(
             f"n_pairs={numbers.n_pairs}, seen by {per_pair} of {people} participants, cannot "
-            f"balance sides exactly: use {_near(numbers.n_pairs, by)}"
+            f"balance sides exactly: use {_near(numbers.n_pairs, by)}{hint}"
         )
-    rounds = numbers.n_pairs * per_pair // people // ways
-    questions = ways * len(comparisons)  # of a round
-    if numbers.repeats > (most := _early(rounds) * questions):
+    mine = numbers.n_pairs * per_pair // people
+    # Half of the people meet a short round first, and one round less before the middle.
+    early = max(_early(mine // ways) - bool(mine % ways), 0)
+    if numbers.repeats > (most := early * ways * len(comparisons)):
         raise DesignError(
-            f"repeats={numbers.repeats}: sessions of {rounds * questions} questions "
+            f"repeats={numbers.repeats}: sessions of {mine * len(comparisons)} questions "
             f"have room for {most}"
         )
 
@@ -114,7 +121,7 @@ def make_design(
         ]
         ways = [arrangements(question, order) for order in orders]
         rounds = _session(pairs, len(comparisons), len(ways[0]), rng)
-        early = _early(len(rounds)) * len(rounds[0])
+        early = _early(len(pairs) // len(ways[0])) * len(rounds[0])
         cells = [cell for cells in rounds for cell in cells]
         for member in range(team):
             shown = [(pair, c, (way + member) % len(ways[c])) for pair, c, way in cells]
@@ -166,15 +173,22 @@ def _session(
 ) -> list[list[tuple[int, int, int]]]:
     """A session's rounds of (pair, comparison, arrangement), each of the latter two once a round.
 
-    A pair's comparisons lie as far apart as rounds allow.
+    A pair's comparisons lie as far apart as rounds allow. Pairs that are left over make one short
+    round, the last.
     """
-    blocks = rng.permutation(pairs).reshape(-1, ways)
+    order = rng.permutation(pairs)
+    whole = len(order) // ways
+    blocks = order[: whole * ways].reshape(-1, ways)
+    places = [
+        [blocks[(r + c * whole // comparisons) % whole] for c in range(comparisons)]
+        for r in range(whole)
+    ]
+    if len(order) > whole * ways:
+        places.append([order[whole * ways :]] * comparisons)
     rounds = []
-    for r in range(len(blocks)):
-        cells = []
-        for c in range(comparisons):
-            mine = blocks[(r + c * len(blocks) // comparisons) % len(blocks)]
-            cells += [(int(p), c, w) for w, p in enumerate(rng.permutation(mine))]
+    for mine in places:
+        shuffled = [rng.permutation(block) for block in mine]
+        cells = [(int(p), c, w) for c, block in enumerate(shuffled) for w, p in enumerate(block)]
         rounds.append([cells[i] for i in rng.permutation(len(cells))])
     return rounds
 

@@ -7,9 +7,15 @@ from typing import Any
 from markupsafe import Markup
 
 from eval.page import render_page
-from eval.study.design import REAL_OR_FAKE, SOURCE, TARGET
+from eval.study.design import GARMENT, PERSON, REAL_OR_FAKE, SOURCE, TARGET
 
-CAPTIONS = {SOURCE: "The person", TARGET: "Photograph"}  # of what stands above the options
+# Of what stands above the options.
+CAPTIONS = {
+    SOURCE: "The person",
+    TARGET: "Photograph",
+    GARMENT: "The clothes",
+    PERSON: "The person",
+}
 LABELS = ("Real", "Fake")  # the two places of real_or_fake
 POLICY = (  # of what the page may load: its own files, and nothing of anybody's else
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -67,14 +67,19 @@ def prepare(config: EvaluateConfig) -> tuple[Plan, Job, dict[MetricVariant, str]
     images = input_of(config, frozenset(v.mask for v in found if v.mask))
     split = Split(config.split) if config.split else None
     pairs = images.pairs(split)
+    unpaired = config.unpaired or pairs.unpaired
+    if unpaired:
+        _refuse_without_truth(config, len(pairs.keys))
     facts = {
         "inputs": images.fingerprints(),
         "weights": {str(v): w.sha256 if w else None for v, w in found.items()},
         "excluded": dict(pairs.excluded),
-        "split": split.id if split else None,
+        "split": pairs.split.id if pairs.split else None,
         "forced": _forced(config, pairs),
     }
-    if notices := _notices(pairs):
+    if unpaired:
+        facts["unpaired"] = True
+    if notices := _notices(pairs, unpaired):
         facts["notices"] = notices
     if config.resize:
         facts["resize"] = True
@@ -102,10 +107,23 @@ def _forced(config: EvaluateConfig, pairs: Pairs) -> str | None:
     return said
 
 
-def _notices(pairs: Pairs) -> list[str]:
+def _refuse_without_truth(config: EvaluateConfig, count: int) -> None:
+    """RunError where a metric is asked for that needs a truth for each image."""
+    of_pairs = [name for name in config.metrics if MetricVariant.parse(name).of == "pair"]
+    if of_pairs:
+        raise RunError(
+            f"{', '.join(of_pairs)}: the images ({count}) show clothes on other people, so that no "
+            "photograph is the truth of any: measure unpaired images by metrics=[fid,kid], against "
+            "the photographs of these people; the others want pairs of one item, or truth="
+        )
+
+
+def _notices(pairs: Pairs, unpaired: bool) -> list[str]:
     """What a reader must know of the pairs, beside what forced them."""
+    people = len({key.reference for key in pairs.keys})
+    said = f"unpaired: clothes on other people, measured against the photographs of {people} people"
     unseen = [pairs.overlap.sentence] if pairs.overlap and not pairs.overlap.seen else []
-    return [*pairs.notices, *unseen]
+    return [*([said] if unpaired else []), *pairs.notices, *unseen]
 
 
 def evaluate(config: EvaluateConfig, earlier: pa.Table | None = None) -> Outcome:

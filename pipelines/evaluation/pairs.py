@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from eval.naming import EXTENSIONS, FilePair, is_image
 from pipelines.evaluation.splits import Overlap, Split
 from pipelines.runs.ignored import tell_ignored
+from pipelines.runs.pair_lists import PAIRED
 from pipelines.runs.plan import RunError
 from workers.data.names import canonical_key, item_id, short
 from workers.data.storage import Store
@@ -26,6 +28,8 @@ class Pairs:
     excluded: Counter[str] = field(default_factory=Counter)  # pairs left out, by reason
     notices: tuple[str, ...] = ()
     overlap: Overlap | None = None  # with the model's training images
+    split: Split | None = None  # its columns in the order in which the pairs were made
+    unpaired: bool = False  # whether no photograph is the truth of any of them
 
 
 def image_names(url: str) -> list[str]:
@@ -81,6 +85,7 @@ def listed(keys: ByNames, split: Split | None) -> Pairs:
     """
     if split is None:
         return Pairs(list(keys.values()))
+    split, said = split.fitting(keys)
     chosen = [key for names, key in keys.items() if names in split.pairs]
     if not chosen:
         some = next(iter(keys.values())).pair_id
@@ -92,4 +97,7 @@ def listed(keys: ByNames, split: Split | None) -> Pairs:
         if names not in keys:
             ids = ("__".join(names), chosen[0].method, item_id(target) or canonical_key(target))
             chosen.append(ScoreKey(*ids, source, None, target))
-    return Pairs(chosen, excluded)
+    told = [said, PAIRED if split.is_paired else ""]
+    name = PurePosixPath(split.url).name
+    notices = tuple(f"{name}: {sentence}" for sentence in told if sentence)
+    return Pairs(chosen, excluded, notices, split=split)

@@ -70,8 +70,8 @@ def write_evaluation(
         _facts(plan, results),
         results.absent,
         [
-            _gallery("Worst", results.worst, results, album, keys),
-            _gallery("Random", results.random, results, album, keys),
+            _gallery("Worst", results.worst, plan, results, album, keys),
+            _gallery("Random", results.random, plan, results, album, keys),
         ],
         failures(store, manifest, "scores"),
     )
@@ -113,21 +113,35 @@ def _shown_keys(plan: Plan, results: Results) -> dict[str, ScoreKey]:
 
 
 def _gallery(
-    title: str, shown: pd.DataFrame, results: Results, album: Album, keys: dict[str, ScoreKey]
+    title: str,
+    shown: pd.DataFrame,
+    plan: Plan,
+    results: Results,
+    album: Album,
+    keys: dict[str, ScoreKey],
 ) -> Gallery:
     pairs = []
     for _, row in shown.iterrows():
         key = keys[row["score_id"]]
         caption = key.pair_id if len(results.methods) == 1 else f"{key.method} · {key.pair_id}"
-        pairs.append(Shown(caption, number(row["value"]), thumbnails(album, key)))
-    return Gallery(f"{title} {len(pairs)} by {results.ranked}", pairs)
+        value = number(row["value"]) if results.ranked else ""
+        pairs.append(Shown(caption, value, thumbnails(album, key, _called(plan))))
+    by = f" by {results.ranked}" if results.ranked else ""
+    return Gallery(f"{title} {len(pairs)}{by}", pairs)
 
 
-def thumbnails(album: Album, key: ScoreKey) -> list[tuple[str, bytes]]:
+def _called(plan: Plan) -> tuple[str, str]:
+    """What the photographs of a pair are called: source and target, unless it is unpaired."""
+    return ("clothes", "person") if plan.identity.get("unpaired") else ("source", "target")
+
+
+def thumbnails(
+    album: Album, key: ScoreKey, called: tuple[str, str] = ("source", "target")
+) -> list[tuple[str, bytes]]:
     """Source (if known), target and generated image of a pair, as small JPEGs."""
     pair, source = album.pair(key), album.source(key)
-    pictures = [] if source is None else [("source", source)]
-    pictures += [("target", pair.reference), ("generated", pair.generated)]
+    pictures = [] if source is None else [(called[0], source)]
+    pictures += [(called[1], pair.reference), ("generated", pair.generated)]
     return [(title, thumbnail(pixels)) for title, pixels in pictures]
 
 
@@ -145,7 +159,7 @@ def _panels(album: Album, plan: Plan, results: Results) -> bytes | None:
         return None
     rows = [_panel(album, by_method, results.methods) for by_method in chosen]
     across = 1 if len(results.methods) > 1 else 2
-    names = ["source", "target", *results.methods]
+    names = [*_called(plan), *results.methods]
     out = io.BytesIO()
     Image.fromarray(contact_sheet(rows, names, PANEL_TILE, across)).save(out, "PNG")
     return out.getvalue()

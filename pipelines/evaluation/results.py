@@ -58,7 +58,7 @@ def collect(store: Store, plan: Plan, bootstrap: Bootstrap) -> Results:
         _frames(store, plan, "metrics"), _frames(store, plan, "scores"), strict=True
     ):
         _count(results, scores)
-        _keep_shown(results, metrics)
+        _keep_shown(results, metrics if results.ranked else _unranked(scores))
         for method, rows in metrics.groupby("method"):
             sums[str(method)] = [merge([*sums[str(method)], partial_sums(rows)])]
             for name, column in rows.groupby("metric")["value"]:
@@ -88,16 +88,22 @@ def _count(results: Results, scores: pd.DataFrame) -> None:
     results.sizes.update(f"{width:.0f}x{height:.0f}" for width, height in sizes)
 
 
+def _unranked(scores: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of an evaluation that has no metric of pairs, without a value."""
+    ok = scores.loc[scores["status"] == "ok", ["score_id"]]
+    return ok.assign(metric=str(None), value=np.nan)
+
+
 def _keep_shown(results: Results, metrics: pd.DataFrame) -> None:
     """Keep the worst pairs so far, and those whose ids' hashes are smallest: a random choice."""
-    if results.ranked is None:
-        return
-    rows = metrics.loc[metrics["metric"] == str(results.ranked), ["score_id", "value"]].dropna()
+    rows = metrics.loc[metrics["metric"] == str(results.ranked), ["score_id", "value"]]
+    if results.ranked:
+        rows = rows.dropna()
+        sign = 1 if results.ranked.better == "higher" else -1
+        rows = rows.assign(badness=rows["value"] * sign)
+        results.worst = _first(results.worst, rows, ["badness", "score_id"])
     hashes = [hashlib.sha256(i.encode()).hexdigest() for i in rows["score_id"]]
-    sign = 1 if results.ranked.better == "higher" else -1
-    rows = rows.assign(badness=rows["value"] * sign, hash=hashes)
-    results.worst = _first(results.worst, rows, ["badness", "score_id"])
-    results.random = _first(results.random, rows, ["hash"])
+    results.random = _first(results.random, rows.assign(hash=hashes), ["hash"])
 
 
 def _first(kept: pd.DataFrame, rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:

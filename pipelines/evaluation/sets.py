@@ -1,6 +1,6 @@
 """Metrics of whole sets of images, from the features that the workers have stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,9 @@ from eval.statistics import Summary
 from pipelines.runs.plan import Plan
 from pipelines.runs.tables import read_shards
 from workers.data.storage import Store
+from workers.shards.rows import ScoreKey, score_id
+
+REFERENCE = ScoreKey._fields.index("reference")
 
 
 def summarise_sets(
@@ -19,8 +22,13 @@ def summarise_sets(
 ) -> tuple[dict[Row, Summary], dict[str, str]]:
     """The values by method and variant; and, by name, why one is absent.
 
-    Every pair counts once on either side.
+    Every pair counts once on either side; where pairs are unpaired, every photograph does.
     """
+    photographs = (
+        {score_id(key): str(key[REFERENCE]) for key in plan.keys}
+        if plan.identity.get("unpaired")
+        else None
+    )
     summaries: dict[Row, Summary] = {}
     absent: dict[str, str] = {}
     for variant in variants:
@@ -33,6 +41,8 @@ def summarise_sets(
         for method in methods:
             mine = features.filter(pc.field("method") == method)
             by_role = {role: mine.filter(pc.field("role") == role) for role in compute.roles}
+            if photographs and "reference" in by_role:
+                by_role["reference"] = _each_once(by_role["reference"], photographs)
             try:
                 value = compute.load()(*(_in_id_order(t, compute) for t in by_role.values()))
             except ValueError as error:
@@ -41,6 +51,14 @@ def summarise_sets(
             n = by_role["generated"].num_rows
             summaries[method, variant] = Summary(n, 0, n, value, np.nan, np.nan)
     return summaries, absent
+
+
+def _each_once(features: pa.Table, photographs: Mapping[str, str]) -> pa.Table:
+    """One row a photograph; `photographs` names it by score_id."""
+    rows: dict[str, int] = {}
+    for row, pair in enumerate(features.column("score_id").to_pylist()):
+        rows.setdefault(photographs[pair], row)
+    return features.take(list(rows.values()))
 
 
 def _in_id_order(table: pa.Table, compute: OfSets) -> np.ndarray:

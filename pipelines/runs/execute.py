@@ -12,7 +12,7 @@ from pipelines.runs.engine import run_shards
 from pipelines.runs.lifecycle import count_rows, finish, finished_shards, open_run, read_manifest
 from pipelines.runs.plan import Plan, expected_workers
 from pipelines.runs.progress import RunProgress, console
-from pipelines.runs.report import Question, Sample, write_report
+from pipelines.runs.report import Matrix, Question, Sample, write_report
 from pipelines.runs.stopping import Stopped, stoppable
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
@@ -31,11 +31,13 @@ def carry_out(
     titles: Sequence[str],
     samples: Callable[[], Iterable[Sample]],
     ask: Callable[[], Question | None] = lambda: None,
+    matrix: Callable[[], Matrix | None] = lambda: None,
 ) -> int:
     """Run a plan, print its outcome and write its contact sheet and page; returns the exit code.
 
     `samples` are the rows that both show, with one picture a title; `ask` is what the page asks a
-    person. With `dry` only the estimate is printed.
+    person; `matrix` are the rows by source and pose, where the command has such. With `dry` only
+    the estimate is printed.
     """
     if dry:
         dry_run(job, plan, config)
@@ -43,7 +45,8 @@ def carry_out(
     manifest = execute(job, plan, config)
     code = closing_lines(manifest, config)
     store, question = Store(config.out), ask()
-    report = write_report(store, manifest, plan.tables[-1], titles, samples(), question)
+    shown = (titles, samples(), question, matrix())
+    report = write_report(store, manifest, plan.tables[-1], *shown)
     for kind, url in report.items():
         print(f"{kind:14} {url}")
     if question:

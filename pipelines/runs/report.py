@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from eval.page import run_page
+from eval.page import Grid, run_page
 from eval.pictures import contact_sheet, fit, uv_picture
 from workers.data.catalog import Catalog, square_about
 from workers.data.errors import MissingRow
@@ -23,6 +23,20 @@ CATALOG_TITLES = ("photograph", "UV map")
 SHEET, PAGE = "contact_sheet.png", "index.html"
 
 Sample = tuple[str, Sequence[np.ndarray]]  # a caption, and a picture a title
+
+
+class Head(NamedTuple):
+    """What begins a row or a column."""
+
+    caption: str
+    picture: np.ndarray | None
+
+
+class Matrix(NamedTuple):
+    """Pictures (H, W, 3) uint8 in rows and columns; None where there is none."""
+
+    columns: Sequence[Head]
+    rows: Sequence[tuple[Head, Sequence[np.ndarray | None]]]
 
 
 class Question(NamedTuple):
@@ -42,19 +56,26 @@ def write_report(
     titles: Sequence[str],
     samples: Iterable[Sample],
     question: Question | None = None,
+    matrix: Matrix | None = None,
 ) -> dict[str, str]:
-    """Write the contact sheet and the page beside a run's tables; returns their URLs by kind."""
+    """Write the contact sheet and the page beside a run's tables; returns their URLs by kind.
+
+    The page shows matrix and samples, the sheet the samples or, without any, the matrix.
+    """
     shown = [(caption, [np.asarray(fit(p, TILE)) for p in row]) for caption, row in samples]
     written = {"table": table}
     if shown:
-        sheet = Image.fromarray(
-            contact_sheet([row for _, row in shown], titles, TILE, across=12 // len(titles))
-        )
-        store.put(SHEET, _encoded(sheet, "PNG"))
+        rows = [row for _, row in shown]
+        sheet = contact_sheet(rows, titles, TILE, across=12 // len(titles))
+    else:
+        sheet = matrix and _matrix_sheet(matrix)
+    if sheet is not None:
+        store.put(SHEET, _encoded(Image.fromarray(sheet), "PNG"))
         written["contact sheet"] = SHEET
     asked = question and question._replace(samples=_thumbnails(question.samples))._asdict()
     failed = failures(store, manifest, table)
-    page = run_page(store.url, manifest, failed, titles, _thumbnails(shown), asked)
+    cells = matrix and _matrix_thumbnails(matrix)
+    page = run_page(store.url, manifest, failed, titles, _thumbnails(shown), asked, cells)
     store.put(PAGE, page.encode())
     written["page"] = PAGE
     return {kind: f"{store.url}/{name}" for kind, name in written.items()}
@@ -73,6 +94,28 @@ def closer(picture: np.ndarray, uv: np.ndarray) -> np.ndarray:
 
 def _thumbnails(samples: Iterable[Sample]) -> list[tuple[str, list[bytes]]]:
     return [(caption, [_encoded(fit(p, TILE), "JPEG") for p in row]) for caption, row in samples]
+
+
+def _matrix_sheet(matrix: Matrix) -> np.ndarray:
+    """A matrix as one picture, its heads above and at the left."""
+    blank = np.full((TILE, TILE, 3), 255, np.uint8)
+    lines = [(None, [head.picture for head in matrix.columns])]
+    lines += [(head.picture, cells) for head, cells in matrix.rows]
+    rows = [[blank if p is None else p for p in (first, *cells)] for first, cells in lines]
+    return contact_sheet(rows, ["", *(head.caption for head in matrix.columns)], TILE, across=1)
+
+
+def _matrix_thumbnails(matrix: Matrix) -> Grid:
+    def small(picture: np.ndarray | None) -> bytes | None:
+        return None if picture is None else _encoded(fit(picture, TILE), "JPEG")
+
+    return Grid(
+        [(head.caption, small(head.picture)) for head in matrix.columns],
+        [
+            ((head.caption, small(head.picture)), [small(cell) for cell in cells])
+            for head, cells in matrix.rows
+        ],
+    )
 
 
 def catalog_samples(url: str) -> Iterator[Sample]:

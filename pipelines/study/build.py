@@ -11,6 +11,8 @@ from configs.fields import identity_of
 from configs.study import StudyBuildConfig
 from eval.study.balance import Balance, balance_lines, check_balance
 from eval.study.design import (
+    GARMENT,
+    PERSON,
     REAL_OR_FAKE,
     SOURCE,
     TARGET,
@@ -40,9 +42,15 @@ def run(config: StudyBuildConfig, dry: bool = False) -> int:
     used = {name for comparison in comparisons for name in comparison}
     material = join({name: method for name, method in methods.items() if name in used})
     numbers = _numbers(config, comparisons, len(material.pairs))
+    later = {  # keys that studies of before did not know
+        "show_garment": config.show_garment,
+        "show_person": config.show_person,
+        "within_one": numbers.within_one,
+    }
     identity = {
         "config": identity_of(config),
         "inputs": {name: method.inputs for name, method in material.methods.items()},
+        **{name: True for name, given in later.items() if given},
     }
     trials = make_design(config.question, comparisons, numbers, config.seed)
     round_size = len(comparisons) * len(arrangements(config.question, comparisons[0]))
@@ -50,9 +58,13 @@ def run(config: StudyBuildConfig, dry: bool = False) -> int:
     print("\n".join(_described(config, comparisons, numbers, material, trials, balance)))
     if dry:
         return 0
-    above = ((SOURCE,) if config.show_source else ()) + (
-        (TARGET,) if config.show_target and config.question != REAL_OR_FAKE else ()
-    )
+    shown = {
+        GARMENT: config.show_garment,
+        SOURCE: config.show_source,
+        PERSON: config.show_person,
+        TARGET: config.show_target and config.question != REAL_OR_FAKE,
+    }
+    above = tuple(name for name, asked in shown.items() if asked)
     texts = study_texts(config.question, above, len(comparisons[0]), config.prompt, config.consent)
     pairs = _chosen(material, numbers.n_pairs, config.seed)
     known = TARGET if needs_truth(config) else comparisons[0][0]
@@ -101,6 +113,7 @@ def _numbers(
         config.practice,
         config.sentinels,
         config.repeats,
+        config.balance == "within_one",
     )
     if config.n_pairs is None:
         by = step(config.question, comparisons, numbers)

@@ -10,7 +10,7 @@ import numpy as np
 
 from configs.study import StudyBuildConfig
 from eval.naming import strips
-from eval.study.design import DAMAGED, REAL_OR_FAKE, SOURCE, TARGET
+from eval.study.design import DAMAGED, GARMENT, PERSON, REAL_OR_FAKE, SOURCE, TARGET
 from pipelines.evaluation.inputs import Folders, Renders, SideBySide
 from pipelines.evaluation.pairs import by_pair, image_names, render_key
 from pipelines.runs.plan import PLAN, RunError, fingerprint
@@ -45,7 +45,7 @@ class Material:
     left_out: Counter[str]  # pairs, by reason
 
     def pictures(self, pair_id: str, above: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """The pictures of a pair, (H, W, 3) uint8, by method; `above` names target and source.
+        """The pictures of a pair, (H, W, 3) uint8, by method; `above` names photographs, too.
 
         RunError, naming the picture, where one is missing or bad.
         """
@@ -54,11 +54,11 @@ class Material:
             for m in self.methods.values()
         }
         first = next(iter(self.methods.values()))
-        if TARGET in above:
-            shown[TARGET] = _loaded(
+        for name in (n for n in above if n in (TARGET, PERSON)):
+            shown[name] = _loaded(
                 "the photograph", first.keys[pair_id], lambda key: first.album.pair(key).reference
             )
-        if SOURCE in above:
+        for name in (n for n in above if n in (SOURCE, GARMENT)):
             sources = (
                 _loaded("the source photograph", m.keys[pair_id], m.album.source)
                 for m in self.methods.values()
@@ -66,9 +66,9 @@ class Material:
             source = next((pixels for pixels in sources if pixels is not None), None)
             if source is None:
                 raise RunError(
-                    f"no source photograph of {elided(pair_id)} is known: give show_source=false"
+                    f"no source photograph of {elided(pair_id)} is known: give show_{name}=false"
                 )
-            shown[SOURCE] = source
+            shown[name] = source
         return shown
 
 
@@ -90,7 +90,7 @@ def find_methods(config: StudyBuildConfig) -> dict[str, Method]:
     if len(methods) < len(found):
         twice = Counter(method.name for method in found).most_common(1)[0][0]
         raise RunError(f"two runs are named {twice}: name them by methods=[A,B]")
-    if taken := methods.keys() & {TARGET, SOURCE, DAMAGED}:
+    if taken := methods.keys() & {TARGET, SOURCE, GARMENT, PERSON, DAMAGED}:
         raise RunError(f"a method cannot be named {taken.pop()}: name it by methods=")
     return methods
 
@@ -128,10 +128,11 @@ def _of_run(config: StudyBuildConfig, url: str, name: str | None) -> Method:
     if Store(url).exists(PLAN):
         return _of_renders(config, url, name)
     name = name or PurePosixPath(url).name
-    if config.reference is None and needs_truth(config):
+    if config.reference is None and (needs_truth(config) or config.show_person):
+        shown = "show_person=false" if config.show_person else "show_target=false"
         raise RunError(
             f"{url} holds no run of render: give reference=, the folder of the "
-            "photographs, or show_target=false"
+            f"photographs, or {shown}"
         )
     if config.reference:
         images = Folders(url, config.reference, name)
@@ -159,7 +160,13 @@ def _of_renders(config: StudyBuildConfig, url: str, name: str | None) -> Method:
         raise RunError(f"{url} is a run of render: give catalog=, where its photographs lie")
     renders = Renders(url, config.catalog, name)
     if needs_truth(config):
-        keys, inputs = renders.pairs(None).keys, renders.fingerprints()
+        pairs, inputs = renders.pairs(None), renders.fingerprints()
+        if pairs.unpaired:
+            raise RunError(
+                f"{url} shows clothes on other people, and no photograph shows the truth: give "
+                "show_target=false (and show_garment=true, show_person=true)"
+            )
+        keys = pairs.keys
     else:
         items = Catalog(config.catalog).items()
         keys = [

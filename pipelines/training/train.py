@@ -22,6 +22,7 @@ from pipelines.runs.progress import LOG_SECONDS, console
 from pipelines.runs.stopping import stopped_at_once
 from pipelines.training.model_card import origin
 from workers.data.catalog import Catalog
+from workers.data.contents import content_keys
 from workers.data.names import canonical_key, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
@@ -97,10 +98,12 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
             f"{kind.command}: {lost} pairs are left out: they lack a photograph or a good UV map"
         )
     _refuse_shared_items(config, catalog, pairs)
+    contents = content_keys(catalog, {image for pair in pairs for image in pair})
+    _refuse_shared_contents(config, contents)
     # These raise what the processes would.
     training = kind.training(config, layout, CPU)
     shown_pairs(config, pairs, layout, CPU)
-    images = {canonical_key(image) for pair in pairs for image in pair}
+    images = {canonical_key(image) for pair in pairs for image in pair} | set(contents.values())
     began = {url: checkpoint(url).read for url in taken(config).values()}
     for read in began.values():
         if known := trained_on(read):
@@ -134,6 +137,25 @@ def _refuse_shared_items(
         raise RunError(
             f"{len(shared)} items of held_out={config.held_out} are trained on, {short(shared[0])} "
             "first: a network must not be shown what it is tested on"
+        )
+
+
+def _refuse_shared_contents(config: TrainConfig, contents: dict[str, str]) -> None:
+    if config.held_out is None:
+        return
+    trained = {shown: image for image, shown in contents.items()}
+    test = Catalog(config.held_out)
+    shared = {
+        image: trained[shown]
+        for image, shown in content_keys(test, test.images.ids.to_pylist()).items()
+        if shown in trained
+    }
+    if shared:
+        first, there = min(shared.items())
+        raise RunError(
+            f"{len(shared)} photographs of held_out={config.held_out} are trained on, "
+            f"{short(first)} first, as {short(there)}: a network must not be shown what it is "
+            "tested on"
         )
 
 

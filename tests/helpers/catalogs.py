@@ -66,14 +66,17 @@ def write_catalog(
     ids: Sequence[str] = (),
     size: int = SIZE,
     layout: str = "anny",
+    seed: int = 7,
 ) -> list[str]:
-    """A catalog of `count` photographs; `bad` ones are no image files. Returns the ids.
+    """A catalog of `count` photographs, those of a seed; `bad` ones are no image files.
+
+    Returns the ids.
 
     They are `ids`, or `prefix` and a number.
 
     `poison` maps numbers of poses to what they make the stand-in do.
     """
-    generator = np.random.default_rng(7)
+    generator = np.random.default_rng(seed)
     images, uv_maps = [], []
     ids = list(ids or (f"{prefix}{i:03d}" for i in range(count)))
     for i, image_id in enumerate(ids):

@@ -15,6 +15,7 @@ from pipelines.cli import main
 from pipelines.evaluation.splits import Overlap, Split, overlap, read_images
 from pipelines.runs.plan import Plan
 from tests.helpers.catalogs import rows_of, write_catalog, write_pairs
+from tests.helpers.commands import wrong
 from tests.helpers.evaluations import (
     CHEAP,
     evaluate,
@@ -24,6 +25,8 @@ from tests.helpers.evaluations import (
     write_folders,
     write_renders,
 )
+from workers.data.catalog import Catalog
+from workers.data.contents import content_key
 from workers.data.storage import Store
 from workers.shards.keys import Keys
 from workers.shards.rows import ScoreKey
@@ -153,7 +156,8 @@ def guarded(folder: Path, listed: str, ids: Sequence[str]) -> Overlap:
     model = {"trained_on": hashlib.sha256(listed.encode()).hexdigest()}
     identity = {"model": model, "config": {"model": str(folder)}}
     keys = [ScoreKey("pair", "method", "item", None, None, i) for i in ids]
-    found = overlap(Plan("render", identity, (), Keys.of(["source_id", "pose_id"], []), ()), keys)
+    run = Plan("render", identity, (), Keys.of(["source_id", "pose_id"], []), ())
+    found = overlap(run, keys, str(folder))
     assert found
     return found
 
@@ -176,3 +180,50 @@ def test_a_checkpoint_keeps_its_list(trained: Path, capsys: pytest.CaptureFixtur
     assert training_images(read, known) == {"p000", "p001"}
     with pytest.raises(ValueError, match="of another checkpoint"):
         training_images(read, "0" * 64)
+
+
+def test_training_images_under_other_names_are_known_by_their_content(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_catalog(f"{tmp_path}/training", 2, prefix="t")
+    training = Catalog(f"{tmp_path}/training")
+    contents = [content_key(training.photograph(i)) for i in ("t000", "t001")]
+    folder = tmp_path / "checkpoint"
+    torch.manual_seed(0)
+    networks = {"inpainter": Inpainter(4), "generator": Generator(8)}
+    small = ModelConfig(inpainter_width=4, generator_width=8, texture_size=48)
+    listed = "\n".join(["t000", "t001", *contents]).encode()
+    for name, data in save(small, networks, "Made for a test.", listed).items():
+        Store(str(folder)).put(name, data)
+    write_catalog(f"{tmp_path}/test", 4)  # the first two are the same photographs
+    call = [f"catalog={tmp_path}/test", f"model={folder}", "execution.engine=local"]
+    assert main(["render", *call, f"poses={tmp_path}/test", f"out={tmp_path}/renders"]) == 0
+    call = [f"renders={tmp_path}/renders", f"catalog={tmp_path}/test", CHEAP]
+    capsys.readouterr()
+    said = wrong(capsys, "evaluate", *call, f"out={tmp_path}/out", "execution.engine=local")
+    assert "trained on 2 of the 4 images of these pairs, 2 of them under other names" in said
+    assert "such as 'p000'" in said
+    own = write_pairs(tmp_path / "own.csv", [("p002", "p003")])
+    assert evaluate(*call, f"split={own}", f"out={tmp_path}/own") == 0
+    said = "by name and content, none of the 2 images of these pairs is among the 2"
+    assert said in capsys.readouterr().err
+
+
+def test_the_columns_of_a_split_stand_as_the_pairs_were_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = write_catalog(f"{tmp_path}/catalog", 4)
+    pairs = write_pairs(tmp_path / "pairs.csv", [(ids[0], ids[1]), (ids[2], ids[3])])
+    call = [f"catalog={tmp_path}/catalog", f"pairs={pairs}", "execution.engine=local"]
+    assert main(["render", *call, f"out={tmp_path}/renders"]) == 0
+    call = [f"renders={tmp_path}/renders", f"catalog={tmp_path}/catalog", CHEAP]
+    splits = []
+    for n, turn in enumerate((1, -1)):
+        (tmp_path / f"{n}.txt").write_text(" ".join([f"{ids[0]}.jpg", f"{ids[1]}.jpg"][::turn]))
+        assert evaluate(*call, f"split={tmp_path}/{n}.txt", f"out={tmp_path}/out{n}") == 0
+        (row,) = rows_of(f"{tmp_path}/out{n}", "scores")
+        assert (row["source"], row["reference"], row["status"]) == (ids[0], ids[1], "ok")
+        splits.append({row["split"] for row in summary_of(f"{tmp_path}/out{n}").values()})
+        which = ("the garment (source)", "the person (pose)")[::turn][0]
+        assert f"{n}.txt: column 1 is {which}" in " ".join(capsys.readouterr().err.split())
+    assert splits[0] == splits[1]

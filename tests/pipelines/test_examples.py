@@ -32,6 +32,7 @@ PARSED = {
     "extractor=densepose": "wants the model zoo's weights",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",
+    "metrics=[fid,kid]": "wants Inception's weights",
 }
 # Examples that only the slow test runs, by how they begin, and the keys that shorten them there.
 SLOW = {

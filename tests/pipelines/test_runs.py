@@ -218,7 +218,7 @@ def test_a_page_of_large_pictures_holds_thumbnails(tmp_path: Path) -> None:
     assert render.run(settings, load_model=StandIn) == 0
     page = (tmp_path / "out/index.html").read_text()
     pictures = re.findall(r"data:image/jpeg;base64,([^\"]+)", page)
-    assert len(pictures) == 4 * 3
+    assert len(pictures) == 2 + 2 * 3
     for picture in pictures:
         with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
             assert image.size == (TILE, TILE)
@@ -230,7 +230,8 @@ def test_a_run_leaves_pictures_and_a_page(tmp_path: Path) -> None:
     settings = config(tmp_path, execution={"engine": "local"})
     assert render.run(settings, load_model=StandIn) == 3  # a third of the rows failed
     page = Path(settings.out, "index.html").read_text()
-    assert page.count("<img") == 18
+    assert page.count("<img") == 3 + 2 * 4  # the bad photograph, and its renders, are not there
+    assert page.count("<small>failed</small>") == 3
     assert "http" not in page
     assert "not an image" in page
     assert Path(settings.out, "contact_sheet.png").stat().st_size > 1000

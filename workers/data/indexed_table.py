@@ -1,7 +1,7 @@
 """Rows by id, out of Parquet tables that may hold millions."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from threading import Lock
@@ -65,22 +65,24 @@ class Table:
     """One table of a catalog, by image_id, or a run's renders, by render_id.
 
     The index is columnar, 8 bytes a row beside the ids: every worker holds it. Several threads may
-    read rows at once.
+    read rows at once. `files` names those of its files that are read, where not all are.
     """
 
-    def __init__(self, store: Store, name: str):
-        self.store, self.name = store, name
+    def __init__(self, store: Store, name: str, files: Sequence[str] | None = None):
+        self.store, self.name, self._files = store, name, files
         self.id = "render_id" if name == "renders" else "image_id"
         self._groups: Kept[int, pa.Table] = Kept(CACHE_BYTES)
         self._footer: tuple[str, pq.FileMetaData | None] = ("", None)
         self._lock = Lock()
 
     def __reduce__(self) -> tuple:
-        return Table, (self.store, self.name)
+        return Table, (self.store, self.name, self._files)
 
     @cached_property
     def files(self) -> list[str]:
         """The names of the table's files; refuses a catalog without them."""
+        if self._files is not None:
+            return list(self._files)
         files = [f.name for f in self.store.list(self.name) if is_part(f.name)]
         if not files:
             kind = CALLED.get(self.name, "catalog")

@@ -12,11 +12,13 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eval.naming import is_image
 from workers.data.columns import ID, Kind, as_text, check_types, pc
 from workers.data.names import elided
 from workers.data.storage import Store, read_bytes
@@ -25,6 +27,7 @@ from workers.data.tables import is_part
 CSV = (".csv", ".tsv", ".txt")
 SUFFIXES = (*CSV, ".parquet")
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}  # the likeliest first
+FIELD_ORDER = ("to", "from")  # of a list without a header: the person, then the garment
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -67,9 +70,32 @@ def read_text(url: str) -> str:
         raise ValueError(f"{url}: {error}") from error
 
 
+class PairList(NamedTuple):
+    """A list of pairs."""
+
+    table: pd.DataFrame  # from, to, each pair once
+    headless: bool  # whether no header says which column is which: they stand in FIELD_ORDER
+
+    def turned(self) -> "PairList":
+        """The same with its columns in the other order."""
+        other = self.table.rename(columns={"from": "to", "to": "from"})[["from", "to"]]
+        return self._replace(table=other)
+
+
 def read_pairs(url: str) -> pd.DataFrame:
     """A list of pairs: a frame with the columns from and to, each pair once, or ValueError."""
-    pairs = read_user_table(url, {"from": ID, "to": ID})[["from", "to"]]
+    return read_pair_list(url).table
+
+
+def read_pair_list(url: str) -> PairList:
+    """A table `from,to`, or a list as the field writes it: two image names a line, no header.
+
+    Such lists are VITON's and DressCode's `test_pairs.txt`. Raises ValueError, one line.
+    """
+    pairs = _named_pairs(url) if url.lower().endswith(CSV) else None
+    headless = pairs is not None
+    if pairs is None:
+        pairs = read_user_table(url, {"from": ID, "to": ID})[["from", "to"]]
     empty = pairs.isna().any(axis=1).to_numpy()
     if empty.any():
         raise ValueError(f"{url}: pair {empty.argmax() + 1} lacks from or to")
@@ -80,7 +106,22 @@ def read_pairs(url: str) -> pd.DataFrame:
         source, target = pairs.iloc[twice.argmax()]
         named = f"{elided(source)},{elided(target)}"
         raise ValueError(f"{url}: the pair {named} stands there twice: remove one")
-    return pairs
+    return PairList(pairs, headless)
+
+
+def _named_pairs(url: str) -> pd.DataFrame | None:
+    """A list without a header as from, to; None where the first line is no two image names."""
+    lines = [(n, line.split()) for n, line in enumerate(read_text(url).splitlines(), 1)]
+    lines = [(n, names) for n, names in lines if names]
+    if not lines or len(lines[0][1]) != 2 or not all(map(is_image, lines[0][1])):
+        return None
+    for n, names in lines:
+        if len(names) != 2:
+            raise ValueError(
+                f"{url}: line {n} holds {len(names)} names, and each line should hold two, with a "
+                "blank between them; names with blanks want a CSV `from,to`"
+            )
+    return pd.DataFrame([names for _, names in lines], columns=FIELD_ORDER)[["from", "to"]]
 
 
 def _read(url: str, required: Iterable[str], kinds: Mapping[str, Kind]) -> pd.DataFrame:
