@@ -123,8 +123,8 @@ def verdicts(scores: Scores, values: Values, seed: int, replicates: int) -> list
     if GARMENT not in network or GARMENT not in symmetry:
         return [head]
     ours, theirs = network[GARMENT], symmetry[GARMENT]
-    sides = (values[name][GARMENT] for name in (SYMMETRY, NETWORK))
-    gain = compare(*sides, GARMENT.better, seed, replicates)
+    before, now = (values[name][GARMENT] for name in (SYMMETRY, NETWORK))
+    gain = compare(before, now, GARMENT.better, seed, replicates)
     nearer = Verdict(
         gain.difference.high < 0,
         f"{NETWORK} against {SYMMETRY}, pair by pair: {GARMENT} {_interval(gain.difference, '+')}, "
