@@ -51,12 +51,16 @@ Poses = Annotated[
     AfterValidator(lambda poses: poses if poses == "bundled" else absolute(poses)),
     WithJsonSchema({"anyOf": [{"const": "bundled"}, URL_SCHEMA]}),
 ]
-Checkpoint = Poses  # bundled, or a URL
-MODELS = ("symmetry", "bundled", "bundled-tryon")
+BUNDLED = ("bundled", "bundled-tryon")
+Checkpoint = Annotated[
+    str,
+    AfterValidator(lambda url: url if url in BUNDLED else absolute(url)),
+    WithJsonSchema({"anyOf": [{"enum": list(BUNDLED)}, URL_SCHEMA]}),
+]
 Model = Annotated[
     str,
-    AfterValidator(lambda model: model if model in MODELS else absolute(model)),
-    WithJsonSchema({"anyOf": [{"enum": list(MODELS)}, URL_SCHEMA]}),
+    AfterValidator(lambda model: model if model in ("symmetry", *BUNDLED) else absolute(model)),
+    WithJsonSchema({"anyOf": [{"enum": ["symmetry", *BUNDLED]}, URL_SCHEMA]}),
 ]
 
 

@@ -114,7 +114,7 @@ def _of_garments(values: pd.DataFrame) -> pd.DataFrame:
     return means.assign(pair_id=means["item_id"])
 
 
-def verdicts(scores: Scores) -> list[Verdict]:
+def verdicts(scores: Scores, values: Values, seed: int, replicates: int) -> list[Verdict]:
     """Whether each target holds."""
     network, symmetry = (scores.get(name, {}) for name in (NETWORK, SYMMETRY))
     head = threshold(
@@ -123,13 +123,21 @@ def verdicts(scores: Scores) -> list[Verdict]:
     if GARMENT not in network or GARMENT not in symmetry:
         return [head]
     ours, theirs = network[GARMENT], symmetry[GARMENT]
+    before, now = (values[name][GARMENT] for name in (SYMMETRY, NETWORK))
+    gain = compare(before, now, GARMENT.better, seed, replicates)
+    nearer = Verdict(
+        gain.difference.high < 0,
+        f"{NETWORK} against {SYMMETRY}, pair by pair: {GARMENT} {_interval(gain.difference, '+')}, "
+        f"nearer on {gain.wins} of {gain.difference.n} pairs; an interval below 0 is wanted",
+    )
     apart = Verdict(
         ours.high < theirs.low,
         f"{GARMENT}: {NETWORK} {_interval(ours)}, {SYMMETRY} {_interval(theirs)}; intervals apart "
         "are wanted",
     )
-    return [head, apart]
+    return [head, nearer, apart]
 
 
-def _interval(summary: Summary) -> str:
-    return f"{summary.mean:.4f} [{summary.low:.4f}, {summary.high:.4f}]"
+def _interval(summary: Summary, sign: str = "") -> str:
+    mean, low, high = (f"{x:{sign}.4f}" for x in (summary.mean, summary.low, summary.high))
+    return f"{mean} [{low}, {high}]"

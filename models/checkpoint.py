@@ -24,6 +24,7 @@ from models.reposer import CoordinateReposer, Precision
 FORMAT = 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 TRAINED_ON = "trained_on.txt"
+LENDER = "inpainter_of"  # in CONFIG: the folder, seen from here, of a checkpoint that lends its f
 
 Read = Callable[[str], bytes]  # a file's name in the checkpoint's folder -> its content
 
@@ -159,22 +160,28 @@ def load_networks(read: Read, *names: str) -> Checkpoint:
 
 def _read_weights(read: Read) -> tuple[ModelConfig, dict[str, Tensor], str]:
     config, sha256 = _read_config(read)
-    return config, read_weights(read, sha256), sha256
+    state = read_weights(read, sha256)
+    if lender := read_description(read).get(LENDER):
+        _, theirs = _read_config(lambda name: _read(read, f"{lender}/{name}"))
+        lent = read_weights(read, theirs, f"{lender}/{WEIGHTS}")
+        state |= {key: x for key, x in lent.items() if key.startswith("inpainter.")}
+        sha256 = hashlib.sha256(f"{sha256} {theirs}".encode()).hexdigest()
+    return config, state, sha256
 
 
-def read_weights(read: Read, sha256: str) -> dict[str, Tensor]:
+def read_weights(read: Read, sha256: str, name: str = WEIGHTS) -> dict[str, Tensor]:
     """The tensors of a checkpoint; ValueError, in one line, if they are not those of `sha256`."""
-    weights = _read(read, WEIGHTS)
+    weights = _read(read, name)
     found = hashlib.sha256(weights).hexdigest()
     if found != sha256:
         raise ValueError(
-            f"{WEIGHTS} is damaged or of another checkpoint: its sha256 is {found[:12]}..., "
-            f"{CONFIG} says {sha256[:12]}...; copy the whole folder again"
+            f"{name} is damaged or of another checkpoint: its sha256 is {found[:12]}..., "
+            f"its {CONFIG} says {sha256[:12]}...; copy the whole folder again"
         )
     try:
         return safetensors.torch.load(weights)
     except SafetensorError as error:
-        raise ValueError(f"{WEIGHTS} is not a safetensors file: {error}") from error
+        raise ValueError(f"{name} is not a safetensors file: {error}") from error
 
 
 def check_state(file: object, state: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:

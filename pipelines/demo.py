@@ -1,5 +1,6 @@
 """`reposer demo`: the sample world, or one's own photographs, through the bundled networks."""
 
+from collections.abc import Iterable
 from itertools import product
 
 import pandas as pd
@@ -17,6 +18,7 @@ from workers.data.storage import Store
 from workers.synthesis import image_ids
 
 SIZE = 1024  # pixels
+CLOTHES, MODELS = (0, 2, 5), (1, 3, 4, 5)  # of the six, whose clothes are tried on, and by whom
 NEXT = """
 Next, the people of your own photographs, in a folder PHOTOS:
   . .venv/bin/activate
@@ -64,7 +66,10 @@ def _own(config: DemoConfig, photographs: str) -> int:
 
 
 def _world(config: DemoConfig) -> int:
-    """Two photographs of each of six people: the first in the poses of everybody's second."""
+    """Two photographs of each of six people: the first in the poses of everybody's second.
+
+    Then some of them in the clothes of others.
+    """
     world = SynthesizeConfig(
         items=6,
         views=2,
@@ -77,16 +82,25 @@ def _world(config: DemoConfig) -> int:
     )
     if code := synthesize.run(world):
         return code
-    everybody = image_ids(world)
-    pairs = pd.DataFrame(product(everybody[::2], everybody[1::2]), columns=["from", "to"])
-    Store(config.out).put("pairs.csv", pairs.to_csv(index=False).encode())
+    firsts, seconds = image_ids(world)[::2], image_ids(world)[1::2]
+    code = _rendered(config, world.out, "renders", "bundled", product(firsts, seconds))
+    tried = product((firsts[n] for n in CLOTHES), (seconds[n] for n in MODELS))
+    return code or _rendered(config, world.out, "tryons", "bundled-tryon", tried)
+
+
+def _rendered(
+    config: DemoConfig, catalog: str, name: str, model: str, pairs: Iterable[tuple[str, str]]
+) -> int:
+    """Pairs of photographs of a catalog, at the photographs' size."""
+    table = pd.DataFrame(pairs, columns=["from", "to"])
+    Store(config.out).put(f"{name}.csv", table.to_csv(index=False).encode())
     return render.run(
         RenderConfig(
-            catalog=world.out,
-            pairs=f"{config.out}/pairs.csv",
-            model="bundled",
+            catalog=catalog,
+            pairs=f"{config.out}/{name}.csv",
+            model=model,
             size="native",
-            out=f"{config.out}/renders",
+            out=f"{config.out}/{name}",
             execution=config.execution,
         )
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from assets import NETWORKS, POSER
+from assets import NETWORKS, POSER, TRYON
 from models.checkpoint import load as load_checkpoint
 from models.layouts import LAYOUTS
 from models.lookup import load_lookup
@@ -19,10 +19,12 @@ from models.symmetry import NATIVE_TEXTURE_SIZE, TEXTURE_SIZE, SymmetryReposer
 from workers.data.storage import Store, read_bytes
 from world import sides
 
+BUNDLED = {"bundled": NETWORKS, "bundled-tryon": TRYON}
+
 
 def checkpoint(model: str) -> Store:
     """The files of the checkpoint that a command names."""
-    return Store(str(NETWORKS) if model == "bundled" else model)
+    return Store(str(BUNDLED.get(model, model)))
 
 
 def poser(model: str) -> tuple[Poser, str]:

@@ -19,6 +19,7 @@ from workers.data.storage import Store
 from workers.shards.rows import ScoreKey
 
 SHOWN: dict[List, int] = {"unpaired": 10, "paired": 4}  # pairs
+TITLES: dict[List, str] = {"unpaired": "Clothes on other people", "paired": "On their own wearers"}
 TILE, SIDE = 192, 64  # pixels, of a picture and of a head
 NOSE = slice(0, 1)  # of the keypoints
 
@@ -32,7 +33,7 @@ def run(config: BenchmarkConfig, world: str) -> int:
     values = {name: _values(e, name) for name, e in evaluations.items()}
     bootstrap = config.bootstrap
     apart = gaps(values, bootstrap.seed, bootstrap.replicates)
-    found = verdicts(benchmark.scores)
+    found = verdicts(benchmark.scores, values, bootstrap.seed, bootstrap.replicates)
     figures = _figures(config, world, evaluations)
     report.write(benchmark, found, [], tables(benchmark.scores, apart), figures)
     return OK
@@ -49,7 +50,7 @@ def _figures(
     """Name, title, note and picture of what the report shows."""
     photographs = Catalog(world)
     chosen = "Pairs chosen by the hash of their ids."
-    for listed, title in (("unpaired", "Clothes on other people"), ("paired", "On their own")):
+    for listed in LISTS:
         album = evaluations[named(METHODS[0], listed)].album
         rows, heads = [], []
         for key in _examples(evaluations, listed):
@@ -63,7 +64,7 @@ def _figures(
                 head = square_about(points[NOSE, :2], truth.shape, SIDE)
                 heads.append([picture[head] for picture in rows[-1][1:]])
         titles = ["clothes", "model", "truth", *METHODS]
-        yield listed, title, chosen, contact_sheet(rows, titles, TILE, across=1)
+        yield listed, TITLES[listed], chosen, contact_sheet(rows, titles, TILE, across=1)
         if listed == "unpaired" and heads:
             note = f"{chosen} Squares of {SIDE} pixels."
             yield "heads", "Heads", note, contact_sheet(heads, titles[1:], TILE, across=1)

@@ -114,7 +114,7 @@ def _refuse_without_truth(config: EvaluateConfig, count: int) -> None:
         raise RunError(
             f"{', '.join(of_pairs)}: the images ({count}) show clothes on other people, so that no "
             "photograph is the truth of any: measure unpaired images by metrics=[fid,kid], against "
-            "the photographs of these people; the other metrics want pairs of one item"
+            "the photographs of these people; the others want pairs of one item, or truth="
         )
 
 

@@ -229,8 +229,8 @@ class Transfers:
             (canonical_key(str(key.source)), canonical_key(key.reference)): key
             for key in by_pair(known).values()
         }
-        found = listed(by_names, split)
-        seen = overlap(run.plan, found.keys)
+        found, rendered = listed(by_names, split), run.plan.identity["config"]
+        seen = overlap(run.plan, found.keys, rendered["poses"] or rendered["catalog"])
         judged = [key._replace(reference=f"{key.source}__{key.reference}") for key in found.keys]
         without = Counter({NO_TRUTH: len(made) - len(known)})
         return Pairs(judged, without + found.excluded, overlap=seen)

@@ -49,6 +49,19 @@ def render(read: Callable[[str], bytes]) -> Tensor:
     return model.render(model.encode(Source(S, uv)), [0], Target(uv.flip(3)))
 
 
+def test_a_checkpoint_of_g_alone_may_borrow_its_f() -> None:
+    torch.manual_seed(0)
+    f, g = Inpainter(4), Generator(8)
+    whole = save(CONFIG, {"inpainter": f, "generator": g}, "Made for a test.")
+    other = save(CONFIG, {"inpainter": f, "generator": Generator(8)}, "Made for a test.")
+    own = edited(save(CONFIG, {"generator": g}, "Made for a test."), inpainter_of="../other")
+    files = own | {f"../other/{name}": data for name, data in other.items()}
+    torch.testing.assert_close(render(files.__getitem__), render(whole.__getitem__), rtol=0, atol=0)
+    weights = files["../other/model.safetensors"]
+    damaged = files | {"../other/model.safetensors": weights[:-1] + b"?"}
+    assert "../other/model.safetensors is damaged" in refusal(damaged)
+
+
 def refusal(files: dict[str, bytes]) -> str:
     with pytest.raises(ValueError, match=ONE_LINE) as caught:
         load(files.__getitem__, CPU)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assets import NETWORKS, POSES
+from assets import NETWORKS, POSES, SAMPLE, TRYON
 from configs.poses import PosesConfig
 from models.uv_maps import dequantise
 from pipelines.cli import main
@@ -40,6 +40,25 @@ def test_bundled_networks_are_a_checkpoint_like_any_other() -> None:
     assert named["config"]["model"] == "bundled"
     assert named["model"] == pathed["model"]
     assert len(named["model"]["sha256"]) == len(named["model"]["trained_on"]) == 64
+
+
+def test_the_bundled_network_for_garment_transfer_keeps_heads_on_white() -> None:
+    source, pose = "item-000000_view-00", "item-000004_view-00"
+    Path("pairs.csv").write_text(f"from,to\n{source},{pose}\n")
+    words = [f"catalog={SAMPLE}", "pairs=pairs.csv", "image.format=png", LOCAL]
+    for model in ("bundled-tryon", str(TRYON)):
+        assert main(["render", *words, f"model={model}", f"out={Path(model).name}"]) == 0
+    assert rows_of("bundled-tryon") == rows_of("tryon")
+    assert len(identity("bundled-tryon")["model"]["trained_on"]) == 64
+    render = decode(rows_of("tryon")[0]["image"]["bytes"], 10**6).astype(int)
+    sample = Catalog(str(SAMPLE))
+    photograph, head, person = (
+        sample.view(pose, ("photograph", "head", "person"))[name]
+        for name in ("photograph", "head", "person")
+    )
+    assert np.abs(render - photograph)[head].mean() < 4
+    assert np.abs(render - photograph)[person & ~head].mean() > 10
+    assert render[:8].mean() > 250  # above the head
 
 
 def test_a_run_says_which_precision_made_its_pixels(capsys: pytest.CaptureFixture[str]) -> None:
