@@ -78,14 +78,10 @@ def verdicts(maps: Maps, costs: Mapping[str, Comparison]) -> list[Verdict]:
     front = maps["predicted"][FRONT.name]
     found.append(threshold("front and back of complete skeletons", "higher", LEAST_RIGHT, front))
     if {"bundled", "tuned"} <= costs.keys():
-        before, after = (costs[name].difference.mean for name in ("bundled", "tuned"))
-        found.append(
-            Verdict(
-                after < before,
-                f"predicted maps cost {PERCEPTUAL} {after:+.4f} after fine-tuning, {before:+.4f} "
-                "before; less is wanted",
-            )
-        )
+        before, after = (costs[name].difference for name in ("bundled", "tuned"))
+        a, b = (f"{s.mean:+.4f} [{s.low:+.4f}, {s.high:+.4f}]" for s in (after, before))
+        sentence = f"predicted maps cost {PERCEPTUAL} {a} after fine-tuning, {b} before; intervals "
+        found.append(Verdict(after.high < before.low, f"{sentence}apart are wanted"))
     return found
 
 

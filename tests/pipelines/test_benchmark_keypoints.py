@@ -53,7 +53,7 @@ def test_each_target_can_be_missed() -> None:
     assert passed(ways(0.9, 0.8, front=0.97)) == [True] * 5 + [False]
     tuned = {"bundled": costing(0.02), "tuned": costing(0.01)}
     assert passed(ways(0.9, 0.8), **tuned) == [True] * 7
-    worse = tuned | {"tuned": costing(0.03)}
+    worse = tuned | {"tuned": costing(0.019)}  # no more than chance
     assert passed(ways(0.9, 0.8), **worse) == [True] * 6 + [False]
 
 
