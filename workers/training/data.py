@@ -145,7 +145,10 @@ class Batches(Dataset):
             [self._catalog.view(name, wanted, self.layout) for name in names]
             for names, wanted in zip(zip(*ids, strict=True), wants, strict=True)
         ]
-        uv = [[view.get("clothes_uv", view.get("stored_uv")) for view in end] for end in views]
+        uv = [
+            [view["clothes_uv" if "clothes_uv" in view else "stored_uv"] for view in end]
+            for end in views
+        ]
         for pair, *both in zip(ids, *uv, strict=True):
             if any(map_.shape != uv[0][0].shape for map_ in both):
                 said = ", ".join(map(short, pair))
