@@ -81,7 +81,7 @@ def all_at_work(pairs: int, workers: int) -> AtWork:
         write_catalog(f"{folder}/catalog", 100)
         plan, job, config = planned(folder, f"{folder}/catalog", pairs, workers=workers)
         work = (plan.shards, Store(config.out), config.execution, False, Stop(0))
-        for report in run_shards(job, *work, lambda: begun.append(None)):
+        for report in run_shards("render", job, *work, lambda: begun.append(None)):
             if len(begun) == workers:
                 ended.append((time.monotonic(), time.process_time(), report))
     (start, cpu, _), *others = ended

@@ -49,7 +49,7 @@ def estimate(left: Left, execution: Execution, workers: int, unit: str) -> Itera
         )
         return
     source = "execution.rate" if execution.rate else f"measured on {left.made} rows of this run"
-    shares = execution.gpus_per_worker if unit == "GPU" else 1.0
+    shares = (execution.gpus_per_worker or 1.0) if unit == "GPU" else 1.0
     hours = left.rows / rate / 3600
     yield f"rate      {rate:.3g} rows/s a worker ({source})"
     name = f"{unit}-hours"

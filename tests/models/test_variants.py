@@ -86,7 +86,7 @@ def test_what_is_trained_is_what_is_served(variant: str, blend: bool) -> None:
     with torch.no_grad():
         body = body_colours(source, config.extend_body)
         W_and_E = warped(config, body, complete(config, f, source), target)
-        expected = Painter(g.eval(), CONSISTENT)(source, W_and_E, target)
+        expected = Painter(g.eval(), CONSISTENT, None)(source, W_and_E, target)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
@@ -242,7 +242,7 @@ def test_a_blending_g_shows_w_on_the_body_and_paints_elsewhere(variant: str) -> 
     with torch.no_grad():
         for share in (-50, 2, 50):
             bias[3] = share
-            images[share] = Painter(g.eval(), CONSISTENT)(source, Texture(W, E), target)
+            images[share] = Painter(g.eval(), CONSISTENT, None)(source, Texture(W, E), target)
     on = body_mask(target.uv).bool().expand_as(W)
     torch.testing.assert_close(images[50][on], W[on])
     assert not torch.allclose(images[-50][on], W[on], atol=0.05)

@@ -170,7 +170,10 @@ def read_pictures(
     if config.targets != config.catalog:
         for view, (_, name) in zip(views[1], pairs, strict=True):
             view["stored_uv"] = poses.stored_uv(name, layout)
-    uv = [[view.get("clothes_uv", view.get("stored_uv")) for view in end] for end in views]
+    uv = [
+        [view["clothes_uv" if "clothes_uv" in view else "stored_uv"] for view in end]
+        for end in views
+    ]
     for pair, *both in zip(pairs, *uv, strict=True):
         if any(map_.shape != uv[0][0].shape for map_ in both):
             said = ", ".join(map(short, pair))
