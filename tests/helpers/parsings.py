@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -62,14 +63,14 @@ def parsed(codes: np.ndarray, table: str) -> np.ndarray:
     return numbers_of(table)[codes]
 
 
-def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     """The bytes of an image file."""
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
 
 
-def _indexed(numbers: np.ndarray, **options: object) -> bytes:
+def _indexed(numbers: np.ndarray, **options: Any) -> bytes:
     """A PNG with a palette that has nothing to do with any parser's."""
     image = Image.fromarray(numbers)
     image.putpalette(np.random.default_rng(0).permutation(768).astype(np.uint8).tobytes())
