@@ -35,7 +35,7 @@ def skeleton_picture(
     scale = max(1, -(-SKELETON // side))  # lines of small maps would be steps
     picture = Image.new("RGB", (width * scale, height * scale), PAPER)
     draw, thick = ImageDraw.Draw(picture), max(2, side * scale // 90)
-    there = points.any(axis=1)
+    there = np.asarray(points.any(axis=1))
     places = [tuple(place) for place in ((points[:, :2] + 0.5) * scale).tolist()]
     for number, (start, end) in enumerate(bones):
         if there[start] and there[end]:

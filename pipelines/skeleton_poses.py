@@ -34,7 +34,7 @@ class SkeletonPoses:
         return self.extraction.facts["model"]
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> str | None:
         """The layout of the poser's UV maps."""
         return self.extraction.layout
 

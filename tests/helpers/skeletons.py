@@ -1,7 +1,7 @@
 """Skeletons in every format in which they are kept, and a poser of seeded weights."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ STANDING = np.array(
      (114, 136), (112, 186), (110, 234), (142, 136), (144, 186), (146, 234),
      (122, 24), (134, 24), (114, 28), (142, 28)], float,
 )  # fmt: skip
+BACKGROUND = 0.5  # the share of a seeded poser's map of it that is off the body
 BODY_25 = [0, 1, 2, 3, 4, 5, 6, 7, None, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, *[None] * 6]
 COCO_17 = [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]
 
@@ -31,8 +32,12 @@ def seeded_poser(folder: Path) -> str:
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)
     torch.nn.init.normal_(poser.out.weight, std=2)
+    assert poser.out.bias is not None
     torch.nn.init.zeros_(poser.out.bias)
-    poser.out.bias.data[0] = 4.0  # far from the skeleton there is nobody
+    with torch.inference_mode():
+        fields = poser.eval()(torch.from_numpy(STANDING / 8).float()[None], (32, 32))
+    body = fields.parts[:, 1:].logsumexp(1) - fields.parts[:, 0]
+    poser.out.bias.data[0] = body.quantile(BACKGROUND)
     folder.mkdir(parents=True)
     for name, data in save_poser(config, {"poser": poser}, "Seeded weights.").items():
         (folder / name).write_bytes(data)
@@ -46,12 +51,12 @@ def missing(points: np.ndarray, *which: int) -> np.ndarray:
     return points
 
 
-def triples(points: np.ndarray, order: list[int | None] | None = None) -> list[float]:
+def triples(points: np.ndarray, order: Sequence[int | None] | None = None) -> list[float]:
     """Points (18, 2) as flat x, y, confidence; 0, 0, 0 where missing."""
     return [n for point in _rows(points, order) for n in point]
 
 
-def _rows(points: np.ndarray, order: list[int | None] | None = None) -> list[list[float]]:
+def _rows(points: np.ndarray, order: Sequence[int | None] | None = None) -> list[list[float]]:
     rows = [[*map(float, p), 1.0] if np.isfinite(p).all() else [0.0] * 3 for p in points]
     return [[0.0] * 3 if at is None else rows[at] for at in order or range(18)]
 

@@ -29,8 +29,6 @@ LINKING = {**PAGES, "deploy/README.md": Page(ROOT / "deploy" / "README.md")}
 
 # Examples that are not run, but held against the schema, by what marks them.
 PARSED = {
-    "extractor=keypoints": "wants the bundled poser",
-    "poses=POSES.json": "wants the bundled poser",
     "extractor=densepose": "wants the model zoo's weights",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",

@@ -62,9 +62,8 @@ def is_catalog(url: str) -> bool:
     )
 
 
-def is_run(url: str) -> bool:
-    """Whether a URL is a folder that a command wrote, or a catalog: its JSON holds no skeletons."""
-    entries = Store(url).listing(depth=1)
+def is_run(entries: Listing) -> bool:
+    """Whether a folder is a catalog, or what a command wrote: its JSON holds no skeletons."""
     return RUN in [file.name for file in entries.files] or "uv_maps" in entries.folders
 
 
@@ -72,8 +71,9 @@ def are_skeletons(url: str) -> bool:
     """Whether a URL names files of skeletons, rather than a catalog of poses or another run."""
     if is_file(url) or split_pattern(url)[1]:
         return True
-    names = [file.name for file in Store(url).listing(depth=1).files]
-    return any(name.lower().endswith(LISTED) for name in names) and not is_run(url)
+    entries = Store(url).listing(depth=1)
+    listed = any(file.name.lower().endswith(LISTED) for file in entries.files)
+    return listed and not is_run(entries)
 
 
 def skeletons(config: ExtractConfig) -> Input:
@@ -86,9 +86,9 @@ def skeletons(config: ExtractConfig) -> Input:
         return _input(config, [_read(config.input)], {})
     if is_catalog(config.input):
         return _of_catalog(config)
-    if not split_pattern(config.input)[1] and is_run(config.input):
-        raise ValueError(f"{config.input}: a catalog without annotations/ holds no skeletons")
     listing = list_files(config.input)
+    if is_run(listing):
+        raise ValueError(f"{config.input}: a catalog without annotations/ holds no skeletons")
     urls = [url for url in listing.urls if url.lower().endswith(LISTED)]
     if not urls:
         raise ValueError(f"{config.input}: no skeletons there ({', '.join(LISTED)}, or a catalog)")

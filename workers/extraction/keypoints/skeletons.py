@@ -28,7 +28,7 @@ def skeleton(pose: Pose) -> tuple[np.ndarray, tuple[int, int]]:
 
 
 def _refuse_few(points: np.ndarray) -> None:
-    there = ~np.isnan(points).any(axis=1)
+    there = np.asarray(~np.isnan(points).any(axis=1))
     if there.sum() >= FEWEST and there[list(TRUNK)].sum() >= FEWEST_OF_TRUNK:
         return
     named = ", ".join(np.array(POINTS)[there])
