@@ -43,6 +43,7 @@ SLOW = {
     "reposer synthesize items=20": ["items=3", "views=3", "size=64"],
     "reposer train inpainter": ["steps=2", "width=4", "batch=2", "texture_size=40"],
     "reposer train generator": ["steps=2", "width=4", "batch=2", "discriminator_width=4"],
+    "reposer extract input=world extractor=keypoints size=native": [],  # with what these train
     "reposer train poser": ["steps=2", "width=8", "batch=2", "parts=8", "grid=16"],
     "reposer render catalog=test": [],  # by the models that these train
 }

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipelines.benchmark.textures import made_by
 from pipelines.cli import main
 from tests.helpers.catalogs import rows_of
+from workers.data.catalog import Catalog
 from workers.data.storage import Store
 
 TABLES = ("images", "uv_maps", "annotations", "pairs")
@@ -36,3 +39,18 @@ def test_worlds_do_not_depend_on_workers_and_resume(ray_session: None, tmp_path:
     assert not set(files(f"{tmp_path}/c").values()) & {
         data for name, data in made.items() if not name.startswith("pairs")
     }
+
+
+def test_poses_beyond_those_of_catalogs_are_part_of_what_a_world_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["synthesize", "items=1", "views=1", "size=64", "execution.engine=local"]
+    for name, noise in (("plain", []), ("varied", ["pose_noise=0.2"])):
+        assert main([*call, *noise, f"out={tmp_path}/{name}"]) == 0
+    plain, varied = (Catalog(f"{tmp_path}/{name}") for name in ("plain", "varied"))
+    (image_id,) = plain.images.ids.to_pylist()
+    assert np.abs(plain.keypoints(image_id) - varied.keypoints(image_id)).max() > 1
+    assert made_by(f"{tmp_path}/varied").pose_noise == 0.2
+    assert made_by(f"{tmp_path}/plain").pose_noise == 0
+    capsys.readouterr()
+    assert main([*call, f"out={tmp_path}/varied"]) == 2  # another world
