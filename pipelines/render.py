@@ -94,8 +94,11 @@ def prepare(
         facts["size"] = config.size
     if model.reveals:
         facts["reveal"] = "head_and_hands"
-        shown = fingerprint(poses.store, "images") + fingerprint(poses.store, "annotations")
-        facts["inputs"]["revealed"] = shown
+        facts["inputs"] |= {
+            "poses_photographs": fingerprint(poses.store, "images"),
+            "segmentations": fingerprint(poses.store, "annotations")
+            + fingerprint(catalog.store, "annotations"),
+        }
     pixels = config.size**2 if isinstance(config.size, int) else poses.pixels()
     job = Job(
         ("renders",),

@@ -103,7 +103,8 @@ class RenderWorker:
 
     def _load_source(self, image_id: str) -> View:
         if self._source[0] != image_id:
-            view = stored(self._sources, image_id, Source, self.model.layout)
+            reveals = self.model.reveals
+            view = stored(self._sources, image_id, Source, self.model.layout, reveals)
             self._source = (image_id, view)
         return self._source[1]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.maps import Maps
+from models.maps import Maps, Source
 from models.uv_maps import dequantised
 from workers.data.catalog import Catalog, View
 
@@ -22,10 +22,11 @@ def stored(
 ) -> View:
     """The maps of an image that a `Source` or `Target` names, its UV map as stored, uint16.
 
-    Of a target's photograph what stays, where a model `reveals` it.
+    Where a model `reveals`, of a target's photograph what stays, and a source's clothes alone.
     """
+    uv = "clothes_uv" if reveals and kind is Source else "stored_uv"
     fields = (name for name in kind._fields if reveals or name != "revealed")
-    names = {name: "stored_uv" if name == "uv" else name for name in fields}
+    names = {name: uv if name == "uv" else name for name in fields}
     view = catalog.view(image_id, names.values(), layout)
     return {name: view[there] for name, there in names.items()}
 

@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 from assets import SAMPLE
 from configs.fields import ImageFormat
 from configs.train import Augmentation, TrainGeneratorConfig, TrainInpainterConfig
+from models.coordinates import body_mask
 from models.revealed import Clothes
 from models.uv_maps import quantise
 from tests.helpers.catalogs import SIZE, write_annotations, write_catalog
@@ -51,6 +52,18 @@ def test_labels_add_and_decide_and_the_uv_map_tells_the_rest(
     kept = [True] * len(stays) + [False] * len(goes)
     assert_array_equal(staying(uv, CLOTHES, labels)[0], kept)
     assert staying(uv, CLOTHES, None).all() == (place in ("head", "hand"))
+
+
+def test_hair_and_hands_before_clothes_are_no_clothes() -> None:
+    catalog, name = Catalog(str(SAMPLE)), "item-000001_view-00"
+    view = catalog.view(name, ("stored_uv", "clothes_uv", "segmentation"))
+    on_body = view["stored_uv"].all(axis=0)
+    gone = on_body & ~view["clothes_uv"].all(axis=0)
+    assert gone.any()
+    assert np.isin(view["segmentation"][gone], (HAIR, FACE, HANDS)).all()
+    assert not (gone & staying(view["stored_uv"], CLOTHES, None)).any()
+    kept = ~gone & on_body
+    assert_array_equal(view["clothes_uv"][:, kept], view["stored_uv"][:, kept])
 
 
 # --- of a catalog
@@ -157,6 +170,9 @@ def test_batches_show_what_stays_and_expect_white() -> None:
     )
     # All else is as without.
     assert torch.equal(batch.source.photograph, plain.source.photograph)
+    clothes, whole = (body_mask(b.source.uv) > 0 for b in (batch, plain))
+    assert 0 < (whole & ~clothes).sum() < 0.1 * whole.sum()  # hair before them
+    assert not (clothes & ~whole).any()
     assert torch.equal(batch.target.uv.nan_to_num(9), plain.target.uv.nan_to_num(9))
     assert not plain.target.revealed.numel()
     assert batch.target.revealed.shape == (3, 4, 256, 256)

@@ -25,7 +25,7 @@ from workers.data.errors import (
 from workers.data.images import decode, read_map
 from workers.data.indexed_table import CatalogError, Table
 from workers.data.names import item_id, short
-from workers.data.staying import staying
+from workers.data.staying import clothes_alone, staying
 from workers.data.storage import Store, read_bytes
 from world.labels import BACKGROUND, CLOTHES, HEAD
 
@@ -39,6 +39,7 @@ CALLED = {
     "revealed": "photograph",
     "uv": "UV map",
     "stored_uv": "UV map",
+    "clothes_uv": "UV map",
     "body": "UV map",
     "segmentation": "segmentation",
     "person": "segmentation",
@@ -54,6 +55,7 @@ View = dict[str, np.ndarray]
 - `photograph`: uint8 (H, W, 3) RGB,
 - `uv`: float32 (2, H, W) in [-1, 1], NaN off the body,
 - `stored_uv`: the same as uint16 (2, H, W), as `models.uv_maps.quantise` makes it, 0 off the body,
+- `clothes_uv`: `stored_uv`, undefined where the segmentation knows hair or hands before clothes,
 - `body`: bool (H, W), where `uv` is defined,
 - `revealed`: uint8 (H, W, 4), N' (`models.maps.Target`): RGB where head and hands are, 0 elsewhere;
   and 255 where they are,
@@ -92,6 +94,7 @@ class Catalog:
             "photograph": self.photograph,
             "uv": partial(self.uv_map, layout=layout),
             "stored_uv": partial(self.stored_uv, layout=layout),
+            "clothes_uv": partial(self.clothes_uv, layout=layout),
             "body": self.body,
             "revealed": self.revealed,
             "segmentation": self.segmentation,
@@ -138,6 +141,16 @@ class Catalog:
         if not (stored > 0).all(axis=0).any():
             raise EmptyUvMap(f"{name}: nobody is on the UV map")
         return stored
+
+    def clothes_uv(self, image_id: str, layout: str | None = None) -> np.ndarray:
+        """A UV map as in `stored_uv` without hair and hands on clothes; SizeMismatch."""
+        uv = self.stored_uv(image_id, layout)
+        if not self.has_segmentation(image_id):
+            return uv
+        labels = self.segmentation(image_id)
+        _refuse_mismatch(image_id, {"stored_uv": uv, "segmentation": labels})
+        layout = self.uv_maps.row(image_id)["layout"]
+        return clothes_alone(uv, _clothes(str(layout), self.lookup), labels)
 
     def body(self, image_id: str) -> np.ndarray:
         """Where the UV map is defined, bool (H, W); MissingRow or BadUvMap when there is none."""
@@ -277,7 +290,7 @@ def _refuse_mismatch(image_id: str, view: View) -> None:
     sizes = {
         CALLED[name]: f"{w}x{h}"
         for name, shape in shapes.items()
-        for h, w in [shape[1:] if name in ("uv", "stored_uv") else shape[:2]]
+        for h, w in [shape[1:] if name.endswith("uv") else shape[:2]]
     }
     if len(set(sizes.values())) > 1:
         (first, size), *others = sizes.items()

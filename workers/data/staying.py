@@ -10,6 +10,15 @@ from world.labels import HEAD_AND_HANDS, PERSON, SKIN
 UNTOLD = (SKIN, PERSON)  # labels that do not say which part of the body it is
 
 
+def clothes_alone(stored_uv: np.ndarray, clothes: Clothes, labels: np.ndarray) -> np.ndarray:
+    """A UV map as it is stored, (2, H, W), undefined where hair or hands hide clothes.
+
+    So the labels say, (H, W), in places that the map does not give to head or hands.
+    """
+    hidden = np.isin(labels, HEAD_AND_HANDS) & ~staying(stored_uv, clothes, None)
+    return np.where(hidden, 0, stored_uv)
+
+
 def staying(stored_uv: np.ndarray, clothes: Clothes, labels: np.ndarray | None) -> np.ndarray:
     """Where head and hands are, bool (H, W), of a UV map as it is stored, (2, H, W) uint16.
 

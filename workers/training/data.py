@@ -28,6 +28,8 @@ BLOCK = 256  # pairs that follow each other in the list: their rows lie near eac
 WINDOW = 16  # blocks that are shuffled together, so that row groups are read few times an epoch
 AHEAD = 2  # batches a loader is ahead of the optimiser
 WANTED = ("photograph", "stored_uv")  # of the source and of the target
+# The same where the network is shown what stays of the target.
+REVEALING = (("photograph", "clothes_uv"), ("photograph", "stored_uv", "segmentation"))
 THREADS = 2  # loaders of a process that trains on a CPU,
 PROCESSES = 12  # and at most so many of one that trains on a GPU
 
@@ -138,16 +140,20 @@ class Batches(Dataset):
             self._catalog = Catalog(self.config.catalog)
         samples = self._samples(step)
         ids = [self.pairs[number] for _, number in samples]
-        more = ("segmentation",) if self.config.reveals else ()
+        wants = REVEALING if self.config.reveals else (WANTED, WANTED)
         views = [
-            [self._catalog.view(name, (*WANTED, *wanted), self.layout) for name in names]
-            for names, wanted in zip(zip(*ids, strict=True), ((), more), strict=True)
+            [self._catalog.view(name, wanted, self.layout) for name in names]
+            for names, wanted in zip(zip(*ids, strict=True), wants, strict=True)
         ]
-        for pair, *both in zip(ids, *views, strict=True):
-            if any(v["stored_uv"].shape != views[0][0]["stored_uv"].shape for v in both):
+        uv = [
+            [view["clothes_uv" if "clothes_uv" in view else "stored_uv"] for view in end]
+            for end in views
+        ]
+        for pair, *both in zip(ids, *uv, strict=True):
+            if any(map_.shape != uv[0][0].shape for map_ in both):
                 said = ", ".join(map(short, pair))
                 raise SizeMismatch(f"{said}: training wants photographs of one size")
-        side = max(views[0][0]["stored_uv"].shape)
+        side = max(uv[0][0].shape)
         seed, augmentation = self.config.seed % 2**63, self.config.augmentation
         rngs = [np.random.default_rng([seed, *n]) for n in samples]
         mirrored, moved, gains = zip(
@@ -155,7 +161,7 @@ class Batches(Dataset):
         )
         pictures = (
             np.stack([[view["photograph"] for view in end] for end in views]),
-            np.stack([[view["stored_uv"] for view in end] for end in views]).view("<i2"),
+            np.stack(uv).view("<i2"),
             np.array(mirrored),
             np.stack(moved, axis=1),
             np.stack(gains),
