@@ -17,6 +17,7 @@ from configs.fields import identity_of
 from configs.train import TrainConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
 from pipelines.runs.lifecycle import has_begun, read_manifest, refuse_another
+from pipelines.runs.pair_lists import oriented, tell
 from pipelines.runs.plan import RunError, fingerprint, versions
 from pipelines.runs.progress import LOG_SECONDS, console
 from pipelines.runs.stopping import stopped_at_once
@@ -26,6 +27,7 @@ from workers.data.contents import content_keys
 from workers.data.names import canonical_key, short
 from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
+from workers.data.user_tables import read_pair_list
 from workers.model import checkpoint
 from workers.training.checkpoints import LOG, Facts
 from workers.training.data import training_pairs
@@ -93,6 +95,9 @@ def checked(config: TrainConfig) -> tuple[dict[str, Any], Facts]:
     catalog = Catalog(config.catalog)
     layout = catalog.layout()
     pairs, lost = training_pairs(config)
+    if config.pairs:
+        listed, said = oriented(read_pair_list(config.pairs), lambda _: 0)
+        tell(kind.command, config.pairs, listed.table, said)
     if lost:
         console.print(
             f"{kind.command}: {lost} pairs are left out: they lack a photograph or a good UV map"

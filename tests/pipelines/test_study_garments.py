@@ -100,6 +100,7 @@ def test_clothes_and_person_are_shown_above_and_no_truth(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_papers_study_end_to_end(
     tmp_path: Path, page: Page, capsys: pytest.CaptureFixture[str]
 ) -> None:
