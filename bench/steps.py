@@ -23,8 +23,9 @@ from models.config import ModelConfig
 from models.coordinates import CONSISTENT
 from models.inpainter import Inpainter
 from workers.data.storage import Store
-from workers.training.data import Batches, Loaded, by_processes, by_threads, training_pairs
+from workers.training.data import Batches, Loaded, by_processes, by_threads
 from workers.training.loop import computing
+from workers.training.pairs import PAIRS, training_pairs
 from workers.training.stepping import Stepping, cuda_graph
 from workers.training.trainable import trainable
 
@@ -131,7 +132,7 @@ def measured(
 def pinned(config: TrainPairsConfig, device: torch.device) -> list[Loaded]:
     """A few batches, where a GPU reads them itself."""
     pairs, _ = training_pairs(config)
-    loaded = islice(by_threads(Batches(config, pairs, LAYOUT), 0), 4)
+    loaded = islice(by_threads(Batches(config, pairs, LAYOUT, PAIRS), 0), 4)
     if device.type == "cpu":
         return list(loaded)
     return [
@@ -160,7 +161,7 @@ def trace(stepping: Stepping, batches: list[Loaded], steps: int = 5) -> None:
 def loading(config: TrainPairsConfig, loaders: int) -> None:
     """Pairs a second that threads and processes load."""
     pairs, _ = training_pairs(config)
-    batches, steps = Batches(config, pairs, LAYOUT), 200
+    batches, steps = Batches(config, pairs, LAYOUT, PAIRS), 200
     ways: dict[str, Iterator[Loaded]] = {
         "threads": by_threads(batches, 0, loaders),
         "processes": by_processes(batches, 0, steps, loaders),

@@ -19,7 +19,8 @@ from workers.data.catalog import Catalog
 from workers.data.errors import BadAnnotation, MissingRow, SizeMismatch
 from workers.data.images import encode
 from workers.data.staying import staying
-from workers.training.data import Batches, training_pairs, varied
+from workers.training.data import Batches
+from workers.training.pairs import PAIRS, training_pairs, varied
 from workers.training.revealing import PERSON, STAYS, STAYS_BY_MAP, erring, reach_of, revealed, told
 from world.labels import BACKGROUND, FACE, GLOVES, HAIR, HANDS, HAT, SKIN, TOP
 from world.labels import PERSON as SOMEBODY
@@ -165,7 +166,7 @@ def config(reveal: str) -> TrainGeneratorConfig:
 def test_batches_show_what_stays_and_expect_white() -> None:
     pairs, _ = training_pairs(config("head_and_hands"))
     batch, plain = (
-        varied(Batches(config(reveal), pairs, "anny")[2].pictures)
+        varied(Batches(config(reveal), pairs, "anny", PAIRS)[2].pictures)
         for reveal in ("head_and_hands", "none")
     )
     # All else is as without.

@@ -19,20 +19,8 @@ from tests.helpers.catalogs import write_catalog, write_pairs
 from workers.data.catalog import Catalog, View
 from workers.data.errors import BadImage, SizeMismatch
 from workers.tensors import stacked
-from workers.training.data import (
-    BLOCK,
-    WINDOW,
-    Batch,
-    Batches,
-    Loaded,
-    Pictures,
-    by_processes,
-    by_threads,
-    order,
-    training_pairs,
-    variation,
-    varied,
-)
+from workers.training.data import BLOCK, WINDOW, Batches, Loaded, by_processes, by_threads, order
+from workers.training.pairs import PAIRS, Batch, Pictures, training_pairs, variation, varied
 
 
 @given(st.integers(1, 20_000), st.integers(-(2**40), 2**40), st.integers(0, 5))
@@ -75,7 +63,7 @@ def batches(
 ) -> list[Loaded]:
     """Steps `start` to 7, over the end of an epoch."""
     pairs, _ = training_pairs(config)
-    stream = by_threads(Batches(config, pairs, "anny", rank, processes), start, loaders)
+    stream = by_threads(Batches(config, pairs, "anny", PAIRS, rank, processes), start, loaders)
     found = list(islice(stream, 8 - start))
     stream.close()
     return found
@@ -112,7 +100,7 @@ def test_samples_depend_on_seed_and_number_alone(config: TrainPairsConfig) -> No
 def test_processes_load_what_threads_load(config: TrainPairsConfig) -> None:
     pairs, _ = training_pairs(config)
     others = set(mp.active_children())
-    stream = by_processes(Batches(config, pairs, "anny"), 2, 10_000, loaders=1)
+    stream = by_processes(Batches(config, pairs, "anny", PAIRS), 2, 10_000, loaders=1)
     for expected, found in zip(batches(config, 2), stream, strict=False):
         assert same(expected, found)
     (loader,) = set(mp.active_children()) - others
@@ -239,7 +227,7 @@ def test_photographs_of_two_sizes_are_refused_by_name(tmp_path: Path) -> None:
         file = next(Path(tmp_path, "wide", table).iterdir())
         file.rename(tmp_path / "catalog" / table / "wide.parquet")
     config = TrainPairsConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
-    batches = Batches(config, [("p000", "wide000")], "anny")
+    batches = Batches(config, [("p000", "wide000")], "anny", PAIRS)
     with pytest.raises(SizeMismatch, match=r"'p000', 'wide000': training wants"):
         next(by_threads(batches, 0))
 
@@ -248,6 +236,6 @@ def test_photographs_of_two_sizes_are_refused_by_name(tmp_path: Path) -> None:
 def test_a_photograph_that_does_not_open_is_named_by_processes(tmp_path: Path) -> None:
     ids = write_catalog(f"{tmp_path}/catalog", 3, bad=[2])
     config = TrainPairsConfig(catalog=f"{tmp_path}/catalog", out="unused", batch=1)
-    batches = Batches(config, [(ids[0], ids[1]), (ids[0], ids[2])], "anny")
+    batches = Batches(config, [(ids[0], ids[1]), (ids[0], ids[2])], "anny", PAIRS)
     with pytest.raises(BadImage, match=ids[2]):
         list(by_processes(batches, 0, 2, loaders=1))

@@ -106,7 +106,7 @@ def test_jitter_is_measured_in_torsos() -> None:
 def test_a_batch_depends_on_seed_and_step_alone() -> None:
     samples, lost = training_skeletons(config())
     assert (len(samples), lost) == (64, 0)
-    one, other = (Batches(config(batch=3), samples, "anny", data=SKELETONS)[5] for _ in range(2))
+    one, other = (Batches(config(batch=3), samples, "anny", SKELETONS)[5] for _ in range(2))
     assert one.ids == other.ids
     batch, again = one.pictures.varied(), other.pictures.varied()
     assert batch.skeletons.shape == (3, 18, 2)

@@ -19,7 +19,8 @@ from models.inpainter import Inpainter
 from tests.helpers.catalogs import SIZE, write_annotations, write_catalog, write_pairs
 from workers.data.images import encode
 from workers.data.storage import Store
-from workers.training.data import Batches, Loaded, by_threads, training_pairs
+from workers.training.data import Batches, Loaded, by_threads
+from workers.training.pairs import PAIRS, training_pairs
 from workers.training.stepping import LATE, WARM, Stepping
 from workers.training.steps import NotFiniteError
 from workers.training.trainable import trainable
@@ -67,7 +68,7 @@ def stepping(config: TrainPairsConfig, *recorder: Callable) -> Stepping:
 
 def batches(config: TrainPairsConfig, count: int) -> list[Loaded]:
     pairs, _ = training_pairs(config)
-    stream = by_threads(Batches(config, pairs, "anny"), 0)
+    stream = by_threads(Batches(config, pairs, "anny", PAIRS), 0)
     found = list(islice(stream, count))
     stream.close()
     return found

@@ -26,7 +26,7 @@ from models.maps import Source, Target, Texture
 from models.revealed import Clothes, laid_over, view
 from models.texture import body_colours, complete, warped
 from models.variants import VARIANTS
-from workers.training.data import Batch
+from workers.training.pairs import Batch
 from workers.training.steps import (
     adam,
     compiled,

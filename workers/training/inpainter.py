@@ -14,7 +14,7 @@ from models.inpainter import Inpainter, build_inpainter
 from models.layouts import symmetric
 from models.losses import blurred, body_distance, masked_l1
 from models.texture import answer, complete, mirrored, seen, warp
-from workers.training.data import Batch
+from workers.training.pairs import Batch
 from workers.training.steps import (
     adam,
     compiled,

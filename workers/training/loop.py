@@ -56,7 +56,7 @@ def _train(config: TrainConfig, facts: Facts, place: Place, tell: Tell, writer: 
     training = kind.training(config, facts.layout, place.device)
     step, records = resume(store, training, place.device)
     samples, _ = kind.data.listed(config)
-    batches = Batches(config, samples, facts.layout, place.rank, place.processes, kind.data)
+    batches = Batches(config, samples, facts.layout, kind.data, place.rank, place.processes)
     shown = shown_samples(config, samples, facts.layout, place.device) if place.rank == 0 else None
     graphed = config.execution.graph and place.device.type == "cuda" and place.processes == 1
     stepping = Stepping(training, place.device, cuda_graph if graphed else None)
@@ -113,7 +113,7 @@ def shown_samples(config: Any, samples: list[Sample], layout: str, device: torch
         config = config.model_copy(update={"pairs": None, "poses": None})
         samples, _ = data.listed(config)
     spread = [samples[n * len(samples) // SHOWN] for n in range(SHOWN)]
-    return Batches(config, spread, layout, data=data)[0].pictures.to(device).varied()
+    return Batches(config, spread, layout, data)[0].pictures.to(device).varied()
 
 
 def _tested(training: Training, batch: Any) -> dict[str, float]:

@@ -11,9 +11,10 @@ from configs.train import (
     TrainInpainterConfig,
     TrainPoserConfig,
 )
-from workers.training.data import PAIRS, Data
+from workers.training.data import Data
 from workers.training.generator import GeneratorTraining
 from workers.training.inpainter import InpainterTraining
+from workers.training.pairs import PAIRS
 from workers.training.poser import PoserTraining
 from workers.training.skeletons import SKELETONS
 from workers.training.steps import Training
