@@ -16,12 +16,13 @@ from models.maps import Source, Target
 from models.reposer import Reposer
 from models.sizes import of_longer_side, resized, size_of
 from workers.copies import Copies, Planes
-from workers.data.catalog import Catalog, View
+from workers.data.catalog import Catalog
 from workers.data.errors import SizeMismatch
 from workers.data.images import encode_planes
 from workers.data.kept import Kept
 from workers.data.retrying import UNREACHABLE_OR_REFUSED
 from workers.data.tally import tally
+from workers.data.views import View
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt, told
 from workers.shards.keys import Key, part_lengths

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from models.maps import Maps, Source
 from models.uv_maps import dequantised
-from workers.data.catalog import Catalog, View
+from workers.data.catalog import Catalog
+from workers.data.views import View
 
 Upload = Callable[[np.ndarray], Tensor]  # to the device of a model
 

@@ -16,8 +16,9 @@ from pipelines.benchmark.report import Benchmark
 from pipelines.evaluation.finished import Evaluation, open_evaluation
 from pipelines.evaluation.pairs import render_key
 from pipelines.runs.execute import OK
-from workers.data.catalog import TORSO, Catalog, square_about
+from workers.data.catalog import TORSO, Catalog
 from workers.data.storage import Store
+from workers.data.views import square_about
 
 SHOWN = ("upsampled", "native", "symmetry")  # methods, beside source and truth
 FACE = (0, 14, 15)  # of the keypoints: nose and eyes

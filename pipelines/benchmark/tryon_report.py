@@ -14,8 +14,9 @@ from pipelines.benchmark import report
 from pipelines.benchmark.report import Benchmark
 from pipelines.evaluation.finished import Evaluation, open_evaluation
 from pipelines.runs.execute import OK
-from workers.data.catalog import Catalog, square_about
+from workers.data.catalog import Catalog
 from workers.data.storage import Store
+from workers.data.views import square_about
 from workers.shards.rows import ScoreKey
 
 SHOWN: dict[List, int] = {"unpaired": 10, "paired": 4}  # pairs

@@ -12,10 +12,11 @@ from PIL import Image
 from eval.page import Grid, run_page
 from eval.pictures import contact_sheet, fit, label_picture, skeleton_picture, uv_picture
 from models.skeleton import BONES
-from workers.data.catalog import Catalog, square_about
+from workers.data.catalog import Catalog
 from workers.data.errors import MissingRow
 from workers.data.names import elided
 from workers.data.storage import Store
+from workers.data.views import square_about
 from workers.shards.shard import read_file
 
 SAMPLES = 24

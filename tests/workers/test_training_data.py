@@ -16,8 +16,9 @@ from configs.train import Augmentation, TrainPairsConfig
 from models.coordinates import CONSISTENT, splat
 from models.maps import Source
 from tests.helpers.catalogs import write_catalog, write_pairs
-from workers.data.catalog import Catalog, View
+from workers.data.catalog import Catalog
 from workers.data.errors import BadImage, SizeMismatch
+from workers.data.views import View
 from workers.tensors import stacked
 from workers.training.data import BLOCK, WINDOW, Batches, Loaded, by_processes, by_threads, order
 from workers.training.pairs import PAIRS, Batch, Pictures, training_pairs, variation, varied

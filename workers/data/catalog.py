@@ -19,7 +19,6 @@ from workers.data.errors import (
     BadUvMap,
     EmptyUvMap,
     MissingRow,
-    SizeMismatch,
     WrongLayout,
 )
 from workers.data.images import decode, read_map
@@ -27,44 +26,13 @@ from workers.data.indexed_table import CatalogError, Table
 from workers.data.names import item_id, short
 from workers.data.staying import clothes_alone, staying
 from workers.data.storage import Store, read_bytes
+from workers.data.views import View, refuse_mismatch, square_about, stored_map, whole
 from world.labels import BACKGROUND, CLOTHES, HEAD
 
 MAX_PIXELS = 50_000_000
 USUAL_PIXELS = 256 * 256
 KEYPOINTS = (18, 3)
 TORSO = (2, 5, 8, 11)  # of the keypoints: shoulders and hips
-# In messages.
-CALLED = {
-    "photograph": "photograph",
-    "revealed": "photograph",
-    "uv": "UV map",
-    "stored_uv": "UV map",
-    "clothes_uv": "UV map",
-    "body": "UV map",
-    "segmentation": "segmentation",
-    "person": "segmentation",
-    "garment": "segmentation",
-    "head": "segmentation",
-    "torso": "row",
-}
-
-
-View = dict[str, np.ndarray]
-"""Maps of one image, by name:
-
-- `photograph`: uint8 (H, W, 3) RGB,
-- `uv`: float32 (2, H, W) in [-1, 1], NaN off the body,
-- `stored_uv`: the same as uint16 (2, H, W), as `models.uv_maps.quantise` makes it, 0 off the body,
-- `clothes_uv`: `stored_uv`, undefined where the segmentation knows hair or hands before clothes,
-- `body`: bool (H, W), where `uv` is defined,
-- `revealed`: uint8 (H, W, 4), N' (`models.maps.Target`): RGB where head and hands are, 0 elsewhere;
-  and 255 where they are,
-- `segmentation`: uint8 (H, W), label codes of `world.labels`,
-- `person`: bool (H, W), where `segmentation` is not background,
-- `garment`, `head`: bool (H, W), where it is clothes or shoes; where face, hair, hat or glasses,
-- `torso`: bool (H, W), a square of at most 256 pixels about the middle of shoulders and hips,
-- `keypoints`: float32 (18, 3), OpenPose's points (x, y, visible) in pixels.
-"""
 
 
 class Catalog:
@@ -105,7 +73,7 @@ class Catalog:
             "keypoints": self.keypoints,
         }
         view = {name: readers[name](image_id) for name in wants}
-        _refuse_mismatch(image_id, view)
+        refuse_mismatch(image_id, view)
         return view
 
     def photograph(self, image_id: str) -> np.ndarray:
@@ -137,7 +105,7 @@ class Catalog:
             raise WrongLayout(
                 f"{name} has a UV map of layout {row['layout']}, the model needs {layout}"
             )
-        stored = _stored_uv(row, name)
+        stored = stored_map(row, name)
         if not (stored > 0).all(axis=0).any():
             raise EmptyUvMap(f"{name}: nobody is on the UV map")
         return stored
@@ -148,13 +116,13 @@ class Catalog:
         if not self.has_segmentation(image_id):
             return uv
         labels = self.segmentation(image_id)
-        _refuse_mismatch(image_id, {"stored_uv": uv, "segmentation": labels})
+        refuse_mismatch(image_id, {"stored_uv": uv, "segmentation": labels})
         layout = self.uv_maps.row(image_id)["layout"]
         return clothes_alone(uv, _clothes(str(layout), self.lookup), labels)
 
     def body(self, image_id: str) -> np.ndarray:
         """Where the UV map is defined, bool (H, W); MissingRow or BadUvMap when there is none."""
-        stored = _stored_uv(self._good_uv_row(image_id), short(image_id))
+        stored = stored_map(self._good_uv_row(image_id), short(image_id))
         return np.all(stored > 0, axis=0)
 
     def revealed(self, image_id: str) -> np.ndarray:
@@ -170,7 +138,7 @@ class Catalog:
         view |= {"stored_uv": self.stored_uv(image_id)}
         if self.has_segmentation(image_id):
             view["segmentation"] = self.segmentation(image_id)
-        _refuse_mismatch(image_id, view)
+        refuse_mismatch(image_id, view)
         layout = self.uv_maps.row(image_id)["layout"]
         clothes = _clothes(layout, self.lookup)
         stays = staying(view["stored_uv"], clothes, view.get("segmentation"))
@@ -234,14 +202,14 @@ class Catalog:
         for table in (self.uv_maps, self.images):
             sides = (table.column(side).to_pylist() for side in ("width", "height"))
             for image_id, width, height in zip(table.ids.to_pylist(), *sides, strict=True):
-                if _whole(width) and _whole(height):
+                if whole(width) and whole(height):
                     found[image_id] = (width, height)
         return found
 
     def torso(self, image_id: str) -> np.ndarray:
         """A square about the torso, bool (H, W), in the picture whole; errors as in `keypoints`."""
         row = self.images.row(image_id)
-        mask = np.zeros((_whole(row["height"]), _whole(row["width"])), bool)
+        mask = np.zeros((whole(row["height"]), whole(row["width"])), bool)
         mask[square_about(self.keypoints(image_id)[TORSO, :2], mask.shape)] = True
         return mask
 
@@ -272,7 +240,7 @@ class Catalog:
     def pixels(self) -> int:
         """About the size of a UV map, for estimates: the median of the first row group."""
         rows = self.uv_maps.head(["width", "height"]).to_pylist()
-        sizes = [_whole(row["width"]) * _whole(row["height"]) for row in rows]
+        sizes = [whole(row["width"]) * whole(row["height"]) for row in rows]
         return int(np.median([size for size in sizes if size] or [USUAL_PIXELS]))
 
     def usable(self, photographs: bool) -> list[str]:
@@ -297,47 +265,3 @@ def _clothes(layout: str, lookup: str | None) -> Clothes:
     if layout not in LAYOUTS:
         raise WrongLayout(f"UV layout {layout!r} is not one of {', '.join(LAYOUTS)}")
     return Clothes(layout, load_lookup(read_bytes(lookup)) if lookup else None)
-
-
-def _refuse_mismatch(image_id: str, view: View) -> None:
-    """SizeMismatch where the maps of an image differ in size."""
-    shapes = {name: map_.shape for name, map_ in view.items() if name != "keypoints"}
-    sizes = {
-        CALLED[name]: f"{w}x{h}"
-        for name, shape in shapes.items()
-        for h, w in [shape[1:] if name.endswith("uv") else shape[:2]]
-    }
-    if len(set(sizes.values())) > 1:
-        (first, size), *others = sizes.items()
-        said = ", ".join(f"its {name} {other}" for name, other in others)
-        raise SizeMismatch(f"{short(image_id)}: the {first} has {size} pixels, {said}")
-
-
-def square_about(
-    points: np.ndarray, shape: tuple[int, ...], side: int = 256
-) -> tuple[slice, slice]:
-    """Rows and columns of a square about the middle of points (N, 2), x and y.
-
-    It lies in the picture of this shape (H, W, ...) whole, so it may be smaller, or off the middle.
-    """
-    side = min(side, *shape[:2])
-    left, top = points.mean(axis=0) - side / 2
-    x, y = (round(min(max(at, 0), n - side)) for at, n in ((left, shape[1]), (top, shape[0])))
-    return slice(y, y + side), slice(x, x + side)
-
-
-def _whole(side: float | None) -> int:
-    """A width or height as the number that it is; 0 for none, NaN, fractions and less than 0."""
-    return int(side) if side is not None and side > 0 and side % 1 == 0 else 0
-
-
-def _stored_uv(row: dict[str, Any], name: str) -> np.ndarray:
-    """(2, H, W) uint16; BadUvMap where the bytes do not suit the size."""
-    width, height, data = row["width"], row["height"], row["uv"] or b""
-    shape = (2, _whole(height), _whole(width))
-    if not 0 < 2 * math.prod(shape) == len(data):
-        raise BadUvMap(
-            f"{name}: a UV map of {width}x{height} pixels has {width}x{height}x4 bytes, "
-            f"this one {len(data)}"
-        )
-    return np.frombuffer(data, "<u2").reshape(shape)

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from configs.train import Augmentation
 from models.revealed import Clothes
-from workers.data.catalog import View
 from workers.data.staying import staying
+from workers.data.views import View
 from world.labels import BACKGROUND
 
 # Bits of a pixel: what stays, by parsing and UV map and by the UV map alone; and who is there.
