@@ -13,7 +13,8 @@ from configs.render import RenderConfig
 from configs.run import CompactConfig, ListConfig, ShowConfig
 from configs.study import StudyAnalyzeConfig, StudyBuildConfig, StudyServeConfig
 from configs.synthesize import SynthesizeConfig
-from configs.train import TrainGeneratorConfig, TrainInpainterConfig, TrainPoserConfig
+from configs.train import TrainGeneratorConfig, TrainInpainterConfig
+from configs.train_poser import TrainPoserConfig
 
 
 @dataclass(frozen=True)

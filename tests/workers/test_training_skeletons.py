@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from assets import SAMPLE
-from configs.train import PoseAugmentation, TrainPoserConfig
+from configs.train_poser import PoseAugmentation, TrainPoserConfig
 from models.poser import part_of
 from models.skeleton import MIRROR, POINTS
 from models.uv_maps import dequantise

@@ -8,7 +8,7 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from configs.train import TrainPoserConfig
+from configs.train_poser import TrainPoserConfig
 from eval.pictures import skeleton_picture, uv_picture
 from models.layouts import symmetric
 from models.poser import Parts, Poser, PoserConfig, load_poser, part_of, save_poser

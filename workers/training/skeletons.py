@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from configs.train import PoseAugmentation, TrainPoserConfig
+from configs.train_poser import PoseAugmentation, TrainPoserConfig
 from models.layouts import symmetric
 from models.skeleton import MIRROR, POINTS
 from models.uv_maps import LEVELS, dequantised
