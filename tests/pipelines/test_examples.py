@@ -70,10 +70,12 @@ def stand_in(page: str, folder: Path, bucket: str, request: pytest.FixtureReques
             stand_ins.listed_pairs,
             partial(stand_ins.images, sides=["IMAGES"]),
         ],
-        "docs/extract.md": [stand_ins.fitted, stand_ins.parsings, stand_ins.skeletons],
+        "docs/extract.md": [stand_ins.fitted],
         "docs/operations.md": [stand_ins.schedule],
+        "docs/parsings.md": [stand_ins.parsings],
         "docs/render.md": [stand_ins.catalogs, stand_ins.skeletons],
         "docs/runs.md": [stand_ins.catalogs],
+        "docs/skeletons.md": [stand_ins.skeletons],
         "docs/study.md": [
             stand_ins.methods,
             stand_ins.survey,
@@ -84,7 +86,7 @@ def stand_in(page: str, folder: Path, bucket: str, request: pytest.FixtureReques
         "docs/synthesize.md": [stand_ins.across],
         "docs/readers.md": [stand_ins.rendered],
     }
-    if page in ("README.md", "docs/extract.md"):
+    if page in ("README.md", "docs/extract.md", "docs/parsings.md"):
         stand_ins.photographs(folder, request.getfixturevalue("lookup"))
     for make in makers.get(page, []):
         make(folder)
@@ -127,7 +129,8 @@ def test_examples_run(page: str, run_page: Callable[..., None]) -> None:
 @pytest.mark.s3
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/evaluate.md", "docs/extract.md", "docs/train.md"]
+    "page",
+    ["README.md", "docs/evaluate.md", "docs/extract.md", "docs/parsings.md", "docs/train.md"],
 )
 def test_slow_examples_run(page: str, run_page: Callable[..., None]) -> None:
     run_page(page, slow=True)

@@ -9,8 +9,8 @@ from configs.train import (
     TrainConfig,
     TrainGeneratorConfig,
     TrainInpainterConfig,
-    TrainPoserConfig,
 )
+from configs.train_poser import TrainPoserConfig
 from workers.training.data import Data
 from workers.training.generator import GeneratorTraining
 from workers.training.inpainter import InpainterTraining
