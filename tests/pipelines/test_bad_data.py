@@ -329,4 +329,4 @@ def test_any_text_is_an_id_from_extract_to_the_page(tmp_path: Path) -> None:
     assert {i for (i,) in duckdb.connect().execute(query).fetchall()} == set(IDS)
     page = (out / "index.html").read_text()
     assert "<b>&amp;</b>" not in page
-    assert max(map(len, re.findall(r"<figcaption>(.*?)</figcaption>", page, re.S))) < 400
+    assert max(map(len, re.findall(r"<small>(.*?)</small>", page, re.S))) < 400
