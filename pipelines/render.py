@@ -31,6 +31,7 @@ from workers.shards.rows import failed_render, render_id
 from workers.shards.shard import Job, row_seconds
 
 TITLES = ("source", "target pose", "render")
+PEOPLE = ("clothes", "model", "try-on")
 CLOSER = "1:1"
 
 
@@ -46,14 +47,15 @@ def run(
             return code
     plan, job = prepare(config, load_model, made)
     read, table = reading(config, made), has_matrix(plan)
+    people = "reveal" in plan.identity
     done = carry_out(
         plan,
         job,
         config,
         dry,
-        titles(config),
+        titles(config, people),
         # A matrix shows the same, but no cloth pixel by pixel.
-        lambda: () if table and config.size is None else samples(read),
+        lambda: () if table and config.size is None else samples(read, people),
         matrix=lambda: matrix(read) if table else None,
     )
     return done or code
@@ -231,12 +233,16 @@ def _spelled(codes: np.ndarray, names: pd.Index, catalog: Catalog) -> tuple[np.n
     return renumbered[codes], list(unique)
 
 
-def titles(config: RenderConfig) -> tuple[str, ...]:
-    """What sheet and page show: with size=, the cloth, too, of source and render pixel by pixel."""
-    return TITLES if config.size is None else (TITLES[0], CLOSER, *TITLES[1:], CLOSER)
+def titles(config: RenderConfig, people: bool) -> tuple[str, ...]:
+    """What sheet and page show: with size=, the cloth, too, of source and render pixel by pixel.
+
+    `people`: whether clothes are tried on by the people of the poses' photographs.
+    """
+    first, *others = PEOPLE if people else TITLES
+    return (first, *others) if config.size is None else (first, CLOSER, *others, CLOSER)
 
 
-def samples(config: RenderConfig) -> Iterator[Sample]:
+def samples(config: RenderConfig, people: bool) -> Iterator[Sample]:
     """These pictures of some of the rows."""
     catalog = Catalog(config.catalog)
     poses = pose_catalog(config, catalog)
@@ -246,7 +252,8 @@ def samples(config: RenderConfig) -> Iterator[Sample]:
         ids = elided(row["source_id"]), elided(row["pose_id"])
         photograph, uv = catalog.photograph(row["source_id"]), poses.uv_map(row["pose_id"], layout)
         render = decode(row["image"]["bytes"], MAX_PIXELS)
-        pictures = [photograph, uv_picture(uv), render]
+        posed = poses.photograph(row["pose_id"]) if people else uv_picture(uv)
+        pictures = [photograph, posed, render]
         if config.size is not None:
             own = catalog.uv_map(row["source_id"], layout)
             pictures.insert(1, closer(photograph, own))

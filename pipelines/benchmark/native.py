@@ -128,7 +128,12 @@ def _ceiling(config: RenderConfig) -> int:
     plan, job = render.prepare(config, load)
     job = replace(job, make_worker=partial(CeilingWorker, config))
     return carry_out(
-        plan, job, config, False, render.titles(config), lambda: render.samples(config)
+        plan,
+        job,
+        config,
+        False,
+        render.titles(config, False),
+        lambda: render.samples(config, False),
     )
 
 

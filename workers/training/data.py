@@ -4,9 +4,11 @@ What a sample is, its kind of data says: `workers.training.pairs`, `workers.trai
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from copy import copy
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -24,6 +26,7 @@ WINDOW = 16  # blocks that are shuffled together, so that row groups are read fe
 AHEAD = 2  # batches a loader is ahead of the optimiser
 THREADS = 2  # loaders of a process that trains on a CPU,
 PROCESSES = 12  # and at most so many of one that trains on a GPU
+SIGNAL_SECONDS = 1.0  # within which a process that ended is told of
 
 
 Sample = tuple[str, ...]  # ids of images
@@ -184,6 +187,10 @@ def _alive(loader: DataLoader) -> Iterator[Loaded | Exception]:
         yield from loader
     except (RuntimeError, ConnectionError, EOFError) as error:
         told = str(error).partition("\n")[0]
+        if not isinstance(error, RuntimeError):
+            # The signal of its end is yet to come: torch raises in whatever the main thread does.
+            with suppress(RuntimeError):
+                time.sleep(SIGNAL_SECONDS)
         raise OSError(f"a process that loads pictures was lost: {told}") from error
 
 
