@@ -35,6 +35,7 @@ def on_clusters_of_their_own() -> Iterator[Scenario]:
     """Scenarios that start and end nodes."""
     yield processes.node_lost
     yield lambda url: processes.node_joins(url)[0]
+    yield lambda url: processes.cluster_scales(url)[0]
 
 
 def rows_that_end_workers() -> Iterator[Scenario]:

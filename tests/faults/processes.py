@@ -11,6 +11,7 @@ import psutil
 from ray.cluster_utils import Cluster
 
 from configs.render import RenderConfig
+from tests.faults.clusters import autoscaling
 from tests.faults.harness import Driver, Proof, proof, shards, until, world
 from tests.helpers.environment import environment
 
@@ -128,6 +129,31 @@ def node_joins(url: str) -> tuple[Proof, int, int]:
         seconds, after = time.monotonic() - start, len(list(Path(folder).iterdir()))
     done = f"to a run on one node: {before} worker before, {after} after"
     return proof("a node joins", done, config, seconds), before, after
+
+
+def cluster_scales(url: str) -> tuple[Proof, int]:
+    """A cluster grows from nothing for the workers asked for, loses a node, and shrinks again.
+
+    Returns also the number of workers that it has had.
+    """
+    config = world(url, execution={"workers": 2, "gpus_per_worker": 1})
+    with autoscaling(2) as nodes, tempfile.TemporaryDirectory() as folder:
+        assert not nodes.raylets()
+        driver = Driver(config, f"Counted(1.5, {folder!r})")
+
+        def workers() -> int:
+            return len(list(Path(folder).iterdir()))
+
+        until(lambda: workers() == 2 and shards(config), what="no workers on new nodes")
+        nodes.raylets()[0].kill()
+        start = time.monotonic()
+        code, said = driver.wait()
+        assert code == 0, said
+        seconds = time.monotonic() - start
+        until(lambda: not nodes.raylets(), what="idle nodes stay")
+        started = workers()
+    done = "autoscaled from 0 to 2; one of them killed in mid-run"
+    return proof("a node of an autoscaling cluster dies", done, config, seconds), started
 
 
 def poison(url: str, how: str, **execution: float) -> Proof:

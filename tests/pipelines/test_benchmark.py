@@ -52,7 +52,7 @@ def test_each_variant_has_a_config_of_one_recipe():
     assert g["rgb-inpainting"].inpainter == "/b/inpainter-colours"
 
 
-def test_the_issues_scale_is_the_default():
+def test_the_default_scale():
     worlds = resolved("--config", str(CONFIGS / "full.yaml"), "out=/b").worlds
     assert worlds.items >= 400
     assert worlds.held_out_items >= 100

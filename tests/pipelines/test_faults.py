@@ -202,6 +202,13 @@ def test_a_node_that_joins_gets_work(tmp_path: Path) -> None:
     assert after > before
 
 
+@pytest.mark.slow
+def test_a_cluster_grows_for_a_run_and_replaces_its_nodes(tmp_path: Path) -> None:
+    found, workers = processes.cluster_scales(str(tmp_path))
+    assert _whole(found)
+    assert workers == 3
+
+
 def _whole(found: Proof) -> Proof:
     assert found.whole, found
     return found
