@@ -31,7 +31,7 @@ from pipelines.benchmark import (
     tryon_report,
 )
 from pipelines.benchmark import report as benchmark_report
-from pipelines.benchmark.native import Step
+from pipelines.benchmark.steps import Step
 from pipelines.evaluation import evaluate
 from pipelines.runs.log import log
 from pipelines.training import train

@@ -22,14 +22,12 @@ import numpy as np
 import pyarrow as pa
 
 from configs.benchmark import BenchmarkConfig
-from configs.evaluate import EvaluateConfig
 from configs.extract import ExtractConfig
 from configs.keypoints import Keypoints
 from configs.render import RenderConfig, RenderFormat
 from eval.keypoints import METRICS
 from pipelines import extract, render
-from pipelines.benchmark.native import Step, fitted
-from pipelines.evaluation import evaluate
+from pipelines.benchmark.steps import Step, fitted, scores
 from pipelines.runs.execute import OK
 from workers.data.catalog import Catalog
 from workers.data.errors import RowError
@@ -58,18 +56,8 @@ def steps(config: BenchmarkConfig, world: str) -> list[Step]:
         ("errors of the maps", partial(_measured, config, world)),
     ]
     for name, rendered in renders(config, world).items():
-        scored = EvaluateConfig(
-            renders=rendered.out,
-            catalog=world,
-            method=name,
-            metrics=tuple(map(str, METRICS)),
-            metric_weights=config.metric_weights,
-            bootstrap=config.bootstrap,
-            out=f"{config.out}/{name}/metrics",
-            execution=config.execution,
-        )
         found.append((f"renders, {name}", partial(render.run, rendered)))
-        found.append((f"scores, {name}", partial(evaluate.run, scored)))
+        found.append(scores(config, name, rendered, METRICS, catalog=world))
     return found
 
 

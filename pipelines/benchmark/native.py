@@ -13,23 +13,19 @@ Each of these is made once: the same command continues where it stopped.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from configs.benchmark import BenchmarkConfig
-from configs.evaluate import EvaluateConfig
-from configs.extract import ExtractConfig
 from configs.render import RenderConfig, RenderFormat
 from eval.native import METHODS, PERCEPTUAL, SSIM, TORSO_DETAIL, TORSO_PERCEPTUAL
-from pipelines import extract, render, synthesize
+from pipelines import render, synthesize
 from pipelines.benchmark.cost import cost
+from pipelines.benchmark.steps import Step, fitted, scores
 from pipelines.benchmark.textures import made_by
-from pipelines.evaluation import evaluate
 from pipelines.runs.execute import OK, carry_out
-from pipelines.runs.lifecycle import read_manifest
 from workers.ceiling import NAME, CeilingWorker
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
@@ -37,8 +33,6 @@ from workers.data.storage import Store
 METRICS = (PERCEPTUAL, TORSO_PERCEPTUAL, TORSO_DETAIL, SSIM)
 QUARTER = 4  # 256 of 1,024 pixels
 COST = "cost.json"
-
-Step = tuple[str, Callable[[], int]]
 
 
 def steps(config: BenchmarkConfig, world: str) -> list[Step]:
@@ -54,24 +48,14 @@ def steps(config: BenchmarkConfig, world: str) -> list[Step]:
         ("maps by extractor=bodyfit", partial(fitted, config, world)),
     ]
     for name, rendered in _renders(config, catalogs).items():
-        scored = EvaluateConfig(
-            renders=rendered.out,
-            catalog=world,
-            method=name,
-            metrics=tuple(map(str, METRICS)),
-            metric_weights=config.metric_weights,
-            resize=True,
-            bootstrap=config.bootstrap,
-            max_failed_fraction=1,  # the report says how many
-            out=f"{url}/{name}/metrics",
-            execution=config.execution,
-        )
+        # The report says how many failed.
+        keys = {"catalog": world, "resize": True, "max_failed_fraction": 1}
         if name == "ceiling":
             found.append((f"renders, {name}", partial(_ceiling, rendered)))
         else:
             found.append((f"renders, {name}", partial(render.run, rendered)))
             found.append((f"cost, {name}", partial(_cost, rendered, Store(f"{url}/{name}"))))
-        found.append((f"scores, {name}", partial(evaluate.run, scored)))
+        found.append(scores(config, name, rendered, METRICS, **keys))
     return found
 
 
@@ -101,24 +85,6 @@ def _quarter(config: BenchmarkConfig, world: str) -> int:
         "execution": config.execution,
     }
     return synthesize.run(own.model_copy(update=changed))
-
-
-def fitted(config: BenchmarkConfig, world: str) -> int:
-    """Fit bodies to the world's photographs, which know nothing of its maps."""
-    photographs = Store(f"{config.out}/worlds/photographs")
-    if read_manifest(Store(f"{config.out}/worlds/fitted")) is None:
-        catalog = Catalog(world)
-        for image_id in catalog.images.ids.to_pylist():
-            photographs.put(f"{image_id}.jpg", catalog.photograph_file(image_id))
-    fit = ExtractConfig(
-        input=photographs.url,
-        extractor="bodyfit",
-        size="native",
-        max_failed_fraction=1,
-        out=f"{config.out}/worlds/fitted",
-        execution=config.execution,
-    )
-    return extract.run(fit)
 
 
 def _ceiling(config: RenderConfig) -> int:

@@ -17,14 +17,12 @@ from typing import Any
 import pandas as pd
 
 from configs.benchmark import BenchmarkConfig
-from configs.evaluate import EvaluateConfig
 from configs.fields import ImageFormat
 from configs.render import RenderConfig, RenderFormat
 from eval.tryon import LISTS, METHODS, METRICS, NETWORK, WITHOUT, Garment, lists, named
 from pipelines import render, synthesize
-from pipelines.benchmark.native import Step
+from pipelines.benchmark.steps import Step, scores
 from pipelines.benchmark.textures import made_by
-from pipelines.evaluation import evaluate
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 
@@ -44,18 +42,8 @@ def steps(config: BenchmarkConfig, world: str) -> list[Step]:
                 execution=config.execution,
                 **_model(config, method),
             )
-            scored = EvaluateConfig(
-                renders=rendered.out,
-                truth=f"{url}/worlds/truth",
-                method=name,
-                metrics=tuple(map(str, METRICS)),
-                metric_weights=config.metric_weights,
-                bootstrap=config.bootstrap,
-                out=f"{url}/{name}/metrics",
-                execution=config.execution,
-            )
             found.append((f"renders, {name}", partial(render.run, rendered)))
-            found.append((f"scores, {name}", partial(evaluate.run, scored)))
+            found.append(scores(config, name, rendered, METRICS, truth=f"{url}/worlds/truth"))
     return found
 
 
