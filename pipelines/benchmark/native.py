@@ -90,7 +90,7 @@ def _quarter(config: BenchmarkConfig, world: str) -> int:
 def _ceiling(config: RenderConfig) -> int:
     """The photographs of the poses, as a run of render by no model: a name for the plan."""
     layout = Catalog(config.catalog).layout()
-    load: Any = partial(SimpleNamespace, name=NAME, layout=layout, sha256="")
+    load: Any = partial(SimpleNamespace, name=NAME, layout=layout, sha256="", reveals=False)
     plan, job = render.prepare(config, load)
     job = replace(job, make_worker=partial(CeilingWorker, config))
     return carry_out(
