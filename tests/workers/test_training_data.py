@@ -100,10 +100,18 @@ def test_samples_depend_on_seed_and_number_alone(config: TrainPairsConfig) -> No
 
 def test_processes_load_what_threads_load(config: TrainPairsConfig) -> None:
     pairs, _ = training_pairs(config)
-    others = set(mp.active_children())
     stream = by_processes(Batches(config, pairs, "anny", PAIRS), 2, 10_000, loaders=1)
     for expected, found in zip(batches(config, 2), stream, strict=False):
         assert same(expected, found)
+    stream.close()
+
+
+@pytest.mark.slow  # torch's handler of the signal may still hit this process elsewhere
+def test_a_loader_that_is_lost_is_told(config: TrainPairsConfig) -> None:
+    pairs, _ = training_pairs(config)
+    others = set(mp.active_children())
+    stream = by_processes(Batches(config, pairs, "anny", PAIRS), 2, 10_000, loaders=1)
+    next(stream)
     (loader,) = set(mp.active_children()) - others
     # While batches are waited for: the signal of its end interrupts whatever the main thread does.
     Timer(0.2, loader.kill).start()
