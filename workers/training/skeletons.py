@@ -9,7 +9,7 @@ from torch import Tensor
 
 from configs.train_poser import PoseAugmentation, TrainPoserConfig
 from models.layouts import symmetric
-from models.skeleton import MIRROR, POINTS
+from models.skeleton import POINTS, mirrored
 from models.uv_maps import LEVELS, dequantised
 from workers.data.catalog import Catalog
 from workers.training.data import Data, Opened, Rngs, Sample
@@ -114,7 +114,7 @@ def varied(
     skeleton = (places - middle) * scale + (grid - 1) / 2
     skeleton[~seen | (skeleton < -0.5).any(1) | (skeleton > grid - 0.5).any(1)] = np.nan
     if rng.random() < 0.5 and flip:
-        skeleton = skeleton[list(MIRROR)] * [-1, 1] + [grid - 1, 0]
+        skeleton = mirrored(torch.from_numpy(skeleton)[None], grid)[0].numpy()
         across, down = uv[:, :, ::-1]
         uv = np.stack([np.where(across > 0, LEVELS + 2 - across.astype(int), 0), down])
     return skeleton.astype(np.float32), uv.astype("<u2")
