@@ -1,6 +1,7 @@
 """Finds what an extraction reads: photographs alone, or photographs and their UV maps."""
 
 from configs.extract import ExtractConfig
+from workers.data.listing import Listing
 from workers.data.storage import list_files, split_pattern
 from workers.data.user_tables import SUFFIXES
 from workers.extraction.extraction import Input
@@ -33,24 +34,32 @@ def photographs_with_maps(config: ExtractConfig) -> Input:
     """
     if _is_table(config.input):
         return Input(rows(config.input, maps=True))
-    listings = {config.input: list_files(config.input)}
-    root, urls = listings[config.input].root, listings[config.input].urls
-    found = maps = by_role(root, urls)
+    listings = listed(config)
+    found = by_role(listings[config.input].root, listings[config.input].urls)
     if not found.photographs and not found.maps:
         raise ValueError(f"{config.input}: no photographs and no UV maps there")
-    if config.uv is not None:
-        listings[config.uv] = list_files(config.uv)
-        maps = by_role(listings[config.uv].root, listings[config.uv].urls)
-    elif split_pattern(config.input)[1]:
-        # A pattern may match the photographs alone; their maps lie in the same folders.
-        folders = sorted({url.rpartition("/")[0] for url in urls})
-        maps = by_role(root, [url for folder in folders for url in list_files(folder).urls])
+    maps = by_role(*beside(config, listings))
     if config.uv is None and not maps.maps:
         raise ValueError(
             f"{config.input}: photographs, but no UV maps (NAME_IUV.png or NAME.npy); "
             "extractor=bodyfit makes them"
         )
     return Input(joined(found, maps), listings)
+
+
+def listed(config: ExtractConfig) -> dict[str, Listing]:
+    """What lies in the folders that a config names for photographs and for their maps, by URL."""
+    return {url: list_files(url) for url in (config.input, config.uv) if url is not None}
+
+
+def beside(config: ExtractConfig, listings: dict[str, Listing]) -> tuple[str, list[str]]:
+    """The root and the URLs of the files among which the photographs' maps are."""
+    root, urls = listings[config.uv or config.input].root, listings[config.uv or config.input].urls
+    if config.uv is None and split_pattern(config.input)[1]:
+        # A pattern may match the photographs alone; their maps lie in the same folders.
+        folders = sorted({url.rpartition("/")[0] for url in urls})
+        urls = [url for folder in folders for url in list_files(folder).urls]
+    return root, urls
 
 
 def table_of(config: ExtractConfig) -> str | None:

@@ -5,13 +5,12 @@ from functools import partial
 
 from configs.extract import ExtractConfig
 from workers.data.names import plain
-from workers.data.storage import list_files, split_pattern
 from workers.extraction.extraction import Extraction, Input
 from workers.extraction.faces.prnet_sheet import HOW, Sheet, read_sheet
 from workers.extraction.faces.prnet_worker import PRNetWorker
 from workers.extraction.folders import by_role, joined
 from workers.extraction.input_tables import rows
-from workers.extraction.inputs import table_of
+from workers.extraction.inputs import beside, listed, table_of
 from workers.shards.rows import Origin, failed_face, photo_id
 from workers.shards.shard import Job
 
@@ -48,17 +47,9 @@ def photographs_with_meshes(config: ExtractConfig) -> Input:
     """
     if table_of(config):
         return Input(rows(config.input, maps=True))
-    listings = {config.input: list_files(config.input)}
-    root, urls = listings[config.input].root, listings[config.input].urls
-    found = by_role(root, urls)
-    if config.uv is not None:
-        listings[config.uv] = list_files(config.uv)
-        meshes = _meshes(listings[config.uv].root, listings[config.uv].urls)
-    elif split_pattern(config.input)[1]:
-        folders = sorted({url.rpartition("/")[0] for url in urls})
-        meshes = _meshes(root, [url for folder in folders for url in list_files(folder).urls])
-    else:
-        meshes = _meshes(root, urls)
+    listings = listed(config)
+    found = by_role(listings[config.input].root, listings[config.input].urls)
+    meshes = _meshes(*beside(config, listings))
     if not meshes:
         raise ValueError(
             f"{config.uv or config.input}: no meshes there: NAME{', NAME'.join(KINDS)}"
