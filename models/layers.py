@@ -9,6 +9,11 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 
+def on_gpu(x: Tensor) -> bool:
+    """Whether layers take the form that is for GPUs."""
+    return x.device.type != "cpu"
+
+
 class Conv(nn.Conv2d):
     """A convolution that keeps the size (at stride 2: halves it, rounding up).
 
@@ -44,7 +49,7 @@ class _Reflected(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, border: int) -> Tensor:
         ctx.border = border
-        if x.device.type != "cpu" and _layout(x) == torch.channels_last:
+        if on_gpu(x) and _layout(x) == torch.channels_last:
             return reflected_pixels(x, border)
         with torch.autocast(x.device.type, enabled=False):
             return F.pad(x, 4 * [border], mode="reflect")
@@ -97,7 +102,7 @@ def _both(x: Tensor, a: Conv, b: Conv) -> list[Tensor]:
     assert b.bias is not None
     weight, bias = torch.cat([a.weight, b.weight]), torch.cat([a.bias, b.bias])
     y = F.conv2d(reflected(x, a.border), weight, bias, a.stride, 0, a.dilation)
-    if y.device.type != "cpu":
+    if on_gpu(y):
         # Halves of pixels, so that the gradient, too, is in channels-last memory.
         return [half.permute(0, 3, 1, 2) for half in y.permute(0, 2, 3, 1).chunk(2, dim=3)]
     # Apart in memory: elementwise operations on halves of every pixel are slow.
@@ -131,7 +136,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, H, W): every channel of every sample to mean 0, variance 1."""
-        if input.device.type != "cpu":
+        if on_gpu(input):
             # torch's own would go by channels-first memory; compiled, this is two passes.
             x = input.float()
             variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
