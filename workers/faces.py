@@ -71,7 +71,8 @@ class FaceWorker:
 
     def _dressed(self, who: int) -> figures.Figure:
         config = self.config
-        return figures.dress(wardrobe.look(config.seed, who, who, config.stock, config.fabrics))
+        look = wardrobe.look(config.seed, who, who, config.stock, config.fabrics)
+        return heads.dressed(look, config.seed, who)
 
 
 def _item_id(config: SynthesizeConfig, person: int) -> str:

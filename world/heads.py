@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from world import anny_data, bodies, expressions
+from world import anny_data, bodies, expressions, hair
 from world.camera import DISTANCE, Camera
 from world.fabrics import Colour
-from world.figures import Figure
+from world.features import shaped
+from world.figures import Figure, Look, dress
 from world.places import smoothstep
 from world.sheet import CHARTS
 
@@ -30,10 +31,21 @@ def inner() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(parts), np.concatenate(kinds)
 
 
+def dressed(look: Look, seed: int, person: int) -> Figure:
+    """A look at rest, with a person's own face."""
+    figure = dress(look)
+    body = replace(figure.body, vertices=shaped(figure.body.vertices, seed, person))
+    strands = hair.fitted(hair.build(look.hair, body), look.hair, body)
+    return replace(figure, body=body, hair=strands)
+
+
 def expressive(figure: Figure, expression: expressions.Expression) -> Figure:
     """The figure with another face."""
-    body = replace(figure.body, vertices=expressions.moved(figure.body.vertices, expression))
-    return replace(figure, body=body)
+    still, cap = figure.body.vertices, figure.hair.scalp
+    moved, strands = expressions.moved(still, expression), figure.hair.vertices.copy()
+    strands[: len(cap)] += (moved - still)[cap]  # the hairline moves with the brow
+    body, hair_ = replace(figure.body, vertices=moved), replace(figure.hair, vertices=strands)
+    return replace(figure, body=body, hair=hair_)
 
 
 def paint(kind: np.ndarray, canonical: np.ndarray) -> np.ndarray:

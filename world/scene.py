@@ -131,7 +131,7 @@ def stage(figure: Figure, view: View, size: int, before: Stage | None = None) ->
     axis = before.axis if before else joints[0] * [1, 1, 0] + [0, 0, floor]
     pieces = {kind: (turned(v - axis, view.yaw), *rest) for kind, (v, *rest) in pieces.items()}
     joints = turned(joints - axis, view.yaw)
-    meshes = _join(pieces, figure.hair.scalp)
+    meshes = _join(pieces, len(figure.hair.scalp))
     camera = before.camera if before else _camera(view, meshes, joints, size)
     looks = turned((transforms["head"][:3, :3] @ FORWARD).T, view.yaw)
     return Stage(meshes, joints, camera, axis, pieces[BODY][0], looks[0])
