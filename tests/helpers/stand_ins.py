@@ -21,6 +21,7 @@ from tests.helpers.pictures import pictures
 from tests.helpers.seeded import write_authors_files
 from tests.helpers.skeletons import STANDING, controlnet, openpose
 from tests.helpers.studies import write_methods
+from tests.helpers.videos import write_video
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 
@@ -47,6 +48,13 @@ def photographs(folder: Path, lookup: np.ndarray) -> None:
         folder / "photos.csv", index=False
     )
     np.save(folder / "smpltexmap.npy", lookup)
+
+
+def videos(folder: Path) -> None:
+    """A video of a photograph in VIDEOS, and as clip.mp4."""
+    pixels = Catalog(str(SAMPLE)).photograph("item-000000_view-00")
+    for name in ("VIDEOS/walk.mov", "clip.mp4"):
+        write_video(folder / name, [pixels] * 8)
 
 
 def parsings(folder: Path) -> None:

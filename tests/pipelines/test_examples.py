@@ -70,7 +70,7 @@ def stand_in(page: str, folder: Path, bucket: str, request: pytest.FixtureReques
             stand_ins.listed_pairs,
             partial(stand_ins.images, sides=["IMAGES"]),
         ],
-        "docs/extract.md": [stand_ins.fitted],
+        "docs/extract.md": [stand_ins.fitted, stand_ins.videos],
         "docs/operations.md": [stand_ins.schedule],
         "docs/parsings.md": [stand_ins.parsings],
         "docs/render.md": [stand_ins.catalogs, stand_ins.skeletons],
