@@ -14,7 +14,7 @@ from configs.render import RenderConfig
 from pipelines import extract, render
 from tests.conftest import ROOT
 from tests.helpers.answered import as_database, as_json, as_mturk, respond, trials_of
-from tests.helpers.catalogs import StandIn, write_catalog, write_pairs
+from tests.helpers.catalogs import StandIn, write_catalog, write_faces, write_pairs
 from tests.helpers.evaluations import names, write_folders
 from tests.helpers.parsings import file_of, parsed
 from tests.helpers.pictures import pictures
@@ -55,6 +55,14 @@ def videos(folder: Path) -> None:
     pixels = Catalog(str(SAMPLE)).photograph("item-000000_view-00")
     for name in ("VIDEOS/walk.mov", "clip.mp4"):
         write_video(folder / name, [pixels] * 8)
+
+
+def faces(folder: Path) -> None:
+    """FACES, frames of two videos."""
+    ids = [f"{video}/{number:06d}" for video in ("001", "002") for number in range(0, 130, 6)]
+    turns = np.linspace(-1, 1, len(ids))
+    facing = np.stack([np.sin(turns), 0 * turns, np.cos(turns)], axis=1)
+    write_faces(folder / "FACES", ids, facing.tolist())
 
 
 def parsings(folder: Path) -> None:
