@@ -64,10 +64,10 @@ def frames_of(url: str) -> tuple[list[Frame], list[str]]:
         number, item = re.search(r"\d+$", name), items[name]
         if not number or not item or photograph_id(name) != name:  # a further person's face
             nameless += 1
-        elif facings.get(name) is None:
-            blind += 1
+        elif facing := facings.get(name):
+            frames.append(Frame(name, item, item, int(number[0]), facing))
         else:
-            frames.append(Frame(name, item, item, int(number[0]), facings[name]))
+            blind += 1
     if not frames:
         raise RunError(
             f"{url}: no frame of a video there that says where its face looks: ids end in a "
