@@ -45,6 +45,7 @@ COLUMNS = {
         "error_message": TEXT,
     },
     "annotations": {"image_id": ID, "keypoints": NUMBERS, "segmentation": IMAGE},
+    "faces": {"image_id": ID, "facing": NUMBERS},
     "renders": {
         "render_id": ID,
         "status": TEXT,
