@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from configs.run import ListConfig
-from pipelines.runs.lifecycle import MANIFEST, read_manifest
-from pipelines.runs.plan import PLAN, RunError, read_outline
+from pipelines.runs.outline import MANIFEST, PLAN, RunError, read_manifest, read_outline
 from pipelines.runs.record import ENDED_SECONDS, read_progress
 from workers.data.storage import READERS, Store
-from workers.shards.shard import file_name
+from workers.shards.names import file_name
 
 AGES = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 

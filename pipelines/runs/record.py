@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.fields import Frozen
-from pipelines.runs.lifecycle import count_rows
-from pipelines.runs.plan import Outline, Plan
+from pipelines.runs.outline import Outline, count_rows
 from workers.data.retrying import StorageError
 from workers.data.storage import Store
 from workers.data.tally import REPEATED, Tally
-from workers.shards.shard import ShardReport
+
+if TYPE_CHECKING:
+    from pipelines.runs.plan import Plan
+    from workers.shards.shard import ShardReport
 
 PROGRESS = "progress.json"
 TELL_SECONDS = 10.0
@@ -59,7 +61,7 @@ def read_progress(store: Store) -> Progress | None:
 
 
 def failures_of(
-    store: Store, plan: Plan | Outline, finished: Mapping[str, float], told: Progress | None
+    store: Store, plan: "Plan | Outline", finished: Mapping[str, float], told: Progress | None
 ) -> Failures:
     """The failures of finished shards, given with the time of their files.
 
@@ -80,7 +82,7 @@ class Recorder:
     """Puts the record of a driver every few seconds; use as a context."""
 
     def __init__(
-        self, store: Store, plan: Plan | Outline, failures: Failures, earlier: Progress | None
+        self, store: Store, plan: "Plan | Outline", failures: Failures, earlier: Progress | None
     ):
         self.store, self.names = store, plan.names
         self.failures = dict(failures)
@@ -101,7 +103,7 @@ class Recorder:
         if (self.written or stopped) and not self.thread.is_alive():
             self._put()
 
-    def add(self, report: ShardReport) -> None:
+    def add(self, report: "ShardReport") -> None:
         """Count one finished shard."""
         self.failures[report.name] = report.failed
         self.rows, self.seconds = self.rows + report.made, self.seconds + report.seconds

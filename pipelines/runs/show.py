@@ -3,8 +3,7 @@
 from collections import Counter
 
 from configs.run import ShowConfig
-from pipelines.runs.lifecycle import finished_shards, read_manifest
-from pipelines.runs.plan import PLAN, read_outline
+from pipelines.runs.outline import PLAN, finished_shards, read_manifest, read_outline
 from pipelines.runs.record import failures_of, read_progress
 from workers.data.storage import Store
 

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -11,13 +13,15 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from pipelines.runs.lifecycle import finished_shards
+from pipelines.runs.outline import finished_shards
 from pipelines.runs.record import DOUBTFUL, PROGRESS, Progress, Recorder, failures_of, read_progress
+from tests.conftest import ROOT
 from tests.helpers.catalogs import write_catalog
 from tests.helpers.commands import wrong
 from tests.helpers.runs import config, run, write_begun
 from workers.data.storage import Store
-from workers.shards.shard import ShardReport, file_name
+from workers.shards.names import file_name
+from workers.shards.shard import ShardReport
 
 
 def listed(capsys: pytest.CaptureFixture[str], url: str) -> dict[str, dict[str, str]]:
@@ -80,6 +84,22 @@ def test_thousands_of_runs_are_listed_in_seconds(
     start = time.process_time()
     assert len(listed(capsys, str(tmp_path))) == 2001
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize("verb", ["list", "show"])
+def test_whoever_asks_for_a_finished_run_waits_for_no_large_import(
+    verb: str, tmp_path: Path
+) -> None:
+    write_catalog(f"{tmp_path}/catalog", 2)
+    run(config(tmp_path, execution={"engine": "local"}))
+    code = (
+        "import sys; from pipelines.cli import main; main(sys.argv[1:]); "
+        "print({'numpy', 'pyarrow', 'botocore.parsers', 'ray', 'torch'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, "runs", verb, f"{tmp_path}/out"]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "complete" in said
+    assert said.endswith("set()\n")
 
 
 def test_a_million_rows_are_shown_in_a_second(
