@@ -81,6 +81,7 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
         name: str, stock: Literal["training", "held_out"], items: int, views: int, seed: int
     ) -> Callable[[], int]:
         made = SynthesizeConfig(
+            what="faces" if config.variant == "faces" else "people",
             out=f"{config.out}/worlds/{name}",
             items=items,
             views=views,

@@ -13,6 +13,7 @@ Each of these is made once: the same command continues where it stopped.
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from configs.benchmark import BenchmarkConfig
@@ -22,6 +23,7 @@ from pipelines import render
 from pipelines.benchmark.steps import Step, scores, trainings
 from pipelines.runs.execute import OK
 from workers.data.catalog import Catalog
+from workers.data.indexed_table import Table
 from workers.data.storage import Store
 
 
@@ -50,17 +52,27 @@ def pairs_of(config: BenchmarkConfig) -> str:
     return f"{config.out}/worlds/pairs.csv"
 
 
+def looks_of(catalog: Catalog) -> dict[str, np.ndarray]:
+    """Where the faces of photographs look: unit vectors (3,), as the table `faces` has them."""
+    table = Table(catalog.store, "faces")
+    rows = zip(table.ids.to_pylist(), table.column("facing").to_pylist(), strict=True)
+    return {image_id: np.array(facing) for image_id, facing in rows if facing is not None}
+
+
 def _plan(config: BenchmarkConfig, world: str) -> int:
     """Write the test pairs."""
-    images = Catalog(world).images
-    frame = pd.DataFrame(
-        {name: images.column(name).to_pylist() for name in ("image_id", "item_id")}
-    )
-    pairs = [
-        (names[0], name)
-        for _, names in frame.groupby("item_id")["image_id"].apply(sorted).items()
-        for name in names[1:5]
-    ]
+    catalog, pairs = Catalog(world), []
+    looks = looks_of(catalog)
+    items = pd.Series(catalog.items())
+    for _, names in items.groupby(items).groups.items():
+        frames = sorted(names)
+        for source in frames[::20]:
+            others = [name for name in frames if name != source]
+            cosines = np.array([looks[other] @ looks[source] for other in others])
+            for q in np.quantile(cosines, [1, 0.75, 0.5, 0.25]):
+                at = int(np.nanargmin(abs(cosines - q)))
+                pairs.append((source, others[at]))
+                cosines[at] = np.nan
     listed = pd.DataFrame(pairs, columns=["from", "to"])
     Store(config.out).put("worlds/pairs.csv", listed.to_csv(index=False).encode())
     return OK

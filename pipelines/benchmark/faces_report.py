@@ -14,6 +14,7 @@ from models.maps import Source, Target
 from models.reposer import CoordinateReposer
 from models.texture import warped
 from pipelines.benchmark import report
+from pipelines.benchmark.faces import looks_of
 from pipelines.benchmark.report import Benchmark
 from pipelines.evaluation.finished import Evaluation, open_evaluation
 from pipelines.runs.execute import OK
@@ -77,14 +78,15 @@ def _examples(evaluation: Evaluation, catalog: Catalog) -> Iterator[ScoreKey]:
     def digest(key: ScoreKey) -> str:
         return hashlib.sha256(str(key.source).encode()).hexdigest()
 
+    looks = looks_of(catalog)
     keys = sorted(evaluation.keys.values(), key=lambda key: (subject(key), digest(key)))
     sources = [
         [key for key in pairs if key.source == pairs[0].source]
         for pairs in (list(of) for _, of in groupby(keys, subject))
     ]
     for pairs in sorted(sources, key=lambda pairs: digest(pairs[0]))[:SUBJECTS]:
-        ranked = pairs  # TODO by the cosine between facings
-        yield from (ranked[0], ranked[-1])
+        pairs.sort(key=lambda key: looks[str(key.source)] @ looks[key.reference])  # a cosine
+        yield from (pairs[-1], pairs[0])
 
 
 class _Textures:

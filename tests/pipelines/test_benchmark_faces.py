@@ -1,5 +1,7 @@
 """`reposer benchmark` variant faces: its tables and verdicts, and the command itself."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -7,8 +9,10 @@ from configs.benchmark import BenchmarkConfig
 from eval.faces import ABLATIONS, MS_SSIM, PERCEPTUAL, SSIM, gains, tables, verdicts
 from eval.statistics import Summary
 from eval.tables import cells, markdown
+from pipelines.cli import main
 from pipelines.cli.arguments import find_command, read_config
 from tests.conftest import ROOT
+from tests.helpers.catalogs import rows_of
 
 CONFIG = str(ROOT / "configs" / "benchmark" / "faces.yaml")
 
@@ -86,3 +90,35 @@ def test_each_ablation_is_trained_by_the_same_keys() -> None:
         assert g.out == f"/b/{name}/generator"
         assert f.out == g.inpainter == f"/b/inpainter-{completers[name]}"
     assert of["full"].inpainter == of["no-deform"].inpainter
+
+
+@pytest.mark.slow
+def test_from_worlds_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps, which teach nothing: each part must fit the next."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
+    out = tmp_path / "b" / "faces"
+    keys = ["items=2", "views=2", "held_out_items=2", "held_out_views=21", "size=64"]
+    keys = [f"worlds.{key}" for key in keys] + ["inpainter.width=4", "inpainter.texture_size=64"]
+    keys += ["generator.width=8", "generator.discriminator_width=4", "execution.engine=local"]
+    for network in ("inpainter", "generator"):
+        keys += [f"{network}.steps=2", f"{network}.batch=2"]
+    call = ["benchmark", "--config", CONFIG, f"out={tmp_path}/b", *keys]
+    assert main(call) == 0
+    pairs = pd.read_csv(out / "worlds/pairs.csv")
+    frames = pairs["from"].str.partition("_frame-")
+    assert set(frames[2].astype(int)) == {0, 120}
+    assert list(pairs.groupby("from").size()) == [4] * 4
+    for name in ABLATIONS:
+        rows = rows_of(f"{out}/{name}/renders")
+        assert [row["status"] for row in rows] == ["ok"] * 16
+    table = pd.read_parquet(out / "report/scores.parquet")
+    assert list(table["method"]) == [*ABLATIONS, *ABLATIONS]
+    assert list(table["source"]) == ["published"] * 3 + ["measured"] * 3
+    assert table["ssim_dsc"][0] == 0.613
+    report = Path(out, "report/report.md").read_text()
+    assert "full less rgb-inpainting, pair by pair: ssim_dsc" in report
+    assert "g of no-deform: 2 steps of 2 of 4 pairs, seed 0, width 8" in report
+    assert (out / "report/faces.png").stat().st_size > 1000
+    made = Path(out, "full/generator/manifest.json").read_bytes()  # again: nothing is made anew
+    assert main(call) == 0
+    assert Path(out, "full/generator/manifest.json").read_bytes() == made
