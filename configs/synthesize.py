@@ -18,9 +18,9 @@ class SynthesizeConfig(Run):
         default="people",
         description="people: whole bodies, as catalogs show them; faces: heads, as videos do.",
     )
-    layout: Annotated[Literal["anny"], NOT_IDENTITY] = Field(
+    layout: Annotated[Literal["anny", "face468"], NOT_IDENTITY] = Field(
         default="anny",
-        description="Layout of the UV maps.",
+        description="Layout of the UV maps. face468, MediaPipe's mesh, is for faces alone.",
     )
     items: Count = Field(
         default=100,
@@ -69,6 +69,8 @@ class SynthesizeConfig(Run):
 
     @model_validator(mode="after")
     def _one_world(self) -> Self:
+        if self.what == "people" and self.layout != "anny":
+            raise ValueError(f"layout={self.layout} is of faces: give what=faces, too")
         defaults = {name: type(self).model_fields[name].default for name in OF_PEOPLE}
         given = [name for name, value in defaults.items() if getattr(self, name) != value]
         if self.what == "faces" and given:

@@ -4,6 +4,7 @@ import re
 from functools import partial
 
 from configs.synthesize import SynthesizeConfig
+from models.face468 import face_mesh
 from pipelines.runs.execute import carry_out
 from pipelines.runs.plan import ENCODED, UV_MAP, Plan, RunError, make_plan
 from pipelines.runs.report import CATALOG_TITLES, catalog_samples
@@ -28,6 +29,8 @@ def run(config: SynthesizeConfig, dry: bool = False) -> int:
 
 def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
     """The plan of a world, and what its workers do."""
+    if config.layout == "face468":
+        _check_mesh()
     job = _job(config)
     ids = _transfers(config) if config.pairs else _image_ids(config)
     keys = Keys.of(["image_id"], [(image_id,) for image_id in ids])
@@ -39,6 +42,15 @@ def prepare(config: SynthesizeConfig) -> tuple[Plan, Job]:
         if value != type(config).model_fields[name].default:
             facts[name] = value
     return make_plan("synthesize", config, job, keys, _item, config.size**2, facts, size), job
+
+
+def _check_mesh() -> None:
+    """Raise RunError where MediaPipe's face is not installed."""
+    try:
+        face_mesh()
+    except ValueError:
+        told = "install it with `make facemesh-data`"
+        raise RunError(f"layout=face468 wants MediaPipe's face: {told}") from None
 
 
 def _job(config: SynthesizeConfig) -> Job:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from configs.synthesize import SynthesizeConfig
+from workers.face468_map import face_map
 from workers.shards.keys import Key
 from workers.shards.rows import Origin, photo_id
 from workers.shards.shard import Rows
@@ -57,7 +58,7 @@ class FaceWorker:
             others = [_image_id(config, person, number) for number in range(config.views)]
             yield {
                 "images": [image_row(config, key, item, item, photograph)],
-                "uv_maps": [uv_row(config, key, photograph.uv, origin(config))],
+                "uv_maps": [uv_row(config, key, self._uv(photograph), origin(config))],
                 "annotations": [annotation_row(key, photograph)],
                 "faces": [{"image_id": key, "facing": looks}],
                 "pairs": [{"from": key, "to": other} for other in others if other != key],
@@ -68,6 +69,9 @@ class FaceWorker:
         who = FIRST[self.config.stock] + person
         view, expression = portraits.view(self.config.seed, who, frame)
         return scene.render(heads.expressive(self.dressed(who), expression), view, self.config.size)
+
+    def _uv(self, photograph: scene.Photograph) -> np.ndarray:
+        return face_map(photograph) if self.config.layout == "face468" else photograph.uv
 
     def _dressed(self, who: int) -> figures.Figure:
         config = self.config

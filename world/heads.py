@@ -31,6 +31,12 @@ def inner() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(parts), np.concatenate(kinds)
 
 
+@functools.cache
+def surface() -> np.ndarray:
+    """The faces (F, 3) of the sheet, then those inside the head, which may hide them."""
+    return np.concatenate([bodies.template().sheet.faces, inner()[0]])
+
+
 def dressed(look: Look, seed: int, person: int) -> Figure:
     """A look at rest, with a person's own face."""
     figure = dress(look)

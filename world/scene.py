@@ -74,7 +74,8 @@ def render(figure: Figure, view: View, size: int, before: Stage | None = None) -
     scene = stage(figure, view, size, before)
     camera, meshes, body_vertices = scene.camera, scene.meshes, scene.vertices
     screen = camera.project(body_vertices)
-    face, weights, _ = rasterise(screen, _surface(view), size, size)
+    faces = heads.surface() if view.crop == "portrait" else bodies.template().sheet.faces
+    face, weights, _ = rasterise(screen, faces, size, size)
     uv = _uv_map(face, weights)
 
     fine = camera.scaled(SAMPLES)
@@ -135,12 +136,6 @@ def stage(figure: Figure, view: View, size: int, before: Stage | None = None) ->
     camera = before.camera if before else _camera(view, meshes, joints, size)
     looks = turned((transforms["head"][:3, :3] @ FORWARD).T, view.yaw)
     return Stage(meshes, joints, camera, axis, pieces[BODY][0], looks[0])
-
-
-def _surface(view: View) -> np.ndarray:
-    """The faces of the sheet, then what else hides them."""
-    faces = bodies.template().sheet.faces
-    return np.concatenate([faces, heads.inner()[0]]) if view.crop == "portrait" else faces
 
 
 def _averaged(radiance: np.ndarray) -> np.ndarray:

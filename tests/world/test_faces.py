@@ -6,9 +6,12 @@ import pytest
 from configs.synthesize import SynthesizeConfig
 from models.raster import interpolate, rasterise
 from models.uv_maps import dequantise
+from tests.helpers.face468 import mesh
+from workers.face468_map import face_map, points
 from workers.faces import FaceWorker, image_ids
 from workers.shards.shard import Rows
-from world import bodies, expressions, figures, heads, portraits, scene, wardrobe
+from world import bodies, expressions, figures, heads, labels, portraits, scene, wardrobe
+from world.keypoints import EYE
 from world.poses import Pose
 
 SIZE = 96
@@ -119,8 +122,63 @@ def test_rows_depend_on_their_key_alone() -> None:
     ("keys", "said"),
     [
         ({"uv": "person"}, "uv is a key of what=people"),
+        ({"what": "people", "layout": "face468"}, "what=faces"),
     ],
 )
 def test_keys_that_do_not_go_together_are_refused(keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         world(**keys)
+
+
+# The layout face468
+
+UPPER_LIP, LOWER_LIP, UPPER_LID, LOWER_LID = 13, 14, 159, 145
+RIGHT_EYE, LEFT_EYE, NOSE_TIP, CHIN = 33, 263, 1, 152  # of the person: outer corners
+
+
+def test_the_468_points_lie_on_their_places() -> None:
+    canonical = bodies.template().canonical.astype(float)
+    places = points(canonical)
+    assert places[[RIGHT_EYE, LEFT_EYE], 0] == pytest.approx([-0.046, 0.046], abs=0.006)
+    assert places[[RIGHT_EYE, LEFT_EYE], 2] == pytest.approx(EYE[2], abs=0.006)
+    assert places[NOSE_TIP] == pytest.approx([0, -0.172, 0.861], abs=0.008)
+    assert places[CHIN, 2] == pytest.approx(places[:, 2].min(), abs=1e-3)
+    u = mesh().uv[:, 0]
+    across = np.abs(u) > 0.1
+    assert (np.sign(places[across, 0]) == np.sign(u[across])).all()
+
+
+def test_the_468_points_move_with_lips_and_lids() -> None:
+    still = bodies.template().canonical
+    opened = points(expressions.moved(still, {"jawOpen": 0.7}).astype(float))
+    blinking = points(
+        expressions.moved(still, {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}).astype(float)
+    )
+    assert opened[UPPER_LIP, 2] - opened[LOWER_LIP, 2] > 0.015
+    apart = points(still.astype(float))
+    assert apart[UPPER_LID, 2] - apart[LOWER_LID, 2] > 0.006
+    assert blinking[UPPER_LID, 2] - blinking[LOWER_LID, 2] < 0.003
+
+
+def test_maps_of_face468_cover_the_face_alone(somebody: figures.Figure) -> None:
+    mesh()
+    frontal, turned = (portrait(somebody, {}, yaw=yaw) for yaw in (0.0, 0.9))
+    uv, other = face_map(frontal), face_map(turned)
+    on = ~np.isnan(uv[..., 0])
+    assert 0.2 < on.mean() < 0.6
+    assert (frontal.labels[on] == labels.FACE).mean() > 0.8  # the rest lies under hair
+    # u grows from the person's right to the left, which is rightwards in the picture.
+    row = uv[SIZE // 2, on[SIZE // 2], 0]
+    assert (np.diff(row) > 0).all()
+    assert (~np.isnan(other[..., 0])).sum() < on.sum()
+    # Turned to the picture's right, the person's right side is seen.
+    assert np.nanmean(other[..., 0]) < -0.15
+
+
+def test_worlds_of_face468_hold_such_maps() -> None:
+    mesh()
+    (row,) = rows(world(items=1, views=1, size=64, layout="face468"))
+    (found,) = row["uv_maps"]
+    assert found["layout"] == "face468"
+    uv = dequantise(np.frombuffer(found["uv"], "<u2").reshape(2, 64, 64))
+    assert 0.15 < (~np.isnan(uv[0])).mean() < 0.7
