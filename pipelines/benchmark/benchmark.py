@@ -81,7 +81,6 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
         name: str, stock: Literal["training", "held_out"], items: int, views: int, seed: int
     ) -> Callable[[], int]:
         made = SynthesizeConfig(
-            what="faces" if config.variant == "faces" else "people",
             out=f"{config.out}/worlds/{name}",
             items=items,
             views=views,
@@ -90,6 +89,7 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
             fabrics=w.fabrics,
             size=w.size,
             execution=config.execution,
+            **(faces.WORLD if config.variant == "faces" else {}),
         )
         return lambda: synthesize.run(made)
 

@@ -12,6 +12,7 @@ Each of these is made once: the same command continues where it stopped.
 """
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,9 @@ from pipelines.runs.execute import OK
 from workers.data.catalog import Catalog
 from workers.data.indexed_table import Table
 from workers.data.storage import Store
+
+# MediaPipe's mesh covers the face alone, and its sheet shows little else, as PRNet's.
+WORLD: dict[str, Any] = {"what": "faces", "layout": "face468"}
 
 
 def steps(config: BenchmarkConfig, world: str) -> list[Step]:

@@ -12,6 +12,7 @@ from eval.tables import cells, markdown
 from pipelines.cli import main
 from pipelines.cli.arguments import find_command, read_config
 from tests.conftest import ROOT
+from tests.helpers import face468
 from tests.helpers.catalogs import rows_of
 
 CONFIG = str(ROOT / "configs" / "benchmark" / "faces.yaml")
@@ -95,6 +96,7 @@ def test_each_ablation_is_trained_by_the_same_keys() -> None:
 @pytest.mark.slow
 def test_from_worlds_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two steps, which teach nothing: each part must fit the next."""
+    face468.task()  # or skips
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
     out = tmp_path / "b" / "faces"
     keys = ["items=2", "views=2", "held_out_items=2", "held_out_views=21", "size=64"]
