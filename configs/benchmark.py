@@ -25,6 +25,7 @@ BenchmarkVariant = Literal[
     "native",
     "tryon",
     "keypoints",
+    "faces",
 ]
 UNTRAINED = ("symmetry", "native", "tryon", "keypoints")
 
@@ -62,7 +63,8 @@ class BenchmarkConfig(Frozen):
     variant: BenchmarkVariant = Field(
         description="full: the paper's method; symmetry: the baseline, which is not trained; "
         "native: the bundled networks at the photographs' own size; tryon: garment transfer, "
-        "against the truth; keypoints: poses of skeletons; the others: ablations."
+        "against the truth; keypoints: poses of skeletons; faces: three ablations on faces; the "
+        "others: ablations."
     )
     out: Url = Field(
         description="Where the benchmark is written, the same for all variants: a folder, file:// "
@@ -116,6 +118,10 @@ class BenchmarkConfig(Frozen):
     )
     bootstrap: Bootstrap = Field(default=Bootstrap(), description="Confidence intervals.")
 
+    def ablation(self, variant: str) -> Self:
+        """The same benchmark of another variant, with the same keys."""
+        return type(self).model_validate(self.model_dump(mode="json") | {"variant": variant})
+
     @field_validator(*NETWORKS, mode="before")
     @classmethod
     def _completed(cls, given: Any, info: ValidationInfo) -> Any:
@@ -146,6 +152,8 @@ class BenchmarkConfig(Frozen):
 def _own_keys(network: str, benchmark: dict[str, Any]) -> dict[str, Any] | None:
     """The keys OWN of a training; None where the benchmark's variant does not train it."""
     variant, out = benchmark["variant"], benchmark["out"]
+    if variant == "faces":  # trains three variants, each as `ablation` makes its config
+        variant = "full"
     completes = COMPLETES.get(variant)
     f = f"{out}/inpainter-{completes}" if completes else None
     keys = {

@@ -7,7 +7,7 @@ Below `out`, which all variants share:
     textures/WHAT                       how f's textures, or symmetry's, compare with the truth
     VARIANT/generator, renders, metrics
     report                              all finished variants side by side
-    native, tryon, keypoints            these variants, which have worlds of their own
+    native, tryon, keypoints, faces     these variants, which have worlds of their own
 
 Each of these is a run: what is finished is skipped, what was interrupted goes on, and what was
 made with other keys is refused.
@@ -22,6 +22,8 @@ from configs.render import RenderConfig, RenderFormat
 from configs.synthesize import SynthesizeConfig
 from pipelines import render, synthesize
 from pipelines.benchmark import (
+    faces,
+    faces_report,
     keypoints,
     keypoints_report,
     native,
@@ -31,10 +33,9 @@ from pipelines.benchmark import (
     tryon_report,
 )
 from pipelines.benchmark import report as benchmark_report
-from pipelines.benchmark.steps import Step
+from pipelines.benchmark.steps import Step, trainings
 from pipelines.evaluation import evaluate
 from pipelines.runs.log import log
-from pipelines.training import train
 
 # lpips_squeeze_caffe is the perceptual distance: no loss of ours trains in its network.
 METRICS = ("ssim_dsc", "ms_ssim.256", "lpips_squeeze_caffe", "lpips_squeeze_caffe.body")
@@ -51,6 +52,7 @@ OWN_WORLDS = {
     "native": OwnWorld(native.steps, native_report.run),
     "tryon": OwnWorld(tryon.steps, tryon_report.run),
     "keypoints": OwnWorld(keypoints.steps, keypoints_report.run),
+    "faces": OwnWorld(faces.steps, faces_report.run),
 }
 
 
@@ -61,7 +63,7 @@ def run(config: BenchmarkConfig) -> int:
         config = config.model_copy(update={"out": f"{config.out}/{config.variant}"})
         steps = [*_worlds(config), *own.steps(config, _held_out(config))]
     else:
-        steps = [*_worlds(config), *_training(config), *_measuring(config)]
+        steps = [*_worlds(config), *trainings(config), *_measuring(config)]
     for n, (name, step) in enumerate(steps, start=1):
         log(f"benchmark {config.variant}: {name} ({n} of {len(steps)})")
         if code := step():
@@ -87,6 +89,7 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
             fabrics=w.fabrics,
             size=w.size,
             execution=config.execution,
+            **(faces.WORLD if config.variant == "faces" else {}),
         )
         return lambda: synthesize.run(made)
 
@@ -102,15 +105,6 @@ def _worlds(config: BenchmarkConfig) -> list[Step]:
 def _held_out(config: BenchmarkConfig) -> str:
     """The URL of the world to measure on."""
     return config.held_out or f"{config.out}/worlds/held-out"
-
-
-def _training(config: BenchmarkConfig) -> list[Step]:
-    networks = {"f": config.inpainter, "g": config.generator}
-    return [
-        (f"training of {name}", lambda network=network: train.run(network))
-        for name, network in networks.items()
-        if network
-    ]
 
 
 def _measuring(config: BenchmarkConfig) -> list[Step]:

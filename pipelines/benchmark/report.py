@@ -146,13 +146,9 @@ def _notices(benchmark: Benchmark) -> list[str]:
 
 
 def _facts(benchmark: Benchmark) -> list[tuple[str, str]]:
-    world, plan = made_by(benchmark.held_out), next(iter(benchmark.plans.values()))
+    plan = next(iter(benchmark.plans.values()))
     facts = [
-        (
-            "held-out world",
-            f"{world.items} items of {world.views} views, {world.size}x{world.size} pixels, "
-            f"seed {world.seed}, stock {world.stock}, fabrics {world.fabrics}",
-        ),
+        ("held-out world", _made(benchmark.held_out)),
         ("pairs", f"{plan.rows}, {benchmark.about}"),
     ]
     networks = {"f of coordinates": "inpainter-coordinates", "f of colours": "inpainter-colours"}
@@ -165,6 +161,18 @@ def _facts(benchmark: Benchmark) -> list[tuple[str, str]]:
         if sha256:
             facts.append((f"{name}, weights", f"sha256 {sha256}"))
     return facts
+
+
+def _made(catalog: str) -> str:
+    """How a world was made; of a catalog of photographs, its URL."""
+    try:
+        world = made_by(catalog)
+    except RunError:
+        return catalog
+    return (
+        f"{world.items} items of {world.views} views, {world.size}x{world.size} pixels, "
+        f"seed {world.seed}, stock {world.stock}, fabrics {world.fabrics}"
+    )
 
 
 def _training(manifest: dict[str, Any]) -> str:

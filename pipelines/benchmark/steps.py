@@ -1,4 +1,4 @@
-"""What the benchmark's variants with worlds of their own have in common: steps, each made once."""
+"""What the variants of the benchmark have in common: steps, each made once."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,10 +11,21 @@ from configs.render import RenderConfig
 from pipelines import extract
 from pipelines.evaluation import evaluate
 from pipelines.runs.lifecycle import read_manifest
+from pipelines.training import train
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 
 Step = tuple[str, Callable[[], int]]  # what is made, and what makes it
+
+
+def trainings(config: BenchmarkConfig) -> list[Step]:
+    """The trainings of a variant's f and g; of those that it has none of, none."""
+    networks = {"f": config.inpainter, "g": config.generator}
+    return [
+        (f"training of {name}, {config.variant}", partial(train.run, network))
+        for name, network in networks.items()
+        if network
+    ]
 
 
 def scores(

@@ -30,7 +30,7 @@ def resolved(*arguments: str) -> BenchmarkConfig:
 
 def test_each_variant_has_a_config_of_one_recipe():
     files = {file.stem: file for file in CONFIGS.glob("*.yaml")}
-    assert set(files) == {*VARIANTS, "common", "keypoints", "native", "tryon"}
+    assert set(files) == {*VARIANTS, "common", "faces", "keypoints", "native", "tryon"}
     configs = {name: resolved("--config", str(files[name]), "out=/b") for name in VARIANTS}
     assert all(config.variant == name for name, config in configs.items())
     assert all(config.worlds == configs["full"].worlds for config in configs.values())

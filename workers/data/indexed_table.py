@@ -54,7 +54,7 @@ COLUMNS = {
         "image": IMAGE,
     },
 }
-OPTIONAL = {"item_id", "error_message", "keypoints", "segmentation"}
+OPTIONAL = {"item_id", "error_message", "keypoints", "segmentation", "facing"}
 # Other columns are text.
 READ_AS = {SIZE: pa.float64(), NUMBERS: pa.large_list(pa.float32())}
 CALLED = {"annotations": "annotations", "renders": "run of render"}  # where absent; else a catalog
