@@ -39,7 +39,7 @@ def surface() -> np.ndarray:
 
 def dressed(look: Look, seed: int, person: int) -> Figure:
     """A look at rest, with a person's own face."""
-    figure = dress(look)
+    figure = dress(replace(look, complexion=replace(look.complexion, close=True)))
     body = replace(figure.body, vertices=shaped(figure.body.vertices, seed, person))
     strands = hair.fitted(hair.build(look.hair, body), look.hair, body)
     return replace(figure, body=body, hair=strands)
