@@ -190,6 +190,7 @@ def test_compiled_all_convolutions_work_in_channels_last_memory(
         )
     wide = config.model_copy(update={"width": WIDE})
     steps = stepping(wide)
-    steps.take(1, *batches(wide, 1), RATE)
+    (batch,) = batches(wide, 1)
+    steps.take(1, batch, RATE)
     assert steps.losses()
     assert not wrong
