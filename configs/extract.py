@@ -6,11 +6,14 @@ from pydantic import Field
 
 from configs.bodyfit import BodyFit
 from configs.densepose import DensePose
+from configs.facemesh import FaceMesh
 from configs.fields import NOT_IDENTITY, Count, Extent, Share, Url
 from configs.keypoints import Keypoints
 from configs.parsing import Parsing
 from configs.prnet import PRNet
 from configs.run import Run
+
+Extractor = Literal["precomputed", "densepose", "bodyfit", "keypoints", "prnet", "facemesh"]
 
 
 class ExtractConfig(Run):
@@ -26,13 +29,13 @@ class ExtractConfig(Run):
     every: Annotated[Count, NOT_IDENTITY] = Field(
         default=6, description="Of videos, each so manieth frame is a photograph, from the first."
     )
-    extractor: Literal["precomputed", "densepose", "bodyfit", "keypoints", "prnet"] = Field(
+    extractor: Extractor = Field(
         default="precomputed",
         description="precomputed: UV maps are read from NAME_IUV.png or NAME.npy beside NAME.jpg, "
         "or where the table says; densepose: the network DensePose is run; bodyfit: a body is "
         "fitted to each person, without DensePose; keypoints: skeletons become poses without "
         "photographs; prnet: faces, from the meshes that PRNet has written: NAME.obj, "
-        "NAME_mesh.mat or NAME.npy.",
+        "NAME_mesh.mat or NAME.npy; facemesh: faces are found, without PRNet.",
     )
     # Its facts, too, are its own plans' alone.
     keypoints: Annotated[Keypoints, NOT_IDENTITY] = Field(
@@ -51,6 +54,10 @@ class ExtractConfig(Run):
     # As that of bodyfit.
     prnet: Annotated[PRNet, NOT_IDENTITY] = Field(
         default=PRNet(), description="With extractor=prnet, its data, and how faces are framed."
+    )
+    facemesh: Annotated[FaceMesh, NOT_IDENTITY] = Field(
+        default=FaceMesh(),
+        description="With extractor=facemesh, its file, the choice of faces, and their framing.",
     )
     uv: Url | None = Field(
         default=None,

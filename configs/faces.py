@@ -1,36 +1,19 @@
-"""The configuration of `reposer faces plan`."""
+"""How the extractors of faces frame them."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from configs.fields import Count, Frozen, Share, Url
+from configs.fields import Frozen
 
 
-class FacesPlanConfig(Frozen):
-    """List the paper's pairs of faces, of a catalog: train.csv and test.csv."""
+class FaceFraming(Frozen):
+    """The picture of a face."""
 
-    catalog: Url = Field(
-        description="A catalog of videos' faces, with the table faces/: by extract "
-        "extractor=facemesh or prnet, or synthesize what=faces."
+    margin: Annotated[int, Field(ge=0, le=64)] = Field(
+        default=10, description="Pixels of the picture that the face leaves free at each side."
     )
-    out: Url = Field(description="Folder of train.csv and test.csv, each a table from,to.")
-    source_every: Count = Field(
-        default=120,
-        description="Frames whose numbers are multiples of this are the sources of test.csv.",
-    )
-    quantiles: Annotated[tuple[Share, ...], Field(min_length=1)] = Field(
-        default=(0.25, 0.5, 0.75, 1.0),
-        description="A source's targets: the frames nearest to these quantiles of the cosine "
-        "between where the two faces look. 1 is the frame most alike, 0 the least.",
-    )
-    itself: bool = Field(
-        default=False, description="Whether a source is among the frames that may be its targets."
-    )
-    test: Share = Field(
-        default=0.2, description="Share of the subjects that are tested: 23 of 114."
-    )
-    seed: int = Field(default=0, description="Decides which subjects, and which training pairs.")
-    train_targets: Count = Field(
-        default=16, description="Targets of each frame of train.csv, drawn from its video."
+    stretch: bool = Field(
+        default=True,
+        description="Stretch the face to a square, as the paper does; false: keep its proportions.",
     )

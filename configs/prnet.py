@@ -1,13 +1,14 @@
 """What `extractor=prnet` reads, and how it frames faces."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from configs.fields import Frozen, Url
+from configs.faces import FaceFraming
+from configs.fields import Url
 
 
-class PRNet(Frozen):
+class PRNet(FaceFraming):
     """Meshes that PRNet's programs have written."""
 
     data: Url | None = Field(
@@ -21,11 +22,4 @@ class PRNet(Frozen):
         description="The picture on which meshes lie: own: the photograph; 256: its copy of "
         "256x256 pixels; 1000: its copy whose longer side has 1,000. auto: where the mesh's own "
         "colours say so, else the photograph.",
-    )
-    margin: Annotated[int, Field(ge=0, le=64)] = Field(
-        default=10, description="Pixels of the picture that the face leaves free at each side."
-    )
-    stretch: bool = Field(
-        default=True,
-        description="Stretch the face to a square, as the paper does; false: keep its proportions.",
     )

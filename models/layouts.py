@@ -56,6 +56,7 @@ LAYOUTS = {
             head_and_hands=(ANNYS_HEAD, ANNYS_HANDS, ANNYS_EYES),
         ),
         Layout("prnet", "flip_u"),  # PRNet's sheet of a face: column -> 255 - column is its mirror
+        Layout("face468", "flip_u"),  # MediaPipe's face (models.face468), its own mirror to 0.0025
     )
 }
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from workers.extraction.bodyfit import SIDE
 from workers.extraction.bodyfit.keypoints import LANDMARKS, TIES
-from workers.extraction.bodyfit.regions import SIDE
 from workers.extraction.bodyfit.surface import Surface
 from workers.extraction.bodyfit.warp import Marks, warp
 from world import bodies, labels, poses

@@ -74,8 +74,8 @@ class SynthesizeWorker:
                 origin = STRETCHED
             yield {
                 "images": [self._image_row(key, item, model, photograph)],
-                "uv_maps": [self._uv_row(key, uv, origin)],
-                "annotations": [self._annotation_row(key, photograph)],
+                "uv_maps": [uv_row(self.config, key, uv, origin)],
+                "annotations": [annotation_row(key, photograph)],
                 "pairs": pairs,
             }
 
@@ -101,40 +101,46 @@ class SynthesizeWorker:
         return replace(photograph, pixels=np.where(shown, photograph.pixels, WHITE))
 
     def _image_row(self, key: str, item: int, model: int, photograph: scene.Photograph) -> dict:
-        fmt = self.config.image
-        return {
-            "image_id": key,
-            "item_id": _item_id(self.config, item),
-            "person_id": f"{PREFIXES[self.config.stock][1]}-{_person(model):06d}",
-            "image": {
-                "bytes": encode(photograph.pixels, fmt),
-                "path": f"{key}.{EXTENSIONS[fmt.format]}",
-            },
-            "width": self.config.size,
-            "height": self.config.size,
-        }
+        person = f"{PREFIXES[self.config.stock][1]}-{_person(model):06d}"
+        return image_row(self.config, key, _item_id(self.config, item), person, photograph)
 
     def _of_person(self, rng: np.random.Generator) -> bool:
         """Whether a photograph's UV map is stretched over the person."""
         return self.config.uv == "person" or (self.config.uv == "mixed" and rng.random() < 0.5)
 
-    def _uv_row(self, key: str, uv: np.ndarray, origin: Origin) -> dict:
-        return uv_map_row(
-            origin,
-            key,
-            uv=quantise(uv).tobytes(),
-            width=self.config.size,
-            height=self.config.size,
-            score=1.0,
-            status="ok",
-        )
 
-    def _annotation_row(self, key: str, photograph: scene.Photograph) -> dict:
-        return {
-            "image_id": key,
-            "keypoints": photograph.keypoints.ravel().tolist(),
-            "segmentation": {"bytes": _png(photograph.labels), "path": f"{key}.png"},
-        }
+def image_row(
+    config: SynthesizeConfig, key: str, item: str, person: str, photograph: scene.Photograph
+) -> dict:
+    """A row of `images`."""
+    fmt = config.image
+    return {
+        "image_id": key,
+        "item_id": item,
+        "person_id": person,
+        "image": {
+            "bytes": encode(photograph.pixels, fmt),
+            "path": f"{key}.{EXTENSIONS[fmt.format]}",
+        },
+        "width": config.size,
+        "height": config.size,
+    }
+
+
+def uv_row(config: SynthesizeConfig, key: str, uv: np.ndarray, origin: Origin) -> dict:
+    """A row of `uv_maps`, of a map (size, size, 2)."""
+    stored = quantise(uv).tobytes()
+    side = config.size
+    return uv_map_row(origin, key, uv=stored, width=side, height=side, score=1.0, status="ok")
+
+
+def annotation_row(key: str, photograph: scene.Photograph) -> dict:
+    """A row of `annotations`."""
+    return {
+        "image_id": key,
+        "keypoints": photograph.keypoints.ravel().tolist(),
+        "segmentation": {"bytes": _png(photograph.labels), "path": f"{key}.png"},
+    }
 
 
 def _person(item: int) -> int:

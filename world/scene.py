@@ -5,29 +5,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.raster import interpolate, rasterise
-from world import anny_data, bodies, garments, hair, labels, lighting, shoes, skin, skirts
+from world import anny_data, bodies, garments, hair, heads, labels, lighting, shoes, skin, skirts
 from world.camera import Camera, frame, turned
 from world.figures import Figure, Look
 from world.keypoints import keypoints
 from world.noise import layered
 from world.places import Places, smoothstep
 from world.poses import Pose, rotations
-from world.sheet import CHARTS
 
 SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
-BODY, HAIR, SHOES, SKIRT = 0, 1, 2, 3
+BODY, HAIR, SHOES, SKIRT, INNER = range(5)
+FORWARD = np.array([[0.0, -1.0, 0.0]]).T
 HAIRLINE = 0.004  # metres over which skin turns into hair
 
 
 @dataclass(frozen=True)
 class View:
-    """How a look is photographed. `crop`: full | knees | waist; yaw in radians."""
+    """How a look is photographed. `crop`: full | knees | waist | portrait; yaw in radians."""
 
     pose: Pose
     yaw: float
     crop: str
     fill: float
     studio: lighting.Studio
+    shift: tuple[float, float] = (0.0, 0.0)  # metres off the middle of a portrait, right and up
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Photograph:
     camera: Camera
     vertices: np.ndarray  # (V, 3) posed, turned body, for which the UV map is exact
     joints: np.ndarray  # (B, 3) of that body
+    looks: np.ndarray  # (3,) where the head looks, a unit vector
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Stage:
     camera: Camera
     axis: np.ndarray  # (3,) where the person stands, before the turn
     vertices: np.ndarray  # (V, 3) posed, turned body
+    looks: np.ndarray  # (3,) where the head looks, a unit vector
 
 
 def render(figure: Figure, view: View, size: int, before: Stage | None = None) -> Photograph:
@@ -71,7 +74,8 @@ def render(figure: Figure, view: View, size: int, before: Stage | None = None) -
     scene = stage(figure, view, size, before)
     camera, meshes, body_vertices = scene.camera, scene.meshes, scene.vertices
     screen = camera.project(body_vertices)
-    face, weights, _ = rasterise(screen, bodies.template().sheet.faces, size, size)
+    faces = heads.surface() if view.crop == "portrait" else bodies.template().sheet.faces
+    face, weights, _ = rasterise(screen, faces, size, size)
     uv = _uv_map(face, weights)
 
     fine = camera.scaled(SAMPLES)
@@ -87,6 +91,7 @@ def render(figure: Figure, view: View, size: int, before: Stage | None = None) -
         camera=camera,
         vertices=body_vertices,
         joints=scene.joints,
+        looks=scene.looks,
     )
 
 
@@ -108,21 +113,29 @@ def stage(figure: Figure, view: View, size: int, before: Stage | None = None) ->
     turns = rotations(view.pose, figure.body.joints)
     posed, joints, transforms = bodies.pose(figure.body.vertices, figure.body.joints, turns)
     floor = posed[t.kept, 2].min()
-    pieces = [(posed, t.canonical, figure.cut, t.sheet.faces)]
+    pieces = {BODY: (posed, t.canonical, figure.cut, t.sheet.faces)}
     strands = hair.follow(figure.hair, transforms)
-    pieces.append((strands, figure.hair.canonical, figure.hair.canonical, figure.hair.faces))
+    pieces[HAIR] = (strands, figure.hair.canonical, figure.hair.canonical, figure.hair.faces)
     on_feet, shoe_faces = shoes.joined(figure.feet)
-    pieces.append((shoes.follow(figure.feet, transforms), on_feet, on_feet, shoe_faces))
+    pieces[SHOES] = (shoes.follow(figure.feet, transforms), on_feet, on_feet, shoe_faces)
     floor = min(floor, pieces[SHOES][0][:, 2].min())
     if figure.look.skirt is not None:
         mesh = skirts.hang(figure.look.skirt, posed, floor)
-        pieces.append((mesh.vertices, mesh.canonical, mesh.canonical, mesh.faces))
+        pieces[SKIRT] = (mesh.vertices, mesh.canonical, mesh.canonical, mesh.faces)
+    if view.crop == "portrait":
+        pieces = {
+            kind: (*rest, faces[canonical[faces[:, 0], 2] > heads.CHEST])
+            for kind, (*rest, faces) in pieces.items()
+            for canonical in rest[1:2]
+        }
+        pieces[INNER] = (posed, t.canonical, figure.cut, heads.inner()[0])
     axis = before.axis if before else joints[0] * [1, 1, 0] + [0, 0, floor]
-    pieces = [(turned(v - axis, view.yaw), *rest) for v, *rest in pieces]
+    pieces = {kind: (turned(v - axis, view.yaw), *rest) for kind, (v, *rest) in pieces.items()}
     joints = turned(joints - axis, view.yaw)
-    meshes = _join(pieces, figure.hair.scalp)
+    meshes = _join(pieces, len(figure.hair.scalp))
     camera = before.camera if before else _camera(view, meshes, joints, size)
-    return Stage(meshes, joints, camera, axis, pieces[0][0])
+    looks = turned((transforms["head"][:3, :3] @ FORWARD).T, view.yaw)
+    return Stage(meshes, joints, camera, axis, pieces[BODY][0], looks[0])
 
 
 def _averaged(radiance: np.ndarray) -> np.ndarray:
@@ -147,16 +160,16 @@ def _label_map(code: np.ndarray) -> np.ndarray:
 def _uv_map(face: np.ndarray, weights: np.ndarray) -> np.ndarray:
     sheet = bodies.template().sheet
     uv = np.full((*face.shape, 2), np.nan, np.float32)
-    hit = face >= 0
+    hit = (face >= 0) & (face < len(sheet.faces))
     sheet_uv = interpolate(sheet.uv.astype(np.float64), sheet.uv_faces, face[hit], weights[hit])
     uv[hit] = sheet_uv * [2, -2] + [-1, 1]
     return uv
 
 
-def _join(pieces: list[tuple[np.ndarray, ...]], scalp: int) -> _Meshes:
+def _join(pieces: dict[int, tuple[np.ndarray, ...]], scalp: int) -> _Meshes:
     t = bodies.template()
     offset, faces, piece, used, attributes = 0, [], [], [], []
-    for kind, (vertices, canonical, cut, triangles) in enumerate(pieces):
+    for kind, (vertices, canonical, cut, triangles) in pieces.items():
         parts = np.zeros((len(vertices), 4))
         if kind == BODY:
             parts = np.stack([t.arm, t.hand, t.foot, t.neck], axis=1)
@@ -166,10 +179,10 @@ def _join(pieces: list[tuple[np.ndarray, ...]], scalp: int) -> _Meshes:
         attributes.append(np.concatenate([canonical, cut, normal, vertices, parts], axis=1))
         faces.append(triangles + offset)
         piece.append(np.full(len(triangles), kind, np.int8))
-        used.append(offset + (t.kept if kind == BODY else np.arange(len(vertices))))
+        used.append(offset + np.unique(triangles))
         offset += len(vertices)
     return _Meshes(
-        np.concatenate([piece[0] for piece in pieces]),
+        np.concatenate([piece[0] for piece in pieces.values()]),
         np.concatenate(faces).astype(np.int32),
         np.concatenate(piece),
         np.concatenate(used),
@@ -184,6 +197,9 @@ def _camera(view: View, meshes: _Meshes, joints: np.ndarray, size: int) -> Camer
     match view.crop:
         case "full":
             low = everything[:, 2].min()
+        case "portrait":
+            face = meshes.vertices[heads.face_vertices()]
+            return heads.camera(face, size, view.fill, view.shift)
         case "knees":
             low = joints[bones.index("lowerleg01.L"), 2] - 0.02
         case _:
@@ -206,9 +222,8 @@ def _develop(
     canonical, cut, normal, points = (values[:, k : k + 3] for k in (0, 3, 6, 9))
     places = Places(canonical, cut, *values[:, 12:16].T)
     piece = meshes.piece[face[hit]]
-    eyeball = (bodies.template().sheet.chart == CHARTS["eye"])[
-        np.where(piece == BODY, face[hit], 0)
-    ]
+    corner = meshes.faces[face[hit], 0]
+    eyeball = (piece == BODY) & bodies.template().eye[np.where(piece == BODY, corner, 0)]
     colour = np.zeros((len(values), 3))
     code = np.zeros(len(values), np.uint8)
     gloss = np.zeros(len(values))
@@ -228,6 +243,12 @@ def _develop(
         cloth = skirts.cloth(canonical[on])
         colour[on] = fabric.paint(cloth, canonical[on])
         code[on], bump[on] = look.skirt.label, 0.25
+
+    on = np.flatnonzero(piece == INNER)
+    if len(on):
+        inner = heads.inner()[1]
+        kind = inner[face[hit][on] - (len(meshes.faces) - len(inner))]
+        colour[on], code[on] = heads.paint(kind, canonical[on]), labels.FACE
 
     normal = _crumple(normal, canonical, bump)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)

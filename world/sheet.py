@@ -55,6 +55,7 @@ class Sheet:
     uv_faces: np.ndarray  # (F, 3) int32 into uv
     chart: np.ndarray  # (F,) int8: a value of CHARTS
     mirror: np.ndarray  # (T,) int32: the texture coordinate on the other side
+    inner: np.ndarray  # (I, 3) faces that have no place: mouth, eye sockets, the eyes' backs
     residual: float  # largest |mirrored uv - own uv| before it was evened out
 
     def screen(self, size: int) -> np.ndarray:
@@ -90,6 +91,7 @@ def build(data: AnnyData) -> Sheet:
         uv_faces=uv_faces,
         chart=chart[uv_faces[:, 0]].astype(np.int8),
         mirror=mirror,
+        inner=data.faces[~kept],
         residual=float(np.abs(mirrored - uv).max()),
     )
 

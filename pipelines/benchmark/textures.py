@@ -13,6 +13,7 @@ from pipelines.runs.execute import closing_lines, execute
 from pipelines.runs.lifecycle import read_manifest
 from pipelines.runs.plan import RunError, fingerprint, make_plan, read_plan
 from pipelines.runs.tables import read_shards
+from pipelines.synthesize import FACTS
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 from workers.data.tables import SCHEMAS
@@ -45,7 +46,8 @@ def made_by(catalog: str) -> SynthesizeConfig:
     plan = read_plan(Store(catalog))
     if plan.command != "synthesize":
         raise RunError(f"{catalog} holds a run of {plan.command}, not a world of synthesize")
-    decided = {"pose_noise": plan.identity.get("pose_noise", 0), **plan.identity["config"]}
+    facts = {name: plan.identity[name] for name in FACTS if name in plan.identity}
+    decided = {**facts, **plan.identity["config"]}
     return SynthesizeConfig.model_validate({**decided, "out": catalog})
 
 

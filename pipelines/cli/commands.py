@@ -7,7 +7,7 @@ from configs.checkpoint import CheckpointImportConfig
 from configs.demo import DemoConfig
 from configs.evaluate import EvaluateConfig
 from configs.extract import ExtractConfig
-from configs.faces import FacesPlanConfig
+from configs.face_pairs import FacesPlanConfig
 from configs.fields import Frozen
 from configs.poses import PosesConfig
 from configs.render import RenderConfig

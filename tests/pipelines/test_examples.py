@@ -31,6 +31,8 @@ LINKING = {**PAGES, "deploy/README.md": Page(ROOT / "deploy" / "README.md")}
 PARSED = {
     "extractor=densepose": "wants the model zoo's weights",
     "extractor=prnet": "wants PRNet's data",
+    "extractor=facemesh": "wants MediaPipe's face",
+    "catalog=faces": "wants its catalog",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",
     "metrics=[fid,kid]": "wants Inception's weights",

@@ -28,16 +28,16 @@ from tests.helpers.catalogs import rows_of
 from workers.data.catalog import Catalog
 from workers.data.images import encode
 from workers.data.storage import Store
-from workers.extraction.bodyfit import networks
+from workers.extraction.bodyfit import SIDE, networks
 from workers.extraction.bodyfit.body import TRAITS, fit_body, shape_weights
 from workers.extraction.bodyfit.fit import fit
 from workers.extraction.bodyfit.landmarks import SWAPPED, Landmarks
 from workers.extraction.bodyfit.people import BodyFitter
 from workers.extraction.bodyfit.readings import FACINGS, sighting, yaw
-from workers.extraction.bodyfit.regions import SIDE, Region, cut
 from workers.extraction.bodyfit.surface import Surface
 from workers.extraction.bodyfit.warp import membrane, smooth
 from workers.extraction.extractors import extraction_of
+from workers.extraction.regions import Region, cut
 from workers.map_errors import errors
 from workers.shards.shard import made_tables
 from world import bodies, labels

@@ -10,6 +10,7 @@ from workers.extraction.bodyfit.extractor import bodyfit
 from workers.extraction.densepose.dump import is_dump
 from workers.extraction.densepose.extractors import densepose, dump
 from workers.extraction.extraction import Extraction, Extractor
+from workers.extraction.faces.facemesh import facemesh
 from workers.extraction.faces.prnet import prnet
 from workers.extraction.keypoints.extractor import keypoints
 from workers.extraction.precomputed import precomputed
@@ -21,6 +22,7 @@ EXTRACTORS: dict[str, Extractor] = {
     "bodyfit": bodyfit,
     "keypoints": keypoints,
     "prnet": prnet,
+    "facemesh": facemesh,
 }
 
 

@@ -129,6 +129,14 @@ def failed_synthesis(key: Key, error_type: str, message: str) -> Rows:
     }
 
 
+def failed_frame(origin: Origin, key: Key, error_type: str, message: str) -> Rows:
+    """The rows of a face that could not be made."""
+    image_id = photo_id(key)
+    failed = uv_map_row(origin, image_id, **_failure(error_type, message))
+    mine = [{"image_id": image_id}]
+    return {"images": mine, "annotations": mine, "faces": mine, "uv_maps": [failed]}
+
+
 def failed_texture(key: Key, error_type: str, message: str) -> Rows:
     """The row of a texture that could not be measured; a key holds image and item id."""
     row = {"image_id": key[0], "item_id": key[1]}

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from workers.extraction.bodyfit.networks import LANDMARKS, Network, sigmoid
-from workers.extraction.bodyfit.regions import Region, cut
+from workers.extraction.bodyfit.networks import LANDMARKS, read
+from workers.extraction.networks import Network, sigmoid
+from workers.extraction.regions import Region, cut
 
 SIDE = 256  # pixels that the network sees, and of its mask
 COUNT = 33  # landmarks; the network has 6 more, which only MediaPipe's tracking uses
@@ -42,7 +43,7 @@ class LandmarkNetwork:
     """Reads people in regions."""
 
     def __init__(self) -> None:
-        self._network = Network(LANDMARKS)
+        self._network = Network(read(LANDMARKS))
 
     def __call__(self, photograph: np.ndarray, region: Region) -> Landmarks | None:
         """The landmarks of whoever is in the region; None where nobody is."""

@@ -1,4 +1,4 @@
-"""The two networks of `extractor=bodyfit`: MediaPipe's pose models, run by LiteRT.
+"""The two networks of `extractor=bodyfit`: MediaPipe's pose models.
 
 Their files are read out of the wheel `mediapipe` (Apache-2.0), which requirements-bodyfit.lock
 pins by its hash. None of its code runs, so it is installed without its dependencies.
@@ -8,12 +8,11 @@ import hashlib
 from importlib.metadata import Distribution, PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
+from workers.extraction.networks import INSTALL, check_runtime
 
 LICENCE = "Apache-2.0"
-INSTALL = "install it with `make setup`"
 
 
 class ModelFile(NamedTuple):
@@ -49,35 +48,8 @@ def read(model: ModelFile) -> bytes:
 
 def check() -> None:
     """Raise ValueError, one line, where the networks or what runs them is not installed."""
-    for package in ("ai_edge_litert", "anny"):
-        if find_spec(package) is None:
-            name = package.replace("_", "-")
-            raise ValueError(f"extractor=bodyfit wants the package {name}: {INSTALL}")
+    check_runtime("bodyfit")
+    if find_spec("anny") is None:
+        raise ValueError(f"extractor=bodyfit wants the package anny: {INSTALL}")
     for model in (DETECTOR, LANDMARKS):
         read(model)
-
-
-class Network:
-    """One model: an array (height, width, 3) float32 -> its outputs, by their shapes."""
-
-    def __init__(self, model: ModelFile):
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter: Any = Interpreter(model_content=read(model), num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [
-            (tuple(int(n) for n in output["shape"]), output["index"])
-            for output in self._interpreter.get_output_details()
-        ]
-
-    def __call__(self, pixels: np.ndarray) -> dict[tuple[int, ...], np.ndarray]:
-        """Run the model; LiteRT takes one picture at a time."""
-        self._interpreter.set_tensor(self._input, pixels[None].astype(np.float32))
-        self._interpreter.invoke()
-        return {shape: self._interpreter.get_tensor(index) for shape, index in self._outputs}
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """The logistic function."""
-    return 1 / (1 + np.exp(-np.clip(x, -80, 80)))

@@ -10,9 +10,9 @@ from skimage.measure import find_contours
 from torch import Tensor
 from torch.nn import functional as F
 
+from workers.extraction.bodyfit import SIDE
 from workers.extraction.bodyfit.body import FitBody, shape_weights
 from workers.extraction.bodyfit.readings import Reading, Sighting
-from workers.extraction.bodyfit.regions import SIDE
 from world.camera import DISTANCE, NEAR
 
 LANDMARK_WEIGHT = 60.0

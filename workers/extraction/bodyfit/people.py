@@ -1,21 +1,21 @@
 """Photographs -> the people on them, each with a fitted body."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from configs.people import People
-from workers.extraction.bodyfit.detector import SIDE, Detector
+from workers.extraction.bodyfit.detector import SIDE, landmark_region, person_detector
 from workers.extraction.bodyfit.fit import Fit, fit
 from workers.extraction.bodyfit.keypoints import TIES
 from workers.extraction.bodyfit.landmarks import LandmarkNetwork, Landmarks
 from workers.extraction.bodyfit.readings import FACINGS, Sighting, look, sighting
-from workers.extraction.bodyfit.regions import Region
 from workers.extraction.bodyfit.surface import Surface
 from workers.extraction.bodyfit.warp import Marks, Warp, warp
 from workers.extraction.people import chosen
+from workers.extraction.regions import parts
 
 DEEPEST = 2  # times that a photograph's parts are halved in the search for people
 SAME = 0.5  # torsos between two people's landmarks, on the mean, below which they are one person
@@ -64,7 +64,7 @@ class BodyFitter:
     def __init__(self, settings: People):
         torch.set_num_threads(1)  # tensors are small: threads would wait for each other
         self.settings = settings
-        self._detector, self._landmarks = Detector(), LandmarkNetwork()
+        self._detector, self._landmarks = person_detector(), LandmarkNetwork()
 
     def __call__(
         self, photographs: Sequence[np.ndarray], facings: Sequence[str | None]
@@ -101,33 +101,14 @@ class BodyFitter:
         """
         people: list[tuple[float, Landmarks]] = []
         for depth in range(DEEPEST + 1):
-            for part in _parts(photograph, depth):
+            for part in parts(photograph, depth, SIDE):
                 for detection in self._detector(photograph, part, self.settings.min_score):
-                    landmarks = self._landmarks(photograph, detection.region)
+                    landmarks = self._landmarks(photograph, landmark_region(detection.points))
                     if landmarks is not None:
                         people.append((detection.score, landmarks))
             if people and (self.settings.person != "all" or depth):
                 break
         return _distinct(people)
-
-
-def _parts(photograph: np.ndarray, depth: int) -> Iterator[Region]:
-    """The whole, or overlapping squares of a half or quarter of its longer side."""
-    height, width = photograph.shape[:2]
-    side = max(height, width) / 2**depth
-    if depth and side < SIDE:
-        return
-    for y in _middles(height, side):
-        for x in _middles(width, side):
-            yield Region((x, y), side)
-
-
-def _middles(length: float, side: float) -> list[float]:
-    """Where squares stand that cover a length, each half over the next."""
-    if length <= side:
-        return [length / 2]
-    count = int(np.ceil((length - side) / (side / 2))) + 1
-    return np.linspace(side / 2, length - side / 2, count).tolist()
 
 
 def _distinct(people: list[tuple[float, Landmarks]]) -> list[tuple[float, Landmarks]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_closing, label
 
+from workers.extraction.bodyfit import SIDE
 from workers.extraction.bodyfit.landmarks import (
     COUNT,
     LEFT_HIP,
@@ -20,7 +21,7 @@ from workers.extraction.bodyfit.landmarks import (
     LandmarkNetwork,
     Landmarks,
 )
-from workers.extraction.bodyfit.regions import SIDE, Region
+from workers.extraction.regions import Region
 
 COPIES = (  # whether mirrored, and the region's side and turn (radians) by the detector's
     (False, 1.0, 0.0), (True, 1.0, 0.0), (False, 1.12, 0.06), (True, 1.12, 0.06),

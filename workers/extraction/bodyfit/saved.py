@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
+from workers.extraction.bodyfit import SIDE
 from workers.extraction.bodyfit.body import HEIGHT, fit_body
 from workers.extraction.bodyfit.people import FittedPerson
-from workers.extraction.bodyfit.regions import SIDE
 from workers.extraction.framing import Framing
 from world.camera import DISTANCE
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from models.raster import interpolate, rasterise
-from workers.extraction.bodyfit.regions import SIDE
+from workers.extraction.bodyfit import SIDE
 from world import bodies
 
 FINE = 4  # samples a pixel and side: where one limb ends before another

@@ -15,7 +15,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 from skimage.measure import find_contours
 
-from workers.extraction.bodyfit.regions import SIDE
+from workers.extraction.bodyfit import SIDE
 from workers.extraction.bodyfit.surface import Surface, nearest
 
 REACH = 0.09  # metres that clothes may stand off the body

@@ -9,9 +9,9 @@ from PIL import Image
 
 from configs.extract import ExtractConfig
 from workers.data.errors import BadFit, EmptyUvMap
+from workers.extraction.bodyfit import SIDE
 from workers.extraction.bodyfit.keypoints import keypoints
 from workers.extraction.bodyfit.people import BodyFitter, FittedPerson
-from workers.extraction.bodyfit.regions import SIDE
 from workers.extraction.bodyfit.saved import fit_row
 from workers.extraction.bodyfit.warp import Warp, smooth
 from workers.extraction.catalog_rows import failed, image_columns, uv_columns

@@ -7,20 +7,19 @@ from functools import partial
 import numpy as np
 
 from configs.extract import ExtractConfig
-from configs.fields import ImageFormat
 from workers.data.errors import BadFileName, BadMesh, MissingUvMap
-from workers.data.images import decode, encode
+from workers.data.images import decode
 from workers.data.retrying import UNREACHABLE
 from workers.data.storage import read_bytes
-from workers.extraction.catalog_rows import failed, uv_columns
+from workers.extraction.catalog_rows import failed
 from workers.extraction.extraction import Photo
 from workers.extraction.faces.prnet_files import Mesh, read_mesh
 from workers.extraction.faces.prnet_sheet import Sheet
-from workers.extraction.faces.surface import Square, facing, square_of, surface_map
+from workers.extraction.faces.rows import face_rows
 from workers.extraction.files import PhotographFiles
 from workers.shards.attempt import attempt
 from workers.shards.keys import Key
-from workers.shards.rows import Origin, failed_face, uv_map_row
+from workers.shards.rows import Origin, failed_face
 from workers.shards.shard import Rows
 
 READERS = 2  # threads: one reads while the other draws
@@ -57,27 +56,9 @@ class PRNetWorker:
         if photo.image is not None:
             photograph = decode(files(photo.image), self.config.max_pixels)
         points = on_photograph(mesh, photograph, self.config.prnet.picture)
-        framing = self.config.prnet
-        square = square_of(points, self.config.size, framing.margin, framing.stretch)
-        uv = surface_map(square.within(points), self.sheet.faces, self.sheet.uv, square.size)
-        uv_row = uv_map_row(self.origin, photo.image_id, **uv_columns(uv, self.config), status="ok")
-        canonical = self.sheet.canonical
-        looks = None if canonical is None else facing(points, canonical).tolist()
-        image = {"image_id": photo.image_id, "item_id": photo.item_id}
-        return {
-            "images": [image | picture_columns(photograph, square)],
-            "uv_maps": [uv_row],
-            "faces": [{"image_id": photo.image_id, "facing": looks}],
-        }
-
-
-def picture_columns(photograph: np.ndarray | None, square: Square) -> dict:
-    """The picture's columns of `images`, of a face in a photograph (H, W, 3) uint8."""
-    if photograph is None:
-        return {}
-    data = encode(square.cut(photograph), ImageFormat(format="png"))
-    width, height = square.size
-    return {"image": {"bytes": data, "path": None}, "width": width, "height": height}
+        return face_rows(
+            self.config, self.config.prnet, self.origin, photo, photograph, points, self.sheet
+        )
 
 
 def on_photograph(mesh: Mesh, photograph: np.ndarray | None, picture: str) -> np.ndarray:

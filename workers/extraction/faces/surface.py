@@ -27,6 +27,14 @@ class Square(NamedTuple):
         x, y = ((points[:, i] - self.corner[i]) / self.step[i] for i in (0, 1))
         return np.column_stack([x, y, points[:, 2:]])
 
+    def shows(self, height: int, width: int) -> np.ndarray:
+        """Which of the picture's pixels lie on a photograph of height x width; bool (h, w)."""
+        inside = [
+            abs(self.corner[i] + self.step[i] * np.arange(self.size[i]) - (side - 1) / 2) < side / 2
+            for i, side in enumerate((width, height))
+        ]
+        return inside[1][:, None] & inside[0]
+
     def cut(self, photograph: np.ndarray) -> np.ndarray:
         """The picture (h, w, 3) of a photograph (H, W, 3) uint8, white beyond its border."""
         low = np.array(self.corner) + 0.5 - np.array(self.step) / 2  # corners, not centres

@@ -4,12 +4,11 @@ Coordinates on a photograph are x right and y down, with pixel centres at halves
 spans 0..width and 0..height.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-
-SIDE = 256  # pixels of the upright square that a person is fitted in
 
 
 @dataclass(frozen=True)
@@ -66,3 +65,26 @@ def cut(photograph: np.ndarray, region: Region, size: int, repeat_border: bool) 
             (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
         )
     )
+
+
+def parts(photograph: np.ndarray, depth: int, least: int) -> Iterator[Region]:
+    """Where to look for what is small: the whole, or overlapping squares of it.
+
+    Their side is that of the photograph (H, W, 3), halved `depth` times; none has fewer than
+    `least` pixels.
+    """
+    height, width = photograph.shape[:2]
+    side = max(height, width) / 2**depth
+    if depth and side < least:
+        return
+    for y in _middles(height, side):
+        for x in _middles(width, side):
+            yield Region((x, y), side)
+
+
+def _middles(length: float, side: float) -> list[float]:
+    """Where squares stand that cover a length, each half over the next."""
+    if length <= side:
+        return [length / 2]
+    count = int(np.ceil((length - side) / (side / 2))) + 1
+    return np.linspace(side / 2, length - side / 2, count).tolist()
