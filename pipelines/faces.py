@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from configs.faces_plan import FacesPlanConfig
+from configs.face_pairs import FacesPlanConfig
 from eval.face_pairs import Frame, Pair, held_out, pairs_to_test, pairs_to_train, source_frames
 from pipelines.runs.plan import RunError
 from workers.data.catalog import Catalog

@@ -67,7 +67,7 @@ TASKS = {
     "faces": [
         Command(
             "faces plan",
-            "configs.faces_plan:FacesPlanConfig",
+            "configs.face_pairs:FacesPlanConfig",
             "pipelines.faces",
             "catalog=faces out=protocol",
         ),
