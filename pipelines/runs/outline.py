@@ -4,6 +4,7 @@ It is imported in a moment, without Arrow, since people wait for `runs show` and
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 FORMAT = 2  # of plan.json
+AGES = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 
 class RunError(ValueError):
@@ -96,3 +98,10 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
         raise
     except (FileNotFoundError, ValueError):
         return None
+
+
+def ago(moment: float) -> str:
+    """How long ago a file was put, for people: 5 min."""
+    seconds = max(time.time() - moment, 0)
+    unit = next((unit for unit, length in AGES.items() if seconds >= length), "s")
+    return f"{seconds / AGES[unit]:.0f} {unit}"

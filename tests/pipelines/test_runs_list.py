@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.runs.outline import finished_shards
 from pipelines.runs.record import DOUBTFUL, PROGRESS, Progress, Recorder, failures_of, read_progress
+from pipelines.runs.trainings import TrainingRecord
 from tests.conftest import ROOT
 from tests.helpers.catalogs import write_catalog
 from tests.helpers.commands import wrong
@@ -22,6 +24,7 @@ from tests.helpers.runs import config, run, write_begun
 from workers.data.storage import Store
 from workers.shards.names import file_name
 from workers.shards.shard import ShardReport
+from workers.training.files import TRAINING, checkpoint_file
 
 
 def listed(capsys: pytest.CaptureFixture[str], url: str) -> dict[str, dict[str, str]]:
@@ -31,6 +34,18 @@ def listed(capsys: pytest.CaptureFixture[str], url: str) -> dict[str, dict[str, 
     head, *lines = [re.split(r" {2,}", line) for line in capsys.readouterr().out.splitlines()]
     rows = [dict(zip(head, line, strict=True)) for line in lines]
     return {row.pop("url").removeprefix(url).lstrip("/"): row for row in rows}
+
+
+def write_training(url: str) -> None:
+    """What `runs list` reads of a training whose driver has told of step 450."""
+    decided = {"command": "train inpainter", "identity": {"config": {"steps": 1000}}}
+    store = Store(url)
+    store.put(TRAINING, json.dumps(decided).encode())
+    for step in (200, 400):
+        store.put(checkpoint_file(step), b"")
+    with suppress(KeyboardInterrupt), TrainingRecord(store) as record:
+        record.tell({"step": 450, "total": 0.5, "images_per_second": 20.0})
+        raise KeyboardInterrupt
 
 
 def test_all_runs_below_a_url_are_listed(
@@ -43,15 +58,20 @@ def test_all_runs_below_a_url_are_listed(
     write_begun(f"{store_url}/nested/deep/begun", [4, 4, 2])
     Store(f"{store_url}/nested/deep/begun").remove("renders/00001-of-00003.parquet")
     Store(store_url).put("torn/plan.json", b"{")
+    write_training(f"{store_url}/f")
+    Store(store_url).put("damaged/training.json", b"{}")
     runs = listed(capsys, store_url)
     assert {
-        name: (line["state"], line["command"], line["done"], line["rows"], line["failed"])
+        name: (line["state"], line["command"], line["done"], line["of"], line["failed"])
         for name, line in runs.items()
     } == {
-        "renders": ("complete", "render", "100%", "9", "3"),
-        "nested/deep/begun": ("running", "render", "60%", "10", "?"),
+        "renders": ("complete", "render", "100%", "9 rows", "3"),
+        "nested/deep/begun": ("running", "render", "60%", "10 rows", "?"),
         "torn": ("damaged", "?", "?", "?", "?"),
+        "f": ("running", "train inpainter", "45%", "1000 steps", "-"),
+        "damaged": ("damaged", "?", "?", "?", "?"),
     }
+    assert runs["f"]["checkpoint"] == "400"
     assert all(re.fullmatch(r"\d+ s", line["age"]) for line in runs.values())
     assert listed(capsys, f"{store_url}/renders").keys() == {""}
 
