@@ -21,8 +21,13 @@ class ExtractConfig(Run):
 
     input: Url = Field(
         description="The photographs: a folder, a glob, or a table (CSV or Parquet) with columns "
-        "image_id, image and iuv or uv, and perhaps item_id and, for bodyfit, facing. For "
-        "keypoints, skeletons: JSON, CSV or Parquet files, a folder of them, or a catalog."
+        "image_id, image and iuv or uv, and perhaps item_id and, for bodyfit, facing; or a video, "
+        "or a folder or glob of videos: .avi, .mp4, .mov, .mkv, .webm. For keypoints, skeletons: "
+        "JSON, CSV or Parquet files, a folder of them, or a catalog."
+    )
+    # The names of a plan's rows tell it.
+    every: Annotated[Count, NOT_IDENTITY] = Field(
+        default=6, description="Of videos, each so manieth frame is a photograph, from the first."
     )
     extractor: Extractor = Field(
         default="precomputed",

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -28,13 +29,15 @@ from workers.data.images import open_image
 from workers.data.names import utf8
 from workers.data.retrying import StorageError
 from workers.data.storage import Store, read_bytes
+from workers.data.videos import file_of
 from workers.extraction.extraction import Extraction, Input, Photo
 from workers.extraction.extractors import extraction_of
-from workers.shards.keys import Keys
+from workers.shards.keys import Key, Keys
 from workers.shards.rows import photo_id
 
 LOOKED_AT = 9  # photographs whose size is looked at before a run of size=native
 NATIVE_PIXELS = 1_000_000  # where none can be read
+FRAME_SECONDS = 300.0  # before a shard's first frame, its video is read through and sought
 
 
 def run(config: ExtractConfig, dry: bool = False) -> int:
@@ -97,12 +100,24 @@ def prepare(config: ExtractConfig) -> tuple[Plan, Extraction]:
         log(found.said)
     facts = {"inputs": {"files": _fingerprint(found)}} | extracted.facts
     keys = Keys.of(found.keys[0]._fields, found.keys)
-    if config.size == "native":  # most photographs keep their files
+    if config.size == "native" and found.pixels:
+        pixels, size = found.pixels, ENCODED["png"] + UV_MAP
+    elif config.size == "native":  # most photographs keep their files
         pixels, size = _usual_pixels(config, found.photos), ENCODED["jpeg"] + UV_MAP
     else:
         pixels, size = config.size**2, ENCODED["png"] + UV_MAP
-    plan = make_plan("extract", config, extracted.job, keys, photo_id, pixels, facts, size)
+    job, group = extracted.job, photo_id
+    if found.pixels:
+        job = replace(job, row_seconds=max(job.row_seconds, FRAME_SECONDS))
+        extracted, group = replace(extracted, job=job), _file
+        facts |= {"every": config.every}
+    plan = make_plan("extract", config, job, keys, group, pixels, facts, size)
     return plan, extracted
+
+
+def _file(key: Key) -> str:
+    """The file of a key's photograph: the frames of a video are decoded together."""
+    return file_of(key[1] or "")
 
 
 def _usual_pixels(config: ExtractConfig, photos: Sequence[Photo]) -> int:
@@ -135,6 +150,6 @@ def _fingerprint(found: Input) -> str:
         with contextlib.suppress(StorageError, OSError):
             files = Store(folder).listing(depth=1).files
             sizes |= {f"{folder}/{file.name}": file.size for file in files}
-    listed = [[*key, *(sizes.get(value or "") for value in key)] for key in found.keys]
+    listed = [[*key, *(sizes.get(file_of(value or "")) for value in key)] for key in found.keys]
     listed += [[sizes.get(found.shared or "")]]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()

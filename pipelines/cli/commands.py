@@ -7,6 +7,7 @@ from configs.checkpoint import CheckpointImportConfig
 from configs.demo import DemoConfig
 from configs.evaluate import EvaluateConfig
 from configs.extract import ExtractConfig
+from configs.face_pairs import FacesPlanConfig
 from configs.fields import Frozen
 from configs.poses import PosesConfig
 from configs.render import RenderConfig
@@ -62,6 +63,14 @@ TASKS = {
             "pipelines.synthesize",
             "items=12 views=4 size=128 out=world",
             dry_run=True,
+        ),
+    ],
+    "faces": [
+        Command(
+            "faces plan",
+            FacesPlanConfig,
+            "pipelines.faces",
+            "catalog=faces out=protocol",
         ),
     ],
     "renders": [

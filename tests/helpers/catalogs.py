@@ -95,6 +95,13 @@ def write_catalog(
     return ids
 
 
+def write_faces(folder: Path, ids: Sequence[str], facing: Sequence[Sequence[float] | None]) -> None:
+    """A catalog with the table `faces`."""
+    write_catalog(str(folder), len(ids), ids=ids)
+    table = pa.table({"image_id": list(ids), "facing": list(facing)}, SCHEMAS["faces"])
+    Store(str(folder)).put("faces/00000-of-00001.parquet", parquet_bytes(table))
+
+
 def write_annotations(url: str, rows: Sequence[Mapping]) -> None:
     """Rows of a catalog's annotations."""
     table = pa.Table.from_pylist(list(rows), SCHEMAS["annotations"])

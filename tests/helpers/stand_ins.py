@@ -14,13 +14,14 @@ from configs.render import RenderConfig
 from pipelines import extract, render
 from tests.conftest import ROOT
 from tests.helpers.answered import as_database, as_json, as_mturk, respond, trials_of
-from tests.helpers.catalogs import StandIn, write_catalog, write_pairs
+from tests.helpers.catalogs import StandIn, write_catalog, write_faces, write_pairs
 from tests.helpers.evaluations import names, write_folders
 from tests.helpers.parsings import file_of, parsed
 from tests.helpers.pictures import pictures
 from tests.helpers.seeded import write_authors_files
 from tests.helpers.skeletons import STANDING, controlnet, openpose
 from tests.helpers.studies import write_methods
+from tests.helpers.videos import write_video
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 
@@ -47,6 +48,21 @@ def photographs(folder: Path, lookup: np.ndarray) -> None:
         folder / "photos.csv", index=False
     )
     np.save(folder / "smpltexmap.npy", lookup)
+
+
+def videos(folder: Path) -> None:
+    """A video of a photograph in VIDEOS, and as clip.mp4."""
+    pixels = Catalog(str(SAMPLE)).photograph("item-000000_view-00")
+    for name in ("VIDEOS/walk.mov", "clip.mp4"):
+        write_video(folder / name, [pixels] * 8)
+
+
+def faces(folder: Path) -> None:
+    """FACES, frames of two videos."""
+    ids = [f"{video}/{number:06d}" for video in ("001", "002") for number in range(0, 130, 6)]
+    turns = np.linspace(-1, 1, len(ids))
+    facing = np.stack([np.sin(turns), 0 * turns, np.cos(turns)], axis=1)
+    write_faces(folder / "FACES", ids, facing.tolist())
 
 
 def parsings(folder: Path) -> None:

@@ -31,6 +31,8 @@ LINKING = {**PAGES, "deploy/README.md": Page(ROOT / "deploy" / "README.md")}
 PARSED = {
     "extractor=densepose": "wants the model zoo's weights",
     "extractor=prnet": "wants PRNet's data",
+    "extractor=facemesh": "wants MediaPipe's face",
+    "catalog=faces": "wants its catalog",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",
     "metrics=[fid,kid]": "wants Inception's weights",
@@ -63,14 +65,15 @@ def stand_in(page: str, folder: Path, bucket: str, request: pytest.FixtureReques
     for room in ("assets", "configs"):
         (folder / room).symlink_to(ROOT / room)
     makers: dict[str, list[Callable[[Path], None]]] = {
-        "README.md": [stand_ins.authors, stand_ins.skeletons],
+        "README.md": [stand_ins.authors, stand_ins.skeletons, stand_ins.faces],
         "docs/checkpoint.md": [stand_ins.authors],
         "docs/evaluate.md": [
             stand_ins.methods,
             stand_ins.listed_pairs,
             partial(stand_ins.images, sides=["IMAGES"]),
         ],
-        "docs/extract.md": [stand_ins.fitted],
+        "docs/extract.md": [stand_ins.fitted, stand_ins.videos],
+        "docs/faces.md": [stand_ins.faces],
         "docs/operations.md": [stand_ins.schedule],
         "docs/parsings.md": [stand_ins.parsings],
         "docs/render.md": [stand_ins.catalogs, stand_ins.skeletons],

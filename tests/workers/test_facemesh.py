@@ -202,3 +202,22 @@ def test_real_heads_turn_as_aflw2000_says(tmp_path: Path, real: Path) -> None:
         # R = Rx Ry Rz with y up, whose third column, y turned down, is where the face looks.
         known = np.array([-np.sin(yaw), -np.sin(pitch) * np.cos(yaw), np.cos(pitch) * np.cos(yaw)])
         assert _degrees(rows[name]["facing"], known) < 15
+
+
+@pytest.mark.usefixtures("mesh")
+def test_heads_turn_as_the_sample_world_knows(tmp_path: Path) -> None:
+    """Up to 35 degrees of yaw, nine of ten heads are within 5; docs/faces.md has the table."""
+    world = tmp_path / "world"
+    call = ["synthesize", "what=faces", "items=4", "views=3", "size=128", f"out={world}"]
+    assert main([*call, "execution.engine=local"]) == 0
+    truth = pd.read_parquet(world / "faces").set_index("image_id")["facing"]
+    photographs = {name: Catalog(str(world)).photograph(str(name)) for name in truth.index}
+    rows = _extract(tmp_path, photographs)
+    known, found = (
+        np.array([np.arctan2(way[name][0], way[name][2]) for name in truth.index])
+        for way in (truth, {name: row["facing"] for name, row in rows.items()})
+    )
+    off = np.degrees(abs(found - known))[abs(np.degrees(known)) <= 35]
+    assert len(off) >= 6
+    assert np.quantile(off, 0.9) < 5
+    assert off.max() < 8

@@ -196,6 +196,11 @@ class Catalog:
         numbers = self.annotations.column("keypoints").to_pylist()
         return list(zip(self.annotations.ids.to_pylist(), numbers, strict=True))
 
+    def facings(self) -> dict[str, list[float] | None]:
+        """Where each face looks, a unit vector (3,), if known: x right, y down, z to the viewer."""
+        faces = Table(self.store, "faces")
+        return dict(zip(faces.ids.to_pylist(), faces.column("facing").to_pylist(), strict=True))
+
     def sizes(self) -> dict[str, tuple[float, float]]:
         """Width and height of each picture, or of its UV map where there is none."""
         found = {}

@@ -16,6 +16,10 @@ class BadImage(RowError):  # noqa: N818
     """Not an image, or one that cannot be decoded."""
 
 
+class BadVideo(RowError):  # noqa: N818
+    """Not a video, or one from which the frame cannot be decoded."""
+
+
 class MissingUvMap(RowError):  # noqa: N818
     """No UV map was found for the photograph."""
 

@@ -209,9 +209,21 @@ def resolved(path: str, folder: str) -> str:
 
 def read_bytes(url: str) -> bytes:
     """The bytes of one file at any URL."""
+    store, name = _placed(url)
+    return store.read(name)
+
+
+def open_file(url: str) -> Any:
+    """A seekable reader of one file at any URL, which closes itself in a `with`."""
+    store, name = _placed(url)
+    return store.open(name)
+
+
+def _placed(url: str) -> tuple[Store, str]:
+    """A file's folder, and its name there."""
     url = as_path(url)
     folder, _, name = url.rpartition("/")
-    return Store(folder or ("/" if url.startswith("/") else ".")).read(name)
+    return Store(folder or ("/" if url.startswith("/") else ".")), name
 
 
 def list_files(url: str) -> Listing:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from configs.extract import ExtractConfig
 from workers.data.listing import Listing
+from workers.data.videos import file_of
 from workers.shards.shard import Job
 
 
@@ -16,7 +17,7 @@ class Photo(NamedTuple):
     """
 
     image_id: str
-    image: str | None = None
+    image: str | None = None  # or a frame of a video (`workers.data.videos`)
     iuv: str | None = None  # an IUV image, or
     uv: str | None = None  # a UV array
     instances: str | None = None  # beside the IUV image: which person each pixel belongs to
@@ -26,8 +27,9 @@ class Photo(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """The URLs of the files that this row alone is made of."""
-        return [url for url in (self.image, self.iuv, self.uv, self.instances) if url]
+        """The URLs of the files that this row is made of; frames of a video share its file."""
+        urls = (self.image, self.iuv, self.uv, self.instances)
+        return [file_of(url) for url in urls if url]
 
 
 class Pose(NamedTuple):
@@ -56,6 +58,7 @@ class Input:
     parsings: dict[str, tuple[str, ...]] = field(default_factory=dict)  # URLs, by image id
     poses: list[Pose] = field(default_factory=list)
     said: str | None = None  # a line on what was found
+    pixels: int | None = None  # of a photograph, where all are frames of videos
 
     @property
     def keys(self) -> Sequence[Photo] | Sequence[Pose]:

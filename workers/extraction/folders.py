@@ -3,7 +3,8 @@
 NAME_IUV.png or NAME.npy is the map of NAME.jpg, NAME_INDS.png tells whose each pixel of the IUV
 image is, and NAME_sil.png, a silhouette, is left out (suffixes in either case). Where a photograph
 has no such map, NAME_densepose.png or another image NAME_IUV serves, or, in a folder of maps, an
-image NAME. NAME may be another spelling of the same DeepFashion photograph.
+image NAME. NAME may be another spelling of the same DeepFashion photograph. Of a video VIDEO.mp4,
+photographs are called VIDEO/000000, VIDEO/000006 and so on.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from eval.naming import EXTENSIONS
 from workers.data.names import canonical_key, is_deepfashion, item_id, plain, utf8
+from workers.data.videos import is_video
 from workers.extraction.extraction import Photo
 
 UNREADABLE = ("heic", "heif", "avif", "jp2", "jxl", "dng")  # photographs: they become failed rows
@@ -23,11 +25,12 @@ class Files(NamedTuple):
     photographs: dict[str, str]
     maps: dict[str, str]
     instances: dict[str, str]  # by the URL up to its suffix, which it shares with its map
+    videos: dict[str, str]
 
 
 def by_role(root: str, urls: Iterable[str]) -> Files:
     """Sort files below a root; ValueError where two photographs or two maps have one name."""
-    files = Files({}, {}, {})
+    files = Files({}, {}, {}, {})
     other: dict[str, str] = {}  # maps of less telling names, which serve where there is no better
     for url in urls:
         name, _, extension = plain(url.partition(root)[2]).rpartition(".")
@@ -36,6 +39,8 @@ def by_role(root: str, urls: Iterable[str]) -> Files:
             _add(files.maps, stem, url)
         elif (role, extension) == ("inds", "png"):
             _add(files.instances, _without_role(url), url)
+        elif is_video(url):
+            _add(files.videos, name.removesuffix("/vid"), url)  # 300-VW's NNN/vid.avi
         elif extension == "npy":
             _add(files.maps, name, url)
         elif extension not in EXTENSIONS + UNREADABLE or (role, extension) == ("sil", "png"):
@@ -69,6 +74,7 @@ def joined(found: Files, maps: Files) -> list[Photo]:
 
     Raises ValueError where two photographs have one map.
     """
+    maps = _of_frames(found.videos, maps)
     spelled: dict[str, str] = {}  # DeepFashion's maps that have no photograph's name, by their key
     for name, url in maps.maps.items():
         if name not in found.photographs and is_deepfashion(name):
@@ -87,6 +93,18 @@ def joined(found: Files, maps: Files) -> list[Photo]:
     poses = {name: uv for name, uv in poses.items() if name not in found.photographs}
     photos += [_photo(name, None, uv, found) for name, uv in poses.items()]
     return sorted(photos, key=lambda photo: photo.image_id)
+
+
+def _of_frames(videos: dict[str, str], maps: Files) -> Files:
+    """Maps by the names of frames: those of one video alone may be called 000120 and so on."""
+    if len(videos) != 1:
+        return maps
+
+    def placed(names: dict[str, str]) -> dict[str, str]:
+        (video,) = videos
+        return {f"{video}/{n}" if n.isdecimal() else n: url for n, url in names.items()}
+
+    return maps._replace(maps=placed(maps.maps), photographs=placed(maps.photographs))
 
 
 def _photo(name: str, image: str | None, uv: str | None, maps: Files) -> Photo:

@@ -4,9 +4,10 @@ from configs.extract import ExtractConfig
 from workers.data.listing import Listing
 from workers.data.storage import list_files, split_pattern
 from workers.data.user_tables import SUFFIXES
-from workers.extraction.extraction import Input
-from workers.extraction.folders import by_role, joined
+from workers.extraction.extraction import Input, Photo
+from workers.extraction.folders import Files, by_role, joined
 from workers.extraction.input_tables import rows
+from workers.extraction.videos import Frames, frames_of, list_input
 
 
 def photographs(config: ExtractConfig) -> Input:
@@ -16,11 +17,12 @@ def photographs(config: ExtractConfig) -> Input:
     """
     if _is_table(config.input):
         return Input(rows(config.input, maps=False))
-    listing = list_files(config.input)
-    found = by_role(listing.root, listing.urls)._replace(maps={})
+    listing = list_input(config.input)
+    found, frames = found_in(config, listing)
+    found = found._replace(maps={})
     if not found.photographs:
-        raise ValueError(f"{config.input}: no photographs there")
-    return Input(joined(found, found), {config.input: listing})
+        raise ValueError(f"{config.input}: no photographs there, and no videos")
+    return input_of(joined(found, found), {config.input: listing}, frames)
 
 
 def photographs_with_maps(config: ExtractConfig) -> Input:
@@ -35,7 +37,7 @@ def photographs_with_maps(config: ExtractConfig) -> Input:
     if _is_table(config.input):
         return Input(rows(config.input, maps=True))
     listings = listed(config)
-    found = by_role(listings[config.input].root, listings[config.input].urls)
+    found, frames = found_in(config, listings[config.input])
     if not found.photographs and not found.maps:
         raise ValueError(f"{config.input}: no photographs and no UV maps there")
     maps = by_role(*beside(config, listings))
@@ -44,12 +46,29 @@ def photographs_with_maps(config: ExtractConfig) -> Input:
             f"{config.input}: photographs, but no UV maps (NAME_IUV.png or NAME.npy); "
             "extractor=bodyfit makes them"
         )
-    return Input(joined(found, maps), listings)
+    return input_of(joined(found, maps), listings, frames)
+
+
+def found_in(config: ExtractConfig, listing: Listing) -> tuple[Files, Frames | None]:
+    """The files of `input` by role. Where it has videos and no photographs, frames are these."""
+    found = by_role(listing.root, listing.urls)
+    if found.photographs or not found.videos:
+        return found._replace(videos={}), None
+    frames = frames_of(found.videos, config.every)
+    return found._replace(photographs=frames.photographs), frames
+
+
+def input_of(photos: list[Photo], listings: dict[str, Listing], frames: Frames | None) -> Input:
+    """What is read, of photographs in listed folders that may be frames of videos."""
+    if frames is None:
+        return Input(photos, listings)
+    return Input(photos, listings, said=frames.said, pixels=frames.pixels)
 
 
 def listed(config: ExtractConfig) -> dict[str, Listing]:
     """What lies in the folders that a config names for photographs and for their maps, by URL."""
-    return {url: list_files(url) for url in (config.input, config.uv) if url is not None}
+    listings = {config.input: list_input(config.input)}
+    return listings | ({config.uv: list_files(config.uv)} if config.uv else {})
 
 
 def beside(config: ExtractConfig, listings: dict[str, Listing]) -> tuple[str, list[str]]:

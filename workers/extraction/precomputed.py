@@ -22,6 +22,7 @@ from workers.extraction.catalog_rows import (
     read_lookup,
 )
 from workers.extraction.extraction import Extraction, Photo
+from workers.extraction.files import PhotographFiles
 from workers.extraction.inputs import photographs_with_maps
 from workers.extraction.parsing.parsings import (
     Parsings,
@@ -72,24 +73,25 @@ class PrecomputedWorker:
         photos = [Photo._make(key) for key in keys]
         if any(photo.iuv for photo in photos):
             _ = self._lookup  # once, before the threads
+        files = PhotographFiles(photos, self.config.max_pixels)
         with ThreadPoolExecutor(READERS) as pool:
-            yield from pool.map(self._rows, photos)
+            yield from pool.map(partial(self._rows, files), photos)
 
     @cached_property
     def _lookup(self) -> np.ndarray:
         return read_lookup(self.config)
 
-    def _rows(self, photo: Photo) -> Rows:
-        rows = attempt(UNREACHABLE, self._extracted, photo)
+    def _rows(self, files: PhotographFiles, photo: Photo) -> Rows:
+        rows = attempt(UNREACHABLE, self._extracted, files, photo)
         if isinstance(rows, Exception):
             return failed(ORIGIN, photo, rows, failed_rows(self.parsings))
         return rows
 
-    def _extracted(self, photo: Photo) -> Rows:
+    def _extracted(self, files: PhotographFiles, photo: Photo) -> Rows:
         uv = self._uv_map(photo)
         if photo.image is None:
             return extracted(self.config, ORIGIN, photo, uv, None, parsings=self.parsings)
-        data = read_bytes(photo.image)
+        data = files(photo.image)
         pixels = decode(data, self.config.max_pixels)
         _same_shape(pixels, uv)
         height, width = pixels.shape[:2]

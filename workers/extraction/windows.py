@@ -14,9 +14,9 @@ import numpy as np
 from workers.data.errors import BadFileName, BadFit, EmptyUvMap, MissingImage, NobodyFound
 from workers.data.images import decode, open_image
 from workers.data.retrying import UNREACHABLE
-from workers.data.storage import read_bytes
 from workers.data.tally import tally
 from workers.extraction.extraction import Photo
+from workers.extraction.files import PhotographFiles
 from workers.shards.ahead import ahead
 from workers.shards.attempt import attempt
 from workers.shards.keys import Key
@@ -58,21 +58,22 @@ class PeopleWorker(Generic[P]):
         """Make the rows of each key, in order."""
         photos: list[Step] = [(Photo._make(key), None) for key in keys]
         with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(2) as stages:
-            read = ahead(pool, partial(_tried, self._read), photos, self.window)
+            files = PhotographFiles((photo for photo, _ in photos), self.max_pixels)
+            read = ahead(pool, partial(_tried, partial(self._read, files)), photos, self.window)
             decode = _each(pool, partial(_tried, self._decode))
             decoded = ahead(stages, decode, self._windows(read), 1)
             found = map(self._find_people, decoded)
             for rows in ahead(stages, _each(pool, self._rows), found, 1):
                 yield from rows
 
-    def _read(self, photo: Photo, _: None) -> tuple[bytes, int]:
+    def _read(self, files: PhotographFiles, photo: Photo, _: None) -> tuple[bytes, int]:
         """A photograph's file, and how many pixels it holds."""
         if photo.fault is not None:
             raise BadFileName(photo.fault)
         if photo.image is None:
             raise MissingImage("the table names no image")
         with tally.stage("read"):
-            data = read_bytes(photo.image)
+            data = files(photo.image)
         with open_image(data, self.max_pixels) as image:
             return data, image.width * image.height
 

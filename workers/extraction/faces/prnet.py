@@ -8,9 +8,9 @@ from workers.data.names import plain
 from workers.extraction.extraction import Extraction, Input
 from workers.extraction.faces.prnet_sheet import HOW, Sheet, read_sheet
 from workers.extraction.faces.prnet_worker import PRNetWorker
-from workers.extraction.folders import by_role, joined
+from workers.extraction.folders import joined
 from workers.extraction.input_tables import rows
-from workers.extraction.inputs import beside, listed, table_of
+from workers.extraction.inputs import beside, found_in, input_of, listed, table_of
 from workers.shards.rows import Origin, failed_face, photo_id
 from workers.shards.shard import Job
 
@@ -48,7 +48,7 @@ def photographs_with_meshes(config: ExtractConfig) -> Input:
     if table_of(config):
         return Input(rows(config.input, maps=True))
     listings = listed(config)
-    found = by_role(listings[config.input].root, listings[config.input].urls)
+    found, frames = found_in(config, listings[config.input])
     meshes = _meshes(*beside(config, listings))
     if not meshes:
         raise ValueError(
@@ -58,7 +58,8 @@ def photographs_with_meshes(config: ExtractConfig) -> Input:
     photographs = {name: url for name, url in found.photographs.items() if name not in drawn}
     poses = meshes if config.uv is None else {}
     files = found._replace(photographs=photographs, maps=poses)
-    return Input(joined(files, files._replace(photographs={}, maps=meshes)), listings)
+    photos = joined(files, files._replace(photographs={}, maps=meshes))
+    return input_of(photos, listings, frames)
 
 
 def _meshes(root: str, urls: list[str]) -> dict[str, str]:

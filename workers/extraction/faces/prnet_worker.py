@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from workers.extraction.extraction import Photo
 from workers.extraction.faces.prnet_files import Mesh, read_mesh
 from workers.extraction.faces.prnet_sheet import Sheet
 from workers.extraction.faces.rows import face_rows
+from workers.extraction.files import PhotographFiles
 from workers.shards.attempt import attempt
 from workers.shards.keys import Key
 from workers.shards.rows import Origin, failed_face
@@ -33,16 +35,18 @@ class PRNetWorker:
 
     def __call__(self, keys: Sequence[Key]) -> Iterator[Rows]:
         """Cut and draw the faces."""
+        photos = [Photo._make(key) for key in keys]
+        files = PhotographFiles(photos, self.config.max_pixels)
         with ThreadPoolExecutor(READERS) as pool:
-            yield from pool.map(self._rows, [Photo._make(key) for key in keys])
+            yield from pool.map(partial(self._rows, files), photos)
 
-    def _rows(self, photo: Photo) -> Rows:
-        rows = attempt(UNREACHABLE, self._extracted, photo)
+    def _rows(self, files: PhotographFiles, photo: Photo) -> Rows:
+        rows = attempt(UNREACHABLE, self._extracted, files, photo)
         if isinstance(rows, Exception):
             return failed(self.origin, photo, rows, failed_face)
         return rows
 
-    def _extracted(self, photo: Photo) -> Rows:
+    def _extracted(self, files: PhotographFiles, photo: Photo) -> Rows:
         if photo.fault is not None:
             raise BadFileName(photo.fault)
         if photo.uv is None:
@@ -50,7 +54,7 @@ class PRNetWorker:
         mesh = read_mesh(read_bytes(photo.uv), photo.uv, self.sheet.texels)
         photograph = None
         if photo.image is not None:
-            photograph = decode(read_bytes(photo.image), self.config.max_pixels)
+            photograph = decode(files(photo.image), self.config.max_pixels)
         points = on_photograph(mesh, photograph, self.config.prnet.picture)
         return face_rows(
             self.config, self.config.prnet, self.origin, photo, photograph, points, self.sheet
