@@ -14,7 +14,6 @@ from models.maps import Source, Target
 from models.reposer import CoordinateReposer
 from models.texture import warped
 from pipelines.benchmark import report
-from pipelines.benchmark.faces import looks_of
 from pipelines.benchmark.report import Benchmark
 from pipelines.evaluation.finished import Evaluation, open_evaluation
 from pipelines.runs.execute import OK
@@ -78,7 +77,7 @@ def _examples(evaluation: Evaluation, catalog: Catalog) -> Iterator[ScoreKey]:
     def digest(key: ScoreKey) -> str:
         return hashlib.sha256(str(key.source).encode()).hexdigest()
 
-    looks = looks_of(catalog)
+    looks = {name: np.array(facing) for name, facing in catalog.facings().items() if facing}
     keys = sorted(evaluation.keys.values(), key=lambda key: (subject(key), digest(key)))
     sources = [
         [key for key in pairs if key.source == pairs[0].source]

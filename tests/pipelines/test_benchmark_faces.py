@@ -106,7 +106,7 @@ def test_from_worlds_to_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         keys += [f"{network}.steps=2", f"{network}.batch=2"]
     call = ["benchmark", "--config", CONFIG, f"out={tmp_path}/b", *keys]
     assert main(call) == 0
-    pairs = pd.read_csv(out / "worlds/pairs.csv")
+    pairs = pd.read_csv(out / "worlds/protocol/test.csv")
     frames = pairs["from"].str.partition("_frame-")
     assert set(frames[2].astype(int)) == {0, 120}
     assert list(pairs.groupby("from").size()) == [4] * 4
