@@ -30,7 +30,7 @@ from workers.training.stepping import Stepping, cuda_graph
 from workers.training.trainable import trainable
 
 LAYOUT = "anny"
-LINES = 25
+LINES = 80
 
 
 def main() -> None:

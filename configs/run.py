@@ -112,13 +112,13 @@ class Run(Frozen):
 
 
 class ShowConfig(Frozen):
-    """Show a run's progress, totals and failures."""
+    """Show the progress of a run or training, totals and failures."""
 
     url: Url = Field(description="The run's output URL. Its key may be left out: runs show URL.")
 
 
 class ListConfig(Frozen):
-    """List the runs below a URL: state, progress, failures, age."""
+    """List the runs and trainings below a URL: state, progress, failures, age."""
 
     url: Url = Field(description="Where to look. Its key may be left out: runs list URL.")
 

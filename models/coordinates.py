@@ -120,7 +120,7 @@ def splat(
     # A last channel of ones gathers the weights themselves.
     weighed = torch.cat([values.float(), values.new_ones(batch, 1, *values.shape[2:])], dim=1)
     weighed = weighed.movedim(1, -1).reshape(-1, channels + 1)
-    if values.device.type == "cpu":
+    if values.device.type == "cpu" and not torch.compiler.is_compiling():
         # The body alone, a fifth of a photograph: a third of the time. A GPU would have to be
         # waited for, to tell how much that is.
         rows = on_body.nonzero()[:, 0]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from models.coordinates import OFF_BODY, body_mask
+from models.layers import InstanceNorm
 
 
 class PatchGAN(nn.Module):
@@ -20,13 +21,13 @@ class PatchGAN(nn.Module):
             _conv(3 + 2 + 1, w, stride=2),
             nn.LeakyReLU(0.2),
             _conv(w, 2 * w, stride=2),
-            nn.InstanceNorm2d(2 * w),
+            InstanceNorm(2 * w),
             nn.LeakyReLU(0.2),
             _conv(2 * w, 4 * w, stride=2),
-            nn.InstanceNorm2d(4 * w),
+            InstanceNorm(4 * w),
             nn.LeakyReLU(0.2),
             _conv(4 * w, 8 * w, stride=1),
-            nn.InstanceNorm2d(8 * w),
+            InstanceNorm(8 * w),
             nn.LeakyReLU(0.2),
             _conv(8 * w, 1, stride=1),
         )

@@ -9,6 +9,11 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 
+def on_gpu(x: Tensor) -> bool:
+    """Whether layers take the form that is for GPUs."""
+    return x.device.type != "cpu"
+
+
 class Conv(nn.Conv2d):
     """A convolution that keeps the size (at stride 2: halves it, rounding up).
 
@@ -44,7 +49,7 @@ class _Reflected(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, border: int) -> Tensor:
         ctx.border = border
-        if x.device.type != "cpu" and _layout(x) == torch.channels_last:
+        if on_gpu(x) and _layout(x) == torch.channels_last:
             return reflected_pixels(x, border)
         with torch.autocast(x.device.type, enabled=False):
             return F.pad(x, 4 * [border], mode="reflect")
@@ -84,9 +89,9 @@ class GatedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride), rounded up."""
-        if self.training:
+        if isinstance(self.features, Conv):
             features, gate = _both(x, self.features, self.gate)
-        else:
+        else:  # as `models.inference` has them
             features, gate = self.features(x), self.gate(x)
         return self.norm(F.elu(features) * gate.sigmoid())
 
@@ -97,11 +102,11 @@ def _both(x: Tensor, a: Conv, b: Conv) -> list[Tensor]:
     assert b.bias is not None
     weight, bias = torch.cat([a.weight, b.weight]), torch.cat([a.bias, b.bias])
     y = F.conv2d(reflected(x, a.border), weight, bias, a.stride, 0, a.dilation)
-    halves = y.chunk(2, dim=1)
-    if y.device.type != "cpu":
-        return list(halves)
+    if on_gpu(y):
+        # Halves of pixels, so that the gradient, too, is in channels-last memory.
+        return [half.permute(0, 3, 1, 2) for half in y.permute(0, 2, 3, 1).chunk(2, dim=3)]
     # Apart in memory: elementwise operations on halves of every pixel are slow.
-    return [half.contiguous(memory_format=_layout(y)) for half in halves]
+    return [half.contiguous(memory_format=_layout(y)) for half in y.chunk(2, dim=1)]
 
 
 def _layout(x: Tensor) -> torch.memory_format:
@@ -131,7 +136,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(B, C, H, W): every channel of every sample to mean 0, variance 1."""
-        if input.device.type != "cpu":
+        if on_gpu(input):
             # torch's own would go by channels-first memory; compiled, this is two passes.
             x = input.float()
             variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
@@ -151,14 +156,14 @@ def resize(x: Tensor, size: Sequence[int]) -> Tensor:
 def doubled(x: Tensor) -> Tensor:
     """`resize` to twice the size: (B, C, H, W) -> (B, C, 2 H, 2 W).
 
-    Compiled it is a part of what comes next. The gradient of torch's own would be added up pixel
-    by pixel in memory, a fifth of a step of f on a GPU.
+    Compiled it is a part of what comes next, in channels-last memory. The gradient of torch's own
+    would be added up pixel by pixel in memory, a fifth of a step of f on a GPU.
     """
-    y = x.float()
-    for dim in (2, 3):
+    y = x.float().permute(0, 2, 3, 1)
+    for dim in (1, 2):
         size = y.shape[dim]
         before = torch.cat([y.narrow(dim, 0, 1), y.narrow(dim, 0, size - 1)], dim)
         after = torch.cat([y.narrow(dim, 1, size - 1), y.narrow(dim, size - 1, 1)], dim)
         halves = [0.75 * y + 0.25 * neighbour for neighbour in (before, after)]
         y = torch.stack(halves, dim + 1).flatten(dim, dim + 1)
-    return y.to(x.dtype)
+    return y.to(x.dtype).permute(0, 3, 1, 2)

@@ -42,7 +42,8 @@ FRAME_SECONDS = 300.0  # before a shard's first frame, its video is read through
 
 def run(config: ExtractConfig, dry: bool = False) -> int:
     """Extract, and say what may follow; returns the exit code."""
-    code = extract(config, dry)
+    plan, extraction = prepare(config)
+    code = carry_out_prepared(plan, extraction, config, dry)
     if dry or code:
         return code
     out = shlex.quote(config.out)
@@ -50,7 +51,8 @@ def run(config: ExtractConfig, dry: bool = False) -> int:
     if config.extractor == "bodyfit":
         how = f"catalog={out} poses=bundled model=bundled"
     elif config.extractor == "keypoints":
-        how = f"catalog=CATALOG poses={out} model=bundled"
+        model = "bundled" if extraction.layout == "anny" else "MODEL"  # those are of this layout
+        how = f"catalog=CATALOG poses={out} model={model}"
     print(f"next           reposer render {how} out=renders")
     return code
 

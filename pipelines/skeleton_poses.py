@@ -11,7 +11,8 @@ from configs.fields import identity_of
 from configs.render import RenderConfig
 from pipelines.extract import carry_out_prepared, prepare
 from pipelines.runs.lifecycle import POSES, has_begun, refuse_another
-from pipelines.runs.plan import PLAN, Plan, RunError, read_plan
+from pipelines.runs.outline import PLAN, RunError
+from pipelines.runs.plan import Plan, read_plan
 from workers.data.catalog import Catalog
 from workers.data.storage import Store
 from workers.extraction.extraction import Extraction

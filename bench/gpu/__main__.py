@@ -25,7 +25,7 @@ SECTIONS: dict[str, tuple[Callable[[Bench], Iterator[Row]], float]] = {  # and i
     "trace": (rendering.trace, 15),
     "encode": (rendering.encoding, 10),
     "passes": (passes.passes, 15),
-    "bundled": (rendering.bundled, 10),
+    "bundled": (rendering.bundled, 20),
     "native": (rendering.native, 15),
     "runs": (runs.parquet, 30),
     "memory": (faults.out_of_memory, 15),

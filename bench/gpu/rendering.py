@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from assets import NETWORKS
 from bench.gpu.inputs import Bench
 from bench.machine import machine
 from models.checkpoint import load
@@ -16,6 +15,7 @@ from models.maps import Source, Target
 from models.native import NativeReposer
 from models.reposer import CoordinateReposer, Precision, Reposer
 from models.sizes import resized_uv
+from workers.model import checkpoint
 
 PAIRS = 4  # that a CPU renders, for the parity
 # `execution.precision` and `execution.compile`, and the batches that are timed.
@@ -82,15 +82,22 @@ def bundled(bench: Bench) -> Iterator[dict]:
     """Differences to fp32 on the CPU of the networks that come with the software."""
 
     source, target = bench.sources(1), bench.targets(2 if bench.tiny else PAIRS)
-    on_cpu = (Source(*(x.cpu() for x in source)), Target(target.uv.cpu()))
-    expected = _rendered(load(_bundled_file, torch.device("cpu")), *on_cpu)
-    for precision in ("fp32", "fp16"):
-        found = _rendered(load(_bundled_file, bench.device, precision), source, target)
-        yield {"what": f"bundled, {precision}", **difference(found, expected)}
+    staying = Target(target.uv, _top_third_staying(bench, len(target.uv)))
+    for name, poses in (("bundled", target), ("bundled-tryon", staying)):
+        read = checkpoint(name).read
+        on_cpu = (Source(*(x.cpu() for x in source)), Target(*(x.cpu() for x in poses)))
+        expected = _rendered(load(read, torch.device("cpu")), *on_cpu)
+        for precision in ("fp32", "fp16"):
+            found = _rendered(load(read, bench.device, precision), source, poses)
+            yield {"what": f"{name}, {precision}", **difference(found, expected)}
 
 
-def _bundled_file(name: str) -> bytes:
-    return (NETWORKS / name).read_bytes()
+def _top_third_staying(bench: Bench, count: int) -> Tensor:
+    """N' of the targets (count, 4, h, w): whatever their photographs show at the top."""
+    photographs = bench.sources(count, start=8).photograph
+    stays = torch.zeros_like(photographs[:, :1])
+    stays[:, :, : stays.shape[2] // 3] = 1
+    return torch.cat([photographs * stays, stays], dim=1)
 
 
 def _rendered(reposer: Reposer, source: Source, target: Target) -> Tensor:
@@ -162,7 +169,7 @@ def native(bench: Bench) -> Iterator[dict]:
         return Source(S, next(uv)), Target(next(uv))
 
     def made(device: torch.device, precision: Precision) -> NativeReposer:
-        return NativeReposer(load(_bundled_file, device, precision), small)
+        return NativeReposer(load(checkpoint("bundled").read, device, precision), small)
 
     cpu = torch.device("cpu")
     source, target = enlarged(cpu)

@@ -1,21 +1,14 @@
-"""The table of commands, by task."""
+"""The table of commands, by task.
+
+It names what commands are made of, and imports none of it: `reposer runs show` is not to wait for
+what `reposer train` needs.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 
-from configs.benchmark import BenchmarkConfig, ReportConfig
-from configs.checkpoint import CheckpointImportConfig
-from configs.demo import DemoConfig
-from configs.evaluate import EvaluateConfig
-from configs.extract import ExtractConfig
-from configs.face_pairs import FacesPlanConfig
 from configs.fields import Frozen
-from configs.poses import PosesConfig
-from configs.render import RenderConfig
-from configs.run import CompactConfig, ListConfig, ShowConfig
-from configs.study import StudyAnalyzeConfig, StudyBuildConfig, StudyServeConfig
-from configs.synthesize import SynthesizeConfig
-from configs.train import TrainGeneratorConfig, TrainInpainterConfig
-from configs.train_poser import TrainPoserConfig
 
 
 @dataclass(frozen=True)
@@ -23,11 +16,17 @@ class Command:
     """A command: its words, the config it takes, and the module whose `run` does it."""
 
     words: str
-    config: type[Frozen]
+    takes: str  # MODULE:CLASS of its config
     module: str
     arguments: str  # of the example
     dry_run: bool = False  # whether `run` takes dry=True
     first: str | None = None  # the key that a bare first argument sets
+
+    @cached_property
+    def config(self) -> type[Frozen]:
+        """The config that it takes."""
+        module, _, name = self.takes.partition(":")
+        return getattr(import_module(module), name)
 
     @property
     def about(self) -> str:
@@ -45,21 +44,21 @@ TASKS = {
     "photographs and poses": [
         Command(
             "extract",
-            ExtractConfig,
+            "configs.extract:ExtractConfig",
             "pipelines.extract",
             "input=photos out=catalog",
             dry_run=True,
         ),
         Command(
             "poses",
-            PosesConfig,
+            "configs.poses:PosesConfig",
             "pipelines.poses",
             "size=512 out=poses",
             dry_run=True,
         ),
         Command(
             "synthesize",
-            SynthesizeConfig,
+            "configs.synthesize:SynthesizeConfig",
             "pipelines.synthesize",
             "items=12 views=4 size=128 out=world",
             dry_run=True,
@@ -68,7 +67,7 @@ TASKS = {
     "faces": [
         Command(
             "faces plan",
-            FacesPlanConfig,
+            "configs.face_pairs:FacesPlanConfig",
             "pipelines.faces",
             "catalog=faces out=protocol",
         ),
@@ -76,20 +75,20 @@ TASKS = {
     "renders": [
         Command(
             "demo",
-            DemoConfig,
+            "configs.demo:DemoConfig",
             "pipelines.demo",
             "out=demo-out",
         ),
         Command(
             "render",
-            RenderConfig,
+            "configs.render:RenderConfig",
             "pipelines.render",
             "catalog=world pairs=world/pairs out=renders",
             dry_run=True,
         ),
         Command(
             "checkpoint import",
-            CheckpointImportConfig,
+            "configs.checkpoint:CheckpointImportConfig",
             "pipelines.checkpoint",
             "inpainter=inpainter.pth refiner=refiner.pth out=checkpoint",
         ),
@@ -97,20 +96,20 @@ TASKS = {
     "evaluation": [
         Command(
             "evaluate",
-            EvaluateConfig,
+            "configs.evaluate:EvaluateConfig",
             "pipelines.evaluation.evaluate",
             "renders=renders catalog=world metrics=[ssim_dsc,l1] out=metrics",
             dry_run=True,
         ),
         Command(
             "benchmark",
-            BenchmarkConfig,
+            "configs.benchmark:BenchmarkConfig",
             "pipelines.benchmark.benchmark",
             "--config configs/benchmark/full.yaml out=benchmark",
         ),
         Command(
             "benchmark report",
-            ReportConfig,
+            "configs.benchmark:ReportConfig",
             "pipelines.benchmark.report",
             "out=benchmark",
         ),
@@ -118,20 +117,20 @@ TASKS = {
     "user studies": [
         Command(
             "study build",
-            StudyBuildConfig,
+            "configs.study:StudyBuildConfig",
             "pipelines.study.build",
             "runs=[renders] catalog=world question=real_or_fake out=study",
             dry_run=True,
         ),
         Command(
             "study serve",
-            StudyServeConfig,
+            "configs.study:StudyServeConfig",
             "pipelines.study.serve",
             "pack=study",
         ),
         Command(
             "study analyze",
-            StudyAnalyzeConfig,
+            "configs.study:StudyAnalyzeConfig",
             "pipelines.study.analyze",
             "answers=study/answers.db pack=study out=preferences",
         ),
@@ -139,19 +138,19 @@ TASKS = {
     "training": [
         Command(
             "train inpainter",
-            TrainInpainterConfig,
+            "configs.train:TrainInpainterConfig",
             "pipelines.training.train",
             "catalog=world texture_size=128 out=f",
         ),
         Command(
             "train generator",
-            TrainGeneratorConfig,
+            "configs.train:TrainGeneratorConfig",
             "pipelines.training.train",
             "catalog=world inpainter=f backbone.name=efficientnet_lite0 out=model",
         ),
         Command(
             "train poser",
-            TrainPoserConfig,
+            "configs.train_poser:TrainPoserConfig",
             "pipelines.training.train",
             "catalog=world out=poser",
         ),
@@ -159,21 +158,21 @@ TASKS = {
     "runs": [
         Command(
             "runs list",
-            ListConfig,
+            "configs.run:ListConfig",
             "pipelines.runs.list",
             ".",
             first="url",
         ),
         Command(
             "runs show",
-            ShowConfig,
+            "configs.run:ShowConfig",
             "pipelines.runs.show",
             "renders",
             first="url",
         ),
         Command(
             "runs compact",
-            CompactConfig,
+            "configs.run:CompactConfig",
             "pipelines.runs.compact",
             "renders out=compacted",
             first="url",

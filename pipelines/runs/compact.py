@@ -17,22 +17,24 @@ import pyarrow as pa
 from configs.run import CompactConfig
 from pipelines.runs.dataset_card import CARD
 from pipelines.runs.lease import FOLDER
-from pipelines.runs.lifecycle import (
+from pipelines.runs.lifecycle import finish, open_run
+from pipelines.runs.log import log
+from pipelines.runs.outline import (
     MANIFEST,
+    PLAN,
+    RunError,
     count_rows,
-    finish,
     finished_shards,
-    open_run,
     read_manifest,
 )
-from pipelines.runs.log import log
-from pipelines.runs.plan import KEYS, PLAN, Plan, RunError, read_plan
+from pipelines.runs.plan import KEYS, Plan, read_plan
 from pipelines.runs.record import PROGRESS
 from workers.data.listing import FileInfo
 from workers.data.storage import Store
 from workers.data.tables import joined_bytes
 from workers.shards.ahead import ahead
-from workers.shards.shard import FAILED, PLANNED, file_name, read_file
+from workers.shards.names import file_name
+from workers.shards.shard import FAILED, PLANNED, read_file
 
 MEGABYTE = 1_000_000
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from configs.run import Execution
-from pipelines.runs.lifecycle import finished_shards
-from pipelines.runs.plan import Plan, RunError, read_outline
+from pipelines.runs.outline import RunError, finished_shards, read_outline
+from pipelines.runs.plan import Plan
 from pipelines.runs.record import read_progress
 from workers.data.storage import Store
 

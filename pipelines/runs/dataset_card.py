@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from pipelines.runs.plan import Outline, Plan
+from pipelines.runs.outline import Outline
+from pipelines.runs.plan import Plan
 from workers.data.tables import SCHEMAS
 
 CARD = "README.md"

@@ -10,8 +10,9 @@ from configs.run import Execution, Run
 from pipelines.runs.cluster import ClusterAwayError, start_ray
 from pipelines.runs.cost import estimate, what_is_left
 from pipelines.runs.engine import on_gpus, run_shards
-from pipelines.runs.lifecycle import finish, finished_shards, open_run, read_manifest
+from pipelines.runs.lifecycle import finish, open_run
 from pipelines.runs.log import log
+from pipelines.runs.outline import finished_shards, read_manifest
 from pipelines.runs.plan import Plan, expected_workers
 from pipelines.runs.progress import RunProgress
 from pipelines.runs.record import Recorder, failures_of, read_progress

@@ -7,17 +7,14 @@ are the only record of progress.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipelines.runs.dataset_card import CARD, dataset_card
-from pipelines.runs.plan import KEYS, PLAN, Outline, Plan, RunError, read_plan, versions
-from workers.data.retrying import StorageError
-from workers.data.storage import READERS, Store
-from workers.shards.shard import ShardReport, count, file_name
+from pipelines.runs.outline import MANIFEST, PLAN, RunError, count_rows, read_manifest
+from pipelines.runs.plan import KEYS, Plan, read_plan, versions
+from workers.data.storage import Store
+from workers.shards.names import file_name
 
-MANIFEST = "manifest.json"
 POSES = "poses"  # where a run of render keeps a run of its own: the poses that it makes first
 
 
@@ -67,32 +64,6 @@ def refuse_another(
         raise RunError(
             f"{store.url} holds another run ({'; '.join(differences)}); use another out="
         )
-
-
-def finished_shards(store: Store, plan: Plan | Outline) -> dict[str, float]:
-    """The names of the shards whose files are all there, with the time of the status file."""
-    there = [{f.name: f.modified for f in store.list(table)} for table in plan.tables]
-    return {
-        name: there[-1][file_name(plan.tables[-1], name)]
-        for name in plan.names
-        if all(file_name(t, name) in files for t, files in zip(plan.tables, there, strict=True))
-    }
-
-
-def count_rows(store: Store, plan: Plan | Outline, shards: Iterable[str]) -> Iterator[ShardReport]:
-    """Count the rows and failures of committed shards, from the footers of their status files."""
-    with ThreadPoolExecutor(READERS) as pool:
-        yield from pool.map(lambda shard: count(store, shard, plan.tables[-1]), shards)
-
-
-def read_manifest(store: Store) -> dict[str, Any] | None:
-    """The manifest of a finished run; None where there is none, or it is damaged."""
-    try:
-        return json.loads(store.read(MANIFEST))
-    except StorageError:
-        raise
-    except (FileNotFoundError, ValueError):
-        return None
 
 
 def finish(store: Store, plan: Plan, timings: dict[str, Any]) -> dict[str, Any]:

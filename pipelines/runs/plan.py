@@ -5,29 +5,29 @@ import json
 import os
 import platform
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from configs.fields import identity_of
 from configs.run import Execution, Run, named_cluster
+from pipelines.runs.outline import FORMAT, RunError, read_outline, undamaged
 from workers.data.names import short
 from workers.data.retrying import UNREACHABLE, BrokenLink, StorageError
 from workers.data.storage import READERS, Store
 from workers.shards.keys import CHUNK, Key, Keys, part_lengths
+from workers.shards.names import shard_names
 from workers.shards.shard import Job, Shard
 
-PLAN = "plan.json"
 KEYS = "plan-"  # the name of the file of keys begins so
-FORMAT = 2  # of plan.json
 
 # A shard becomes one file a table, of about so many bytes together, for object storage wants files
 # neither tiny nor huge. It is held in memory, UV maps at 4 bytes a pixel, so pixels are limited,
@@ -41,10 +41,6 @@ CLUSTER_WORKERS = 8  # of a cluster that was named; what it holds is known when 
 # Bytes a pixel of what the tables hold, on photographs of people; of smooth pictures it is half.
 ENCODED = {"jpeg": 0.45, "webp": 0.25, "png": 1.3}
 UV_MAP = 0.75
-
-
-class RunError(ValueError):
-    """The run cannot go on; the message is one line for the person who started it."""
 
 
 @dataclass(frozen=True)
@@ -103,61 +99,14 @@ class Plan:
         return json.dumps(plan, separators=(",", ":")).encode()
 
 
-class Outline(NamedTuple):
-    """What `plan.json` alone says of a plan: everything but the keys."""
-
-    command: str
-    identity: dict[str, Any]
-    tables: tuple[str, ...]
-    lengths: tuple[int, ...]
-    keys_file: str
-
-    @property
-    def rows(self) -> int:
-        """The number of planned rows."""
-        return sum(self.lengths)
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the shards."""
-        return shard_names(self.lengths)
-
-
-def shard_names(lengths: Sequence[int]) -> list[str]:
-    """The names of the shards of a plan."""
-    return [f"{i:05d}-of-{len(lengths):05d}" for i in range(len(lengths))]
-
-
-def read_outline(store: Store) -> Outline:
-    """The outline of the run at a URL; RunError when there is none, or it is damaged."""
-    with _undamaged(store):
-        value = json.loads(store.read(PLAN))
-        if value["format"] != FORMAT:
-            raise RunError(f"{store.url} holds a run of another version; use another out=")
-        tables, lengths = tuple(value["tables"]), tuple(value["shards"])
-        return Outline(value["command"], value["identity"], tables, lengths, value["keys"])
-
-
 def read_plan(store: Store) -> Plan:
     """The plan of the run at a URL; RunError when there is none, or it is damaged."""
     outline = read_outline(store)
-    with _undamaged(store):
+    with undamaged(store, pa.ArrowException):
         keys = Keys.from_parquet(store.read(outline.keys_file))
         if len(keys) != outline.rows:
             raise ValueError(f"{len(keys)} keys, {outline.rows} rows planned")
     return Plan(outline.command, outline.identity, outline.tables, keys, outline.lengths)
-
-
-@contextmanager
-def _undamaged(store: Store) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise RunError(f"{store.url} holds no run (no {PLAN})") from None
-    except (RunError, StorageError):
-        raise
-    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise RunError(f"{store.url}: the plan is damaged ({error}): use another out=") from error
 
 
 def make_plan(

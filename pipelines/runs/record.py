@@ -7,19 +7,21 @@ spares who counts their failures most of the footers, and says what a worker mak
 import os
 import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from configs.fields import Frozen
-from pipelines.runs.lifecycle import count_rows
-from pipelines.runs.plan import Outline, Plan
+from pipelines.runs.outline import Outline, count_rows
 from workers.data.retrying import StorageError
 from workers.data.storage import Store
 from workers.data.tally import REPEATED, Tally
-from workers.shards.shard import ShardReport
+
+if TYPE_CHECKING:
+    from pipelines.runs.plan import Plan
+    from workers.shards.shard import ShardReport
 
 PROGRESS = "progress.json"
 TELL_SECONDS = 10.0
@@ -28,6 +30,7 @@ TELL_SECONDS = 10.0
 DOUBTFUL = timedelta(seconds=60)
 ENDED_SECONDS = 60.0  # without a record, until a driver is taken to have ended
 
+Record = TypeVar("Record", bound=Frozen)
 Failures = dict[str, Counter[str]]  # by shard, by type
 
 
@@ -50,8 +53,13 @@ class Progress(Frozen):
 
 def read_progress(store: Store) -> Progress | None:
     """The last record of a run's drivers; None where there is none, or it is damaged."""
+    return read_record(store, Progress)
+
+
+def read_record(store: Store, kind: type[Record]) -> Record | None:
+    """The last record, of a kind, of the drivers at a URL."""
     try:
-        return Progress.model_validate_json(store.read(PROGRESS))
+        return kind.model_validate_json(store.read(PROGRESS))
     except StorageError:
         raise
     except (FileNotFoundError, ValueError):
@@ -59,7 +67,7 @@ def read_progress(store: Store) -> Progress | None:
 
 
 def failures_of(
-    store: Store, plan: Plan | Outline, finished: Mapping[str, float], told: Progress | None
+    store: Store, plan: "Plan | Outline", finished: Mapping[str, float], told: Progress | None
 ) -> Failures:
     """The failures of finished shards, given with the time of their files.
 
@@ -76,32 +84,62 @@ def failures_of(
     return failures | {report.name: report.failed for report in count_rows(store, plan, others)}
 
 
+class Keeper:
+    """Puts a driver's record every few seconds, in a thread."""
+
+    def __init__(self, store: Store, record: Callable[[], Frozen]):
+        self.store, self.record = store, record
+        self.written, self.ended = False, Event()
+        self.thread = Thread(target=self._keep, name="record", daemon=True)
+
+    def start(self) -> None:
+        """Put records from now on."""
+        self.thread.start()
+
+    def end(self, stopped: bool) -> None:
+        """Put the last one, where the work was `stopped`, or took long enough for others."""
+        self.ended.set()
+        self.thread.join(TELL_SECONDS)  # it may wait for a storage that is away
+        if (self.written or stopped) and not self.thread.is_alive():
+            self._put()
+
+    def _keep(self) -> None:
+        while not self.ended.wait(TELL_SECONDS):
+            self._put()
+
+    def _put(self) -> None:
+        with suppress(OSError, ValueError):  # the storage is away, as the work itself will tell
+            self.store.put(PROGRESS, self.record().model_dump_json().encode())
+            self.written = True
+
+
+def here_and_now() -> dict[str, Any]:
+    """What every record says of its driver."""
+    return {"written": datetime.now(UTC), "host": socket.gethostname(), "pid": os.getpid()}
+
+
 class Recorder:
     """Puts the record of a driver every few seconds; use as a context."""
 
     def __init__(
-        self, store: Store, plan: Plan | Outline, failures: Failures, earlier: Progress | None
+        self, store: Store, plan: "Plan | Outline", failures: Failures, earlier: Progress | None
     ):
-        self.store, self.names = store, plan.names
+        self.names = plan.names
         self.failures = dict(failures)
         self.rows = earlier.worker_rows if earlier else 0
         self.seconds = earlier.worker_seconds if earlier else 0.0
         self.tally = Tally()
-        self.written, self.ended = False, Event()
-        self.thread = Thread(target=self._keep, name="record", daemon=True)
+        self.keeper = Keeper(store, self._record)
 
     def __enter__(self) -> "Recorder":
-        self.thread.start()
+        self.keeper.start()
         return self
 
     def __exit__(self, kind: type | None, *error: object) -> None:
-        self.ended.set()
-        self.thread.join(TELL_SECONDS)  # it may wait for a storage that is away
         stopped = kind in (None, KeyboardInterrupt) and len(self.failures) < len(self.names)
-        if (self.written or stopped) and not self.thread.is_alive():
-            self._put()
+        self.keeper.end(stopped)
 
-    def add(self, report: ShardReport) -> None:
+    def add(self, report: "ShardReport") -> None:
         """Count one finished shard."""
         self.failures[report.name] = report.failed
         self.rows, self.seconds = self.rows + report.made, self.seconds + report.seconds
@@ -118,22 +156,13 @@ class Recorder:
             "stage_seconds": stages,
         }
 
-    def _keep(self) -> None:
-        while not self.ended.wait(TELL_SECONDS):
-            self._put()
-
-    def _put(self) -> None:
+    def _record(self) -> Progress:
         failures = dict(self.failures)
         numbers = {name: number for number, name in enumerate(self.names)}
-        progress = Progress(
-            written=datetime.now(UTC),
-            host=socket.gethostname(),
-            pid=os.getpid(),
+        return Progress(
+            **here_and_now(),
             counted=sorted(numbers[name] for name in failures),
             failed={numbers[name]: dict(types) for name, types in failures.items() if types},
             worker_rows=self.rows,
             worker_seconds=round(self.seconds, 3),
         )
-        with suppress(OSError, ValueError):  # the storage is away, as the shards will tell
-            self.store.put(PROGRESS, progress.model_dump_json().encode())
-            self.written = True

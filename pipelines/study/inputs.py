@@ -13,7 +13,8 @@ from eval.naming import strips
 from eval.study.design import DAMAGED, GARMENT, PERSON, REAL_OR_FAKE, SOURCE, TARGET
 from pipelines.evaluation.inputs import Folders, Renders, SideBySide
 from pipelines.evaluation.pairs import by_pair, image_names, render_key
-from pipelines.runs.plan import PLAN, RunError, fingerprint
+from pipelines.runs.outline import PLAN, RunError
+from pipelines.runs.plan import fingerprint
 from workers.albums import Album, FolderAlbum
 from workers.data.catalog import Catalog
 from workers.data.errors import RowError

@@ -6,8 +6,8 @@ from typing import Any
 from configs.train import TrainConfig
 from workers.data.storage import Store
 from workers.model import checkpoint
-from workers.training.checkpoints import LOG, curves
-from workers.training.loop import TRAINING
+from workers.training.checkpoints import curves
+from workers.training.files import LOG, TRAINING
 from workers.training.trainable import F, Trainable, taken, trainable
 
 # The keys of `synthesize` that decide what a world shows.

@@ -16,12 +16,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from configs.fields import identity_of
 from configs.train import TrainConfig, TrainGeneratorConfig, TrainPairsConfig
 from models.checkpoint import trained_on, training_images, weights_sha256
-from pipelines.runs.lifecycle import has_begun, read_manifest, refuse_another
+from pipelines.runs.lifecycle import has_begun, refuse_another
 from pipelines.runs.log import as_json, console, log
+from pipelines.runs.outline import MANIFEST, RunError, read_manifest
 from pipelines.runs.pair_lists import oriented, tell
-from pipelines.runs.plan import RunError, fingerprint, versions
+from pipelines.runs.plan import fingerprint, versions
 from pipelines.runs.progress import LOG_SECONDS
 from pipelines.runs.stopping import stopped_at_once
+from pipelines.runs.trainings import TrainingRecord
 from pipelines.training.model_card import origin
 from workers.data.catalog import Catalog
 from workers.data.contents import content_keys
@@ -30,11 +32,10 @@ from workers.data.retrying import WAIT_SECONDS, retry_policy
 from workers.data.storage import Store
 from workers.data.user_tables import read_pair_list
 from workers.model import checkpoint
-from workers.training.checkpoints import LOG, Facts
+from workers.training.checkpoints import Facts
 from workers.training.data import Sample
+from workers.training.files import LOG, SHEETS, TRAINING
 from workers.training.loop import (
-    SHEETS,
-    TRAINING,
     Place,
     Tell,
     shown_samples,
@@ -44,7 +45,6 @@ from workers.training.loop import (
 from workers.training.steps import NotFiniteError
 from workers.training.trainable import taken, trainable
 
-MANIFEST = "manifest.json"
 CPU = torch.device("cpu")
 
 
@@ -59,9 +59,14 @@ def run(config: TrainConfig) -> int:
         return 0
     retry_policy.outlast_outages(WAIT_SECONDS, log)
     began = time.monotonic()
-    with _Bar(kind.command, config.steps) as bar:
+    with _Bar(kind.command, config.steps) as bar, TrainingRecord(store) as record:
+
+        def hear(line: dict[str, float]) -> None:
+            bar.tell(line)
+            record.tell(line)
+
         try:
-            _train(config, facts, bar.tell)
+            _train(config, facts, hear)
         except NotFiniteError as error:
             raise RunError(
                 f"{kind.command}: stopped at {error}; the last checkpoint in {store.url} is good: "

@@ -8,12 +8,14 @@ from pathlib import Path
 from configs.render import RenderConfig
 from pipelines import render
 from pipelines.runs.execute import execute
-from pipelines.runs.plan import Outline, Plan, read_outline
+from pipelines.runs.outline import Outline, read_outline
+from pipelines.runs.plan import Plan
 from tests.helpers.catalogs import StandIn
 from workers.data.storage import Store
 from workers.shards.keys import Keys
+from workers.shards.names import file_name
 from workers.shards.rows import Failure, Picture, failed_render, render_id, renders
-from workers.shards.shard import Job, Shard, Worker, commit, file_name
+from workers.shards.shard import Job, Shard, Worker, commit
 
 
 def config(folder: Path | str, **values: object) -> RenderConfig:

@@ -22,10 +22,10 @@ BODY_25 = [0, 1, 2, 3, 4, 5, 6, 7, None, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, *
 COCO_17 = [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]
 
 
-def seeded_poser(folder: Path) -> str:
+def seeded_poser(folder: Path, layout: str = "anny") -> str:
     """The URL of a checkpoint of a small poser of seeded weights."""
     torch.manual_seed(0)
-    config = PoserConfig(width=4, parts=6, grid=32)
+    config = PoserConfig(width=4, parts=6, grid=32, layout=layout)
     centres = torch.rand(config.parts, 2) * 1.6 - 0.8
     poser = Poser(config, Parts(centres, torch.stack([centres - 0.2, centres + 0.2])))
     for layer in poser.modules():

@@ -74,6 +74,14 @@ def test_nearest_neighbour_is_the_minimum_over_an_unfolded_window() -> None:
     torch.testing.assert_close(nearest_neighbour(a, b), expected)
 
 
+def test_its_gradient_leads_to_the_place_that_is_nearest() -> None:
+    a, b = features(0).requires_grad_(), features(1)
+    windows = F.unfold(F.pad(b, 4 * [2], value=float("inf")), 5).view(2, 6, 25, 12, 10)
+    unfolded = (a[:, :, None] - windows).abs().sum(1).amin(1).mean() / 6 / b.mean()
+    both = (torch.autograd.grad(x, a)[0] for x in (nearest_neighbour(a, b), unfolded))
+    torch.testing.assert_close(*both)
+
+
 def test_small_displacements_cost_nothing() -> None:
     big = features(2, size=20)
     a, b = big[..., 4:14, 4:12], big[..., 2:12, 6:14]

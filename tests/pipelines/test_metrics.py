@@ -7,6 +7,7 @@ import urllib.request
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -119,6 +120,30 @@ def test_the_dashboard_names_what_is_exported_and_all_of_it() -> None:
             assert labels <= set.union(*(known[name] for name in names)), target
             named |= names
     assert named == known.keys()
+
+
+def test_the_dashboard_is_grafanas_and_its_queries_prometheus() -> None:
+    promql = pytest.importorskip("promql_parser")
+    models = pytest.importorskip("grafana_foundation_sdk.models.dashboard")
+    plugins = pytest.importorskip("grafana_foundation_sdk.cog.plugins")
+    plugins.register_default_plugins()
+    dashboard = json.loads((ROOT / "deploy" / "grafana.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            assert promql.parse(target["expr"])
+    read = models.Dashboard.from_json(dashboard)
+    written = json.loads(json.dumps(read, default=lambda part: part.to_json()))
+    assert within(dashboard, written)
+
+
+def within(part: Any, whole: Any) -> bool:
+    """Whether all that a JSON value says is said by another, too."""
+    match part:
+        case dict():
+            return part.keys() <= whole.keys() and all(within(part[k], whole[k]) for k in part)
+        case list():
+            return len(part) == len(whole) and all(map(within, part, whole))
+    return part == whole
 
 
 def test_events_are_json_on_request(

@@ -3,21 +3,28 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli import main
-from pipelines.runs.lifecycle import finished_shards
+from pipelines.runs.outline import finished_shards
 from pipelines.runs.record import DOUBTFUL, PROGRESS, Progress, Recorder, failures_of, read_progress
+from pipelines.runs.trainings import TrainingRecord
+from tests.conftest import ROOT
 from tests.helpers.catalogs import write_catalog
 from tests.helpers.commands import wrong
 from tests.helpers.runs import config, run, write_begun
 from workers.data.storage import Store
-from workers.shards.shard import ShardReport, file_name
+from workers.shards.names import file_name
+from workers.shards.shard import ShardReport
+from workers.training.files import TRAINING, checkpoint_file
 
 
 def listed(capsys: pytest.CaptureFixture[str], url: str) -> dict[str, dict[str, str]]:
@@ -27,6 +34,18 @@ def listed(capsys: pytest.CaptureFixture[str], url: str) -> dict[str, dict[str, 
     head, *lines = [re.split(r" {2,}", line) for line in capsys.readouterr().out.splitlines()]
     rows = [dict(zip(head, line, strict=True)) for line in lines]
     return {row.pop("url").removeprefix(url).lstrip("/"): row for row in rows}
+
+
+def write_training(url: str) -> None:
+    """What `runs list` reads of a training whose driver has told of step 450."""
+    decided = {"command": "train inpainter", "identity": {"config": {"steps": 1000}}}
+    store = Store(url)
+    store.put(TRAINING, json.dumps(decided).encode())
+    for step in (200, 400):
+        store.put(checkpoint_file(step), b"")
+    with suppress(KeyboardInterrupt), TrainingRecord(store) as record:
+        record.tell({"step": 450, "total": 0.5, "images_per_second": 20.0})
+        raise KeyboardInterrupt
 
 
 def test_all_runs_below_a_url_are_listed(
@@ -39,15 +58,20 @@ def test_all_runs_below_a_url_are_listed(
     write_begun(f"{store_url}/nested/deep/begun", [4, 4, 2])
     Store(f"{store_url}/nested/deep/begun").remove("renders/00001-of-00003.parquet")
     Store(store_url).put("torn/plan.json", b"{")
+    write_training(f"{store_url}/f")
+    Store(store_url).put("damaged/training.json", b"{}")
     runs = listed(capsys, store_url)
     assert {
-        name: (line["state"], line["command"], line["done"], line["rows"], line["failed"])
+        name: (line["state"], line["command"], line["done"], line["of"], line["failed"])
         for name, line in runs.items()
     } == {
-        "renders": ("complete", "render", "100%", "9", "3"),
-        "nested/deep/begun": ("running", "render", "60%", "10", "?"),
+        "renders": ("complete", "render", "100%", "9 rows", "3"),
+        "nested/deep/begun": ("running", "render", "60%", "10 rows", "?"),
         "torn": ("damaged", "?", "?", "?", "?"),
+        "f": ("running", "train inpainter", "45%", "1000 steps", "-"),
+        "damaged": ("damaged", "?", "?", "?", "?"),
     }
+    assert runs["f"]["checkpoint"] == "400"
     assert all(re.fullmatch(r"\d+ s", line["age"]) for line in runs.values())
     assert listed(capsys, f"{store_url}/renders").keys() == {""}
 
@@ -80,6 +104,22 @@ def test_thousands_of_runs_are_listed_in_seconds(
     start = time.process_time()
     assert len(listed(capsys, str(tmp_path))) == 2001
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize("verb", ["list", "show"])
+def test_whoever_asks_for_a_finished_run_waits_for_no_large_import(
+    verb: str, tmp_path: Path
+) -> None:
+    write_catalog(f"{tmp_path}/catalog", 2)
+    run(config(tmp_path, execution={"engine": "local"}))
+    code = (
+        "import sys; from pipelines.cli import main; main(sys.argv[1:]); "
+        "print({'numpy', 'pyarrow', 'botocore.parsers', 'ray', 'torch'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, "runs", verb, f"{tmp_path}/out"]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "complete" in said
+    assert said.endswith("set()\n")
 
 
 def test_a_million_rows_are_shown_in_a_second(

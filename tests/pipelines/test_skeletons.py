@@ -66,10 +66,21 @@ def test_the_page_shows_skeletons_and_maps(
     assert main([*call, f"keypoints.model={poser}", f"out={tmp_path}/poses", "size=64"]) == 0
     said = capsys.readouterr()
     assert f"skeletons in {tmp_path}/a.json (1): ControlNet JSON" in said.err
-    assert "render catalog=CATALOG poses=" in said.out
     page = (tmp_path / "poses" / "index.html").read_text()
     assert "skeleton" in page
     assert "photograph" not in page
+
+
+@pytest.mark.parametrize(("layout", "model"), [("anny", "bundled"), ("smpl", "MODEL")])
+def test_the_next_command_names_a_model_of_the_layout(
+    layout: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.json").write_text(controlnet(STANDING))
+    poser, out = seeded_poser(tmp_path / "poser", layout), f"{tmp_path}/poses"
+    call = ["extract", f"input={tmp_path}/a.json", "extractor=keypoints", LOCAL, f"out={out}"]
+    assert main([*call, f"keypoints.model={poser}", "size=64"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"render catalog=CATALOG poses={out} model={model} out=renders" in last
 
 
 def config(folder: Path, **keys: object) -> RenderConfig:

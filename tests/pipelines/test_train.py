@@ -52,7 +52,15 @@ def scalars(events: bytes) -> dict[tuple[str, int], float]:
 
 
 def files(url: object) -> set[str]:
-    return {file.name for file in Store(str(url)).list()}
+    """Its files, but the record that only longer trainings leave."""
+    return {file.name for file in Store(str(url)).list()} - {"progress.json"}
+
+
+def shown(url: object, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What `runs show` says, by the first word of the line."""
+    capsys.readouterr()
+    assert main(["runs", "show", str(url)]) == 0
+    return dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
 
 
 def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,6 +120,11 @@ def test_train_both_then_render(tmp_path: Path, capsys: pytest.CaptureFixture[st
     call = ["render", f"catalog={tmp_path}/test", f"pairs={pairs}", f"out={tmp_path}/renders"]
     assert main([*call, f"model={g}", "execution.engine=local"]) == 0
     assert [row["status"] for row in rows_of(f"{tmp_path}/renders")] == ["ok"]
+    said = shown(f, capsys)
+    assert (said["training"], said["state"]) == (f"train inpainter at {f}", "complete")
+    assert said["steps"] == "8 of 8 (100.0%)"
+    assert said["checkpoint"].startswith("after step 8, ")
+    assert said["loss"] == f"{log(f)[-1]['total']:.4f}"
     # A finished training is left alone.
     before = files(f)
     trained(*inpainter(data, f))
@@ -379,8 +392,19 @@ def test_train_to_s3(s3_url: str, tmp_path: Path) -> None:
     assert "manifest.json" in files(out)
 
 
-def test_sigterm_leaves_a_training_to_go_on_with(tmp_path: Path) -> None:
+def test_sigterm_leaves_a_training_to_go_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, out = world(tmp_path), tmp_path / "f"
     call = inpainter(data, out, "steps=100000")
     assert killed_at(call, out, 1, signal.SIGTERM) == 143
-    assert checkpoint(out)["step"] >= 4
+    step = checkpoint(out)["step"]
+    assert step >= 4
+    for file in out.rglob("*"):
+        os.utime(file, (0, time.time() - 300))
+    said = shown(out, capsys)
+    assert said["state"] == "stopped; the same command goes on from the last checkpoint"
+    assert said["checkpoint"] == f"after step {step}, 5 min ago"
+    done, total = map(int, said["steps"].split(" (")[0].split(" of "))
+    assert step <= done < total == 100_000
+    assert "loss" in said  # of the record that it left

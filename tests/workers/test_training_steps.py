@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch._inductor.lowering  # which its table of decompositions wants
+from torch import fx
+from torch._dynamo.backends.common import aot_autograd
+from torch._functorch._aot_autograd.utils import make_boxed_func
+from torch._inductor.decomposition import select_decomp_table
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from configs.fields import ImageFormat
@@ -28,6 +33,7 @@ from world.labels import PERSON
 
 CPU = torch.device("cpu")
 RATE = 1e-3
+WIDE = 16  # channels: what a network is given has fewer
 
 
 @pytest.fixture(scope="module", params=["f", "g", "g that reveals"])
@@ -155,3 +161,36 @@ def test_compiled_losses_are_the_losses(config: TrainPairsConfig) -> None:
             for steps in (plain, compiled):
                 steps.take(step + 1, loaded, RATE)
             assert compiled.losses() == pytest.approx(plain.losses(), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_compiled_all_convolutions_work_in_channels_last_memory(
+    config: TrainPairsConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Any other would be copied, forth and back, by a GPU: a fifth of a step. Traced, not run.
+    wrong = []
+
+    def watched(graph: fx.GraphModule, _: object) -> Callable:
+        for node in graph.graph.nodes:
+            if "convolution" in str(node.target):
+                maps = [x.meta["val"] for x in node.args[:2]]
+                wide = [x for x in maps if x.dim() == 4 and x.shape[1] >= WIDE]
+                memory = torch.channels_last
+                wrong.extend(x for x in wide if not x.is_contiguous(memory_format=memory))
+        return make_boxed_func(graph.forward)
+
+    backend = aot_autograd(
+        fw_compiler=watched, bw_compiler=watched, decompositions=select_decomp_table()
+    )
+    monkeypatch.setattr("models.layers.on_gpu", lambda x: True)
+    for module in ("inpainter", "generator"):
+        monkeypatch.setattr(
+            f"workers.training.{module}.compiled",
+            lambda f, *_: torch.compile(f, dynamic=False, backend=backend),
+        )
+    wide = config.model_copy(update={"width": WIDE})
+    steps = stepping(wide)
+    (batch,) = batches(wide, 1)
+    steps.take(1, batch, RATE)
+    assert steps.losses()
+    assert not wrong

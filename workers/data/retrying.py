@@ -18,7 +18,6 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.parsers import ResponseParserError
 
 from workers.data.tally import REPEATED, tally
 
@@ -134,7 +133,8 @@ def _may_pass(error: Exception) -> bool:
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(cause.response.get("Error", {}).get("Code"))
         return status >= 500 or status in (408, 429) or code in _PASSING_CODES
-    if isinstance(error, _PASSING) or "Payload" in type(error).__name__:
+    name = type(error).__name__  # of what would take long to import
+    if isinstance(error, _PASSING) or name == "ResponseParserError" or "Payload" in name:
         return True
     return isinstance(error, OSError) and error.errno in (errno.EBUSY, errno.EREMOTEIO, errno.EIO)
 
@@ -145,7 +145,6 @@ _PASSING = (
     BotoConnectionError,
     HTTPClientError,
     IncompleteReadError,
-    ResponseParserError,
     CredentialRetrievalError,
 )
 

@@ -18,11 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workers.data.retrying import StorageUnavailable
+from workers.data.retrying import StorageUnavailable, retrying
 from workers.data.storage import Store
 from workers.data.tables import ROWS_PER_ROW_GROUP, SCHEMAS, parquet_bytes
 from workers.data.tally import tally
 from workers.shards.keys import Key, Keys
+from workers.shards.names import file_name
 
 # In the footer of a status table: its failures by type, as JSON; the number of planned rows.
 FAILED, PLANNED = b"reposer.failed", b"reposer.planned"
@@ -68,11 +69,6 @@ class Job:
     def planned_ids(self, ids: Iterable[str]) -> list[str]:
         """The ids of the planned rows of `ids`; those of one planned row follow each other."""
         return [planned for planned, _ in groupby(map(self.planned, ids))]
-
-
-def file_name(table: str, shard: str) -> str:
-    """The final name of a shard's file in a table."""
-    return f"{table}/{shard}.parquet"
 
 
 @dataclass(frozen=True)
@@ -166,7 +162,7 @@ def read_file(store: Store, name: str, columns: list[str] | None = None) -> pa.T
 @contextmanager
 def _readable(store: Store, name: str) -> Iterator[Any]:
     try:
-        with store.open(name) as file:
+        with _opened(store, name) as file:
             yield file
     except (FileNotFoundError, StorageUnavailable):
         raise
@@ -174,6 +170,13 @@ def _readable(store: Store, name: str) -> Iterator[Any]:
         raise ValueError(
             f"{store.url}/{name} is damaged ({str(error).splitlines()[0]}): delete it and run again"
         ) from error
+
+
+def _opened(store: Store, name: str) -> Any:
+    """A reader; of a local file Arrow's own, which need not call Python for each part."""
+    if not store.local:
+        return store.open(name)
+    return retrying(store.url_of(name), lambda: pa.OSFile(store.path(name)))
 
 
 def made_tables(names: Sequence[str], made: Iterable[Rows]) -> Tables:

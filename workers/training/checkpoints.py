@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from workers.data.storage import Store
+from workers.training.files import CHECKPOINTS, LOG, checkpoint_file
 from workers.training.steps import Training
 from workers.training.tensorboard import EVENTS, events
 
-CHECKPOINTS, LOG = "checkpoints", "log.jsonl"
 KEPT = 2  # checkpoints: the last, and one before it
 LINES = 12  # of the losses in a model card
 BEHIND = 4  # sheets and checkpoints that may wait to be written
@@ -88,7 +88,7 @@ def put_checkpoint(store: Store, snapshot: Snapshot, facts: Facts, batch: int) -
         store.put(name, data)
     out = io.BytesIO()
     torch.save({"step": snapshot.step, "log": snapshot.log, "training": snapshot.parts}, out)
-    store.put(f"{CHECKPOINTS}/{snapshot.step:08d}.pt", out.getvalue())
+    store.put(checkpoint_file(snapshot.step), out.getvalue())
     for old in store.list(CHECKPOINTS)[:-KEPT]:
         store.remove(old.name)
 

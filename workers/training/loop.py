@@ -18,12 +18,11 @@ from eval.pictures import contact_sheet
 from workers.data.storage import Store
 from workers.training.checkpoints import Facts, Snapshot, Writer, put_checkpoint, resume
 from workers.training.data import Batches, Sample, loaded_ahead
+from workers.training.files import SHEETS
 from workers.training.stepping import Stepping, cuda_graph
 from workers.training.steps import Training, rate_at
 from workers.training.trainable import trainable
 
-SHEETS = "sheets"
-TRAINING = "training.json"  # what decides the training
 SHOWN = 8  # samples of a picture sheet, whose mean losses the log calls held out
 TILE = 160  # pixels
 

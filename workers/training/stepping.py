@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from workers.training.data import Loaded, Sample, Stored
-from workers.training.steps import NotFiniteError, Training
+from workers.training.steps import NotFiniteError, Training, compiled
 
 LATE = 8  # steps after which it is read what a step has come to
 WARM = 3  # steps that are taken before one is recorded: cuDNN has then chosen its kernels
@@ -34,6 +34,7 @@ class Stepping:
 
     def __init__(self, training: Training, device: torch.device, record: "Recorder | None" = None):
         self.training, self.device = training, device
+        self.varied = compiled(lambda pictures: pictures.varied(), training.config, device)
         self.run = Replayed(self._run, record) if record else self._run
         self.copying = torch.cuda.Stream(device) if device.type == "cuda" else None
         self.names: list[str] = []
@@ -80,7 +81,7 @@ class Stepping:
             self.read.append(losses)
 
     def _run(self, pictures: Stored) -> Tensor:
-        losses = self.training.step(pictures.varied())
+        losses = self.training.step(self.varied(pictures))
         self.names = list(losses)
         return torch.stack([*(x.detach() for x in losses.values()), self.training.failed])
 
