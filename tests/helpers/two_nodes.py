@@ -24,6 +24,7 @@ NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 STARTED = "started\n"
 ATTEMPTS = 5
 SETTINGS = {
+    "PYTHONDONTWRITEBYTECODE": "",  # else Ray's agents are compiled at every start
     "RAY_USAGE_STATS_ENABLED": "0",
     # A busy machine takes longer than Ray waits.
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
