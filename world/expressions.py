@@ -10,6 +10,12 @@ from world import anny_data
 Expression = Mapping[str, float]  # shares in [0, 1] of face units, by their names (ARKit's)
 
 TALK, SMILE, BLINK, BROWS, GAZE, MOOD = range(6)  # streams of random numbers
+SMALL_MOTIONS = 100  # the first of their streams
+SMALL = (
+    "cheekPuff", "jawForward", "jawLeft", "jawRight", "mouthDimpleLeft", "mouthDimpleRight",
+    "mouthLeft", "mouthRight", "mouthPressLeft", "mouthPressRight", "mouthRollLower",
+    "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "noseSneerLeft", "noseSneerRight",
+)  # fmt: skip
 BLINK_SECONDS, BLINK_EVERY = 0.4, 3.5
 
 
@@ -63,6 +69,8 @@ def at(seed: tuple[int, ...], seconds: float) -> dict[str, float]:
     add(0.6 * down, "eyeLookDownLeft", "eyeLookDownRight")
     add(-0.6 * down, "eyeLookUpLeft", "eyeLookUpRight")
     add(_blink(seed, seconds), "eyeBlinkLeft", "eyeBlinkRight")
+    for number, name in enumerate(SMALL):
+        add(0.4 * _above(course(SMALL_MOTIONS + number, 3.0), 0.7), name)
     return {name: share for name, share in expression.items() if share}
 
 

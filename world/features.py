@@ -6,7 +6,7 @@ from world import anny_data
 from world.expressions import shifted
 
 FEATURES = 8  # a stream of random numbers, beside those of wardrobe, studio and portraits
-SPREAD, MOST = 0.4, 0.8  # of how far a feature is taken to one of its extremes
+SPREAD, MOST = 0.33, 0.7  # of how far a feature is taken to one of its extremes
 # Folder, and the names of the two extremes. Those of eyes and cheeks are there once a side.
 PAIRS = tuple(
     (folder, f"{name}-{low}", f"{name}-{high}")

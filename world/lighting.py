@@ -11,10 +11,19 @@ from scipy.ndimage import gaussian_filter
 
 from models.raster import rasterise
 from world.camera import Camera
+from world.noise import layered
 from world.places import smoothstep
 
 SHADOW_SIZE = 320
 COARSER = 4  # soft light and soft shadows are computed on every fourth pixel
+
+
+@dataclass(frozen=True)
+class Room:
+    """What stands out of focus before a backdrop: shapes of a random field, sRGB in [0, 1]."""
+
+    colour: tuple[float, float, float]
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class Studio:
     warmth: float
     top: tuple[float, float, float]  # backdrop above
     bottom: tuple[float, float, float]  # and below
+    room: Room | None = None
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:
@@ -120,11 +130,22 @@ def backdrop(studio: Studio, camera: Camera, vertices: np.ndarray, faces: np.nda
     rows = np.linspace(0, 1, size)[:, None, None]
     blend = smoothstep(0.15, 0.95, rows)
     picture = linear(np.array(studio.top)) * (1 - blend) + linear(np.array(studio.bottom)) * blend
+    if studio.room:
+        shapes = _out_of_focus(studio.room, size)[..., None]
+        picture = picture * (1 - shapes) + linear(np.array(studio.room.colour)) * shapes
     x = np.linspace(-1, 1, size)[None, :, None]
     glow = np.exp(-(x**2) * 0.6 - ((rows - 0.42) * 1.7) ** 2 * 0.6)
     picture = picture * (0.93 + 0.07 * glow)
     shadow = _floor_shadow(studio, camera, vertices, faces)
     return picture * (1 - shadow[..., None])
+
+
+def _out_of_focus(room: Room, size: int) -> np.ndarray:
+    """(H, W) share of a picture's light that comes from what stands in a room."""
+    row, column = np.mgrid[: 1 : (size // COARSER) * 1j, : 1 : (size // COARSER) * 1j]
+    at = np.stack([2.6 * column, 1.3 * row, 0 * row], axis=-1).reshape(-1, 3)
+    field = layered(at, room.seed, 2).reshape(row.shape)
+    return _enlarged(smoothstep(0.50, 0.60, field), size)
 
 
 def _floor_shadow(

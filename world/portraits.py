@@ -8,7 +8,8 @@ import numpy as np
 
 from world import expressions
 from world.fabrics import rgb
-from world.lighting import Studio
+from world.lighting import Room, Studio
+from world.people import sample
 from world.poses import Pose
 from world.scene import View
 
@@ -29,8 +30,9 @@ WALLS = tuple(
 def view(seed: int, person: int, number: int) -> tuple[View, dict[str, float]]:
     """The frame of a number in a person's video: how it is taken, and the expression."""
     rng = np.random.default_rng([seed % 2**63, PLACE, person])
-    wall = np.array(WALLS[rng.integers(len(WALLS))])
+    wall, furniture = (np.array(WALLS[i]) for i in rng.permutation(len(WALLS))[:2])
     seconds = number / FRAMES_A_SECOND
+    exposure = 0.85 / (0.45 + 0.5 * sample(seed, person)[2].tone[0])  # cameras expose for the face
     side, drift = rng.choice((-1, 1)), rng.uniform(0, 2 * np.pi, (len(PERIODS), 2))
     sways = {
         name: float(np.array(SHARES) @ np.sin(2 * np.pi * seconds / np.array(periods) + phases))
@@ -41,11 +43,12 @@ def view(seed: int, person: int, number: int) -> tuple[View, dict[str, float]]:
     key = np.array([np.sin(azimuth), -np.cos(azimuth), height])
     studio = Studio(
         key=key / np.linalg.norm(key),
-        strength=float(rng.uniform(0.60, 0.90)),
-        ambient=float(rng.uniform(0.30, 0.50)),
+        strength=float(exposure * rng.uniform(0.55, 0.80)),
+        ambient=float(exposure * rng.uniform(0.28, 0.44)),
         warmth=float(rng.uniform(-1.0, 1.5)),
         top=tuple(wall.tolist()),
         bottom=tuple((wall * rng.uniform(0.75, 0.95)).tolist()),
+        room=Room(tuple((furniture * 0.9).tolist()), int(rng.integers(1 << 16))),
     )
     yaw, pitch, roll = YAW * sways["yaw"], PITCH * sways["pitch"], ROLL * sways["roll"]
     pose = Pose(head=(float(yaw * (1 - OF_THE_BODY)), float(pitch), float(roll)))

@@ -14,8 +14,7 @@ from world.places import Places, smoothstep
 from world.poses import Pose, rotations
 
 SAMPLES = 2  # a side: the photograph has 2 x 2 samples a pixel
-BODY, HAIR, SHOES, SKIRT, INNER = range(5)
-FORWARD = np.array([[0.0, -1.0, 0.0]]).T
+BODY, HAIR, SHOES, SKIRT = 0, 1, 2, 3  # and those of heads
 HAIRLINE = 0.004  # metres over which skin turns into hair
 
 
@@ -123,19 +122,17 @@ def stage(figure: Figure, view: View, size: int, before: Stage | None = None) ->
         mesh = skirts.hang(figure.look.skirt, posed, floor)
         pieces[SKIRT] = (mesh.vertices, mesh.canonical, mesh.canonical, mesh.faces)
     if view.crop == "portrait":
-        pieces = {
-            kind: (*rest, faces[canonical[faces[:, 0], 2] > heads.CHEST])
-            for kind, (*rest, faces) in pieces.items()
-            for canonical in rest[1:2]
-        }
-        pieces[INNER] = (posed, t.canonical, figure.cut, heads.inner()[0])
+        pieces = heads.portrait(pieces) | heads.inside(posed, figure.cut)
     axis = before.axis if before else joints[0] * [1, 1, 0] + [0, 0, floor]
-    pieces = {kind: (turned(v - axis, view.yaw), *rest) for kind, (v, *rest) in pieces.items()}
+    pieces = {
+        kind: (turned(vertices - axis, view.yaw), canonical, cut, faces)
+        for kind, (vertices, canonical, cut, faces) in pieces.items()
+    }
     joints = turned(joints - axis, view.yaw)
     meshes = _join(pieces, len(figure.hair.scalp))
     camera = before.camera if before else _camera(view, meshes, joints, size)
-    looks = turned((transforms["head"][:3, :3] @ FORWARD).T, view.yaw)
-    return Stage(meshes, joints, camera, axis, pieces[BODY][0], looks[0])
+    looks = turned(-transforms["head"][None, :3, 1], view.yaw)[0]  # at rest along -y
+    return Stage(meshes, joints, camera, axis, pieces[BODY][0], looks)
 
 
 def _averaged(radiance: np.ndarray) -> np.ndarray:
@@ -166,7 +163,7 @@ def _uv_map(face: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return uv
 
 
-def _join(pieces: dict[int, tuple[np.ndarray, ...]], scalp: int) -> _Meshes:
+def _join(pieces: heads.Pieces, scalp: int) -> _Meshes:
     t = bodies.template()
     offset, faces, piece, used, attributes = 0, [], [], [], []
     for kind, (vertices, canonical, cut, triangles) in pieces.items():
@@ -198,8 +195,7 @@ def _camera(view: View, meshes: _Meshes, joints: np.ndarray, size: int) -> Camer
         case "full":
             low = everything[:, 2].min()
         case "portrait":
-            face = meshes.vertices[heads.face_vertices()]
-            return heads.camera(face, size, view.fill, view.shift)
+            return heads.camera(meshes.vertices, size, view.fill, view.shift)
         case "knees":
             low = joints[bones.index("lowerleg01.L"), 2] - 0.02
         case _:
@@ -244,11 +240,8 @@ def _develop(
         colour[on] = fabric.paint(cloth, canonical[on])
         code[on], bump[on] = look.skirt.label, 0.25
 
-    on = np.flatnonzero(piece == INNER)
-    if len(on):
-        inner = heads.inner()[1]
-        kind = inner[face[hit][on] - (len(meshes.faces) - len(inner))]
-        colour[on], code[on] = heads.paint(kind, canonical[on]), labels.FACE
+    on = np.flatnonzero(piece > SKIRT)
+    colour[on], code[on] = heads.paint(piece[on], canonical[on]), labels.FACE
 
     normal = _crumple(normal, canonical, bump)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)

@@ -41,6 +41,7 @@ class Complexion:
     brow: float  # thickness in metres
     stubble: float
     seed: int
+    close: bool = False  # seen from near, where the stubble's edge must be soft
 
 
 def paint(c: Complexion, p: Places, eyeball: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +75,9 @@ def _face(c: Complexion, p: Places, colour: np.ndarray, warm: np.ndarray) -> np.
     nose = np.exp(-((x / 0.016) ** 2) - ((z - 0.862) / 0.012) ** 2) * (p.y < -0.15)
     colour = _over(colour, red, np.clip(0.40 * cheek + 0.25 * nose, 0, 1))
     if c.stubble:
-        jaw = smoothstep(0.862, 0.835, z) * smoothstep(0.785, 0.80, z) * (p.y < -0.055)
+        before = smoothstep(-0.025, -0.085, p.y) if c.close else p.y < -0.055
+        below = smoothstep(0.755, 0.80, z) if c.close else smoothstep(0.785, 0.80, z)
+        jaw = smoothstep(0.862, 0.835, z) * below * before
         grain = layered(p.points * 900, c.seed, 1)
         colour = _over(colour, np.array(c.hair), c.stubble * jaw * (0.35 + 0.5 * grain))
     # Lips: the upper ones' bow, the lower ones' curve, the line between.

@@ -32,6 +32,7 @@ PARSED = {
     "extractor=densepose": "wants the model zoo's weights",
     "extractor=prnet": "wants PRNet's data",
     "extractor=facemesh": "wants MediaPipe's face",
+    "layout=face468": "wants MediaPipe's face",
     "catalog=faces": "wants its catalog",
     "reposer benchmark": "trains for hours",
     "ray_address=": "wants a cluster",
