@@ -125,8 +125,8 @@ class SymmetryReposer:
         beside it).
         """
         (x, y), mirrored = self.mirror
-        apart = ~binary_closing(known, iterations=self.gap) if self.gap else ~known
-        copied = ~known & apart & mirrored & known[y, x]
+        seen = binary_closing(known, iterations=self.gap) if self.gap else known
+        copied = np.logical_not(seen) & ~known & mirrored & known[y, x]
         D, filled = np.where(copied, C[:, y, x], C), known | copied
         if self.opposite is not None:
             (x, y), exists = self.opposite
