@@ -27,7 +27,7 @@ class ExtractConfig(Run):
     )
     # The names of a plan's rows tell it.
     every: Annotated[Count, NOT_IDENTITY] = Field(
-        default=6, description="Of videos, each so manieth frame is a photograph, from the first."
+        default=6, description="Of videos, one frame in so many is a photograph, from the first on."
     )
     extractor: Extractor = Field(
         default="precomputed",

@@ -38,6 +38,8 @@ class Layout:
     # in a photograph.
     limbs: tuple[Box, ...] = ()
     head_and_hands: tuple[Box, ...] = ()
+    # Whether it is one large chart: a picture's pixels leave gaps between the texels they show.
+    sparse: bool = False
 
 
 LAYOUTS = {
@@ -55,8 +57,12 @@ LAYOUTS = {
             ),
             head_and_hands=(ANNYS_HEAD, ANNYS_HANDS, ANNYS_EYES),
         ),
-        Layout("prnet", "flip_u"),  # PRNet's sheet of a face: column -> 255 - column is its mirror
-        Layout("face468", "flip_u"),  # MediaPipe's face (models.face468), its own mirror to 0.0025
+        Layout(
+            "prnet", "flip_u", sparse=True
+        ),  # PRNet's sheet of a face: column -> 255 - column is its mirror
+        Layout(
+            "face468", "flip_u", sparse=True
+        ),  # MediaPipe's face (models.face468), its own mirror to 0.0025
     )
 }
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt, find_objects, label
+from scipy.ndimage import binary_closing, distance_transform_edt, find_objects, label
 from torch import Tensor
 
 from models.coordinates import CONSISTENT, body_mask, sample
@@ -28,6 +28,9 @@ RIM = 0.01
 # A share of the sheet's side: nearer to what is seen, this is a better guess than the body's other
 # side.
 SEAM = 3 / 256
+# On a layout's sparse sheet, half of the widest gap between texels that pixels beside each other
+# show. What lies in it is seen, too: its mirror would be the other side of the face.
+GAP = 4 / 256
 
 
 class Completed(NamedTuple):
@@ -80,6 +83,9 @@ class SymmetryReposer:
         definition = hashlib.sha256(f"{VERSION} {layout} {background}".encode())
         for table in filter(None, (self.mirror, self.opposite)):
             definition.update(table.place.astype("<i2").tobytes() + table.exists.tobytes())
+        self.gap = round(GAP * texture_size) if LAYOUTS[layout].sparse else 0
+        if self.gap:
+            definition.update(b"gaps")
         if reveals:
             definition.update(b"reveals")
         self.sha256 = definition.hexdigest()
@@ -112,13 +118,15 @@ class SymmetryReposer:
     def _complete(self, C: np.ndarray, known: np.ndarray) -> np.ndarray:
         """C (2, t, t) where `known` (t, t) -> D (2, t, t), known everywhere.
 
-        An unknown texel takes the coordinate of its left/right mirror, where that is known,
-        else of the body's other side (the back wears the front's garment), else of the nearest
-        texel that has one by now: of the same island of the sheet if that has any (an unseen
-        shin then continues the thigh, not the face beside it).
+        An unknown texel takes the coordinate of its left/right mirror, where that is known and the
+        texel does not lie in a gap between known ones, else of the body's other side (the back
+        wears the front's garment), else of the nearest texel that has one by now: of the same
+        island of the sheet if that has any (an unseen shin then continues the thigh, not the face
+        beside it).
         """
         (x, y), mirrored = self.mirror
-        copied = ~known & mirrored & known[y, x]
+        apart = ~binary_closing(known, iterations=self.gap) if self.gap else ~known
+        copied = ~known & apart & mirrored & known[y, x]
         D, filled = np.where(copied, C[:, y, x], C), known | copied
         if self.opposite is not None:
             (x, y), exists = self.opposite

@@ -284,8 +284,7 @@ def _crumple(normal: np.ndarray, canonical: np.ndarray, strength: np.ndarray) ->
     """Tilt normals by the slope of a field of folds, denser at elbows, waist, groin and knees."""
     on = np.flatnonzero(strength)
     p = canonical[on]
-    stretch = np.array([9.0, 9.0, 15.0])
-    step = 0.004
+    stretch, step = np.array([9.0, 9.0, 15.0]), 0.004
     height = [layered((p + step * np.eye(3)[k]) * stretch, 77, 2) for k in range(3)]
     flat = layered(p * stretch, 77, 2)
     slope = np.stack([(h - flat) / step for h in height], axis=1)

@@ -22,7 +22,9 @@ from tests.helpers.environment import environment
 BIN = Path(sys.executable).parent
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 STARTED = "started\n"
+ATTEMPTS = 5
 SETTINGS = {
+    "PYTHONDONTWRITEBYTECODE": "",  # else Ray's agents are compiled at every start
     "RAY_USAGE_STATS_ENABLED": "0",
     # A busy machine takes longer than Ray waits.
     "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
@@ -42,20 +44,33 @@ def two_nodes() -> Iterator[str]:
     ):
         # Jobs find `reposer` on the path of their node.
         place = {"RAY_TMPDIR": temp, "PATH": f"{BIN}:{os.environ['PATH']}"}
-        with subprocess.Popen(
+        process = _started(port, os.environ | SETTINGS | place)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.communicate()
+
+
+def _started(port: int, variables: dict[str, str]) -> subprocess.Popen[str]:
+    """The process of the cluster, once it has started.
+
+    Ray gives a node 30 s to start, and no setting moves that: on a busy machine it may take more
+    than one attempt.
+    """
+    for _ in range(ATTEMPTS):
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.helpers.two_nodes", str(port)],
             cwd=ROOT,
-            env=os.environ | SETTINGS | place,
+            env=variables,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-        ) as process:
-            try:
-                assert process.stdout
-                assert process.stdout.readline() == STARTED, "the cluster did not start"
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                process.communicate()
+        )
+        assert process.stdout
+        if process.stdout.readline() == STARTED:
+            return process
+        process.communicate()
+    raise TimeoutError(f"the cluster did not start in {ATTEMPTS} attempts")
 
 
 def main(port: int) -> None:

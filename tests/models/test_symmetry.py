@@ -230,3 +230,17 @@ def test_real_photographs_come_back_in_their_own_pose(lookup, real):
         body = ~uv.isnan().any(dim=1)[0]
         error = (image - photograph)[0, :, body].abs() * 255
         assert error.median() < 6
+
+
+@pytest.mark.parametrize("layout", ["prnet", "face468"])
+def test_gaps_between_the_texels_that_a_face_shows_are_no_unseen_texels(layout: str) -> None:
+    """A face of 64 pixels on a sheet of 256 texels, dark to the left and light to the right."""
+    places = torch.linspace(-0.8, 0.8, 64)
+    v, u = torch.meshgrid(places, places + 0.01, indexing="ij")
+    photograph = ((u + 1) / 2).expand(1, 3, 64, 64)
+    uv = torch.stack([u, v])[None]
+    between = uv + 0.4 / 64  # where none of the photograph's pixels lies
+    reposer = SymmetryReposer(layout, CPU)
+    image = reposer.render(reposer.encode(Source(photograph, uv)), [0], Target(between))
+    off = (image - (between[:, :1] + 1) / 2).abs()[..., 4:-4, 4:-4]
+    assert off.max() < 0.03

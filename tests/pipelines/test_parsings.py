@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +116,29 @@ def test_each_kind_of_file_is_read(extract: Extract) -> None:
     for name in names:
         found = catalog.segmentation(name.partition(".")[0])
         np.testing.assert_array_equal(found, WITHOUT_HANDS)
+
+
+@pytest.mark.s3
+def test_parsings_are_read_from_s3(
+    s3_url: str, lookup: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(f"{s3_url}/{uuid.uuid4().hex}")
+    for name in ("a", "deep/b", "lost"):
+        store.put(f"photos/{name}.png", encode(NOISE, PNG))
+        store.put(f"photos/{name}_IUV.png", encode(IUV, PNG))
+    store.put("parsed/a.png", file_of(LIP))
+    store.put("parsed/deep/b.png", file_of(LIP))
+    store.put("parsed/nobody.png", file_of(LIP))
+    call = ["extract", f"input={store.url}/photos/**", f"lookup={lookup}", f"out={store.url}/out"]
+    call += [f"parsing.folder={store.url}/parsed/**", "parsing.labels=lip", "size=native", LOCAL]
+    assert main([*call, "max_failed_fraction=0.5"]) == 0
+    assert f"{store.url}/parsed" in capsys.readouterr().err  # nobody.png is not read
+    catalog = Catalog(f"{store.url}/out")
+    for name in ("a", "deep/b"):
+        np.testing.assert_array_equal(catalog.segmentation(name), WITHOUT_HANDS)
+    failed = [row for row in rows_of(catalog.store.url, "uv_maps") if row["status"] != "ok"]
+    assert [(row["image_id"], row["error_type"]) for row in failed] == [("lost", "MissingParsing")]
+    assert f"{store.url}/parsed/" in failed[0]["error_message"]
 
 
 def test_four_bits_are_read_as_they_are(extract: Extract) -> None:

@@ -1,5 +1,6 @@
 """Faces found and drawn without PRNet: real photographs, and the rows of difficult ones."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from models.face468 import FaceMesh
 from models.uv_maps import dequantise
 from pipelines.cli import main
 from tests.helpers import face468
+from tests.helpers.catalogs import rows_of
 from tests.helpers.commands import wrong
+from tests.helpers.faces import turned
 from workers.data.catalog import Catalog
-from workers.extraction.faces.surface import Square
+from workers.extraction.faces.surface import Square, surface_map
 from workers.extraction.networks import check_runtime
 
 # MediaPipe's numbers of points, and where they are on the astronaut's photograph, as seen by eye.
@@ -99,6 +102,42 @@ def test_mirrored_photographs_make_mirrored_maps(
     assert _degrees(rows["mirrored"]["facing"] * [-1, 1, 1], rows["own"]["facing"]) < 2
     mirrored = _map(rows["mirrored"])[:, :, ::-1] * np.array([-1, 1])[:, None, None]
     assert np.nanmedian(np.linalg.norm(mirrored - _map(rows["own"]), axis=0)) < 0.02
+
+
+@pytest.mark.usefixtures("mesh")
+def test_faces_are_rendered_by_symmetry(tmp_path: Path, astronaut: np.ndarray) -> None:
+    """In its own pose a face is its photograph; another's pose changes the pose alone."""
+    _extract(tmp_path, {"own": astronaut, "mirrored": astronaut[:, ::-1]})
+    (tmp_path / "pairs.csv").write_text("from,to\nown,own\nown,mirrored\n")
+    call = ["render", f"catalog={tmp_path}/out", f"pairs={tmp_path}/pairs.csv", "image.format=png"]
+    assert main([*call, f"out={tmp_path}/renders", "execution.engine=local"]) == 0
+    catalog = Catalog(f"{tmp_path}/out")
+    for row in rows_of(f"{tmp_path}/renders"):
+        painted = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"])), int)
+        face = ~np.isnan(catalog.uv_map(row["pose_id"], "face468")[0])
+        assert (painted[~face] == 255).all()
+        shown = catalog.photograph(row["pose_id"])[face]
+        if row["pose_id"] == "own":
+            assert np.median(abs(painted[face] - shown)) < 4
+        grey = np.corrcoef(painted[face].mean(axis=1), shown.mean(axis=1))
+        assert grey[0, 1] > 0.4  # the light stays on its side
+
+
+def test_a_map_read_back_finds_its_pixels(mesh: FaceMesh) -> None:
+    """In the triangle of the sheet in which it lies, each pixel's texel is where the pixel is."""
+    for yaw, pitch in ((0, 0), (35, 0), (60, 10)):
+        points = mesh.canonical @ turned(yaw, pitch).T * 7 + [64, 64, 0]
+        uv = surface_map(points, mesh.faces, mesh.uv, (128, 128))
+        row, column = np.nonzero(~np.isnan(uv[..., 0]))
+        corners = np.concatenate([mesh.uv, np.ones((len(mesh.uv), 1))], axis=1)[mesh.faces]
+        places = np.column_stack([uv[row, column], np.ones(len(row))])
+        weights = np.einsum("nk,fkc->nfc", places, np.linalg.inv(corners))
+        triangle = weights.min(axis=2).argmax(axis=1)
+        inside = weights[np.arange(len(row)), triangle]
+        found = np.einsum("nc,ncx->nx", inside, points[mesh.faces[triangle], :2])
+        error = np.linalg.norm(found - np.stack([column, row], axis=1), axis=1)
+        assert np.median(error) < 0.05
+        assert np.quantile(error, 0.99) < 0.25
 
 
 @pytest.mark.usefixtures("mesh")

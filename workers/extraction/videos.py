@@ -40,7 +40,7 @@ def _alone(url: str) -> Listing:
 
 
 def frames_of(videos: Mapping[str, str], every: int) -> Frames:
-    """Every so manieth frame of videos, URLs by name, from the first on.
+    """Every `every`-th frame of videos, URLs by name, from the first on.
 
     A video of which no frame can be had has one photograph, whose row will say why. Raises
     ValueError where PyAV is not installed.

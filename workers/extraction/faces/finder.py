@@ -1,8 +1,7 @@
 """Finds faces on a photograph: MediaPipe's face detector and its landmark network.
 
 The detector sees 128 pixels, so small faces are looked for in parts of the photograph. The landmark
-network wants the face upright, so it sees a square that is turned by the eyes; a second look, with
-the square round its own points, is surer than the first.
+network wants the face upright, so it sees a square that is turned by the eyes.
 """
 
 from typing import NamedTuple
@@ -21,7 +20,6 @@ SEEN, SIDE = 128, 256  # pixels that the detector and the landmark network see
 GRIDS = ((16, 2), (8, 6))  # of the detector: cells a side, and anchors a cell
 LEAST = 0.5  # the detector's score from which the landmark network looks
 REACH = 1.5  # the landmark network's region by the box round the face
-LOOKS = 2
 DEEPEST = 2  # times that a photograph's parts are halved in the search for faces
 SAME = 0.3  # intersection over union from which boxes show one face
 RIGHT_EYE, LEFT_EYE = 33, 263  # their outer corners
@@ -56,8 +54,8 @@ class FaceFinder:
         faces = self._faces(photograph)
         boxes = np.array([face.box for face in faces]).reshape(-1, 4)
         scores = np.array([face.score for face in faces])
-        taken = chosen(boxes, scores, *photograph.shape[:2], self.settings)
-        return [faces[i] for i in taken]
+        height, width = photograph.shape[:2]
+        return [faces[i] for i in chosen(boxes, scores, height, width, self.settings)]
 
     def _faces(self, photograph: np.ndarray) -> list[Face]:
         """Every face; parts are looked at where the whole shows none, or where all are wanted."""
@@ -74,11 +72,9 @@ class FaceFinder:
         return _distinct(faces)
 
     def _looked_at(self, photograph: np.ndarray, region: Region) -> Face:
-        for _ in range(LOOKS):
-            face = self._seen(photograph, region)
-            points = face.points[:, :2] + 0.5
-            region = _region(points, points[RIGHT_EYE], points[LEFT_EYE])
-        return face
+        """A face, from a second look: the square round the points of the first fits better."""
+        points = self._seen(photograph, region).points[:, :2] + 0.5
+        return self._seen(photograph, _region(points, points[RIGHT_EYE], points[LEFT_EYE]))
 
     def _seen(self, photograph: np.ndarray, region: Region) -> Face:
         out = self._landmarks(cut(photograph, region, SIDE, repeat_border=True) / 255)
