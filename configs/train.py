@@ -128,6 +128,11 @@ class TrainPairsConfig(TrainConfig):
         default=None,
         description="Table `from,to` of image ids to train on (default: the catalog's pairs/).",
     )
+    held_out_pairs: Annotated[Url | None, NOT_IDENTITY] = Field(
+        default=None,
+        description="Table `from,to` of image ids of held_out, which the picture sheets show "
+        "(default: its pairs/).",
+    )
     augmentation: Augmentation = Field(default=Augmentation(), description="How pairs are varied.")
 
     @property

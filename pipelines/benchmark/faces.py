@@ -31,7 +31,7 @@ def steps(config: BenchmarkConfig, world: str) -> list[Step]:
     plan = FacesPlanConfig(catalog=world, out=f"{config.out}/worlds/protocol", test=1)
     found: list[Step] = [("the test pairs", partial(protocol.run, plan))]
     for name in ABLATIONS:
-        ablation = config.ablation(name)
+        ablation = _shown(config.ablation(name), f"{plan.out}/test.csv")
         assert ablation.generator
         rendered = RenderConfig(
             catalog=world,
@@ -45,3 +45,12 @@ def steps(config: BenchmarkConfig, world: str) -> list[Step]:
         found.append((f"renders, {name}", partial(render.run, rendered)))
         found.append(scores(config, name, rendered, METRICS, catalog=world))
     return found
+
+
+def _shown(config: BenchmarkConfig, pairs: str) -> BenchmarkConfig:
+    """The benchmark of an ablation, whose trainings' sheets show the test pairs."""
+    networks = {"inpainter": config.inpainter, "generator": config.generator}
+    shown = {"held_out_pairs": pairs}
+    return config.model_copy(
+        update={name: n and n.model_copy(update=shown) for name, n in networks.items()}
+    )

@@ -307,10 +307,15 @@ def test_tables_that_do_not_serve(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "2 photographs of held_out=" in copied
     assert "'t000' first, as 'p000'" in copied
     write_catalog(f"{tmp_path}/test", 2, prefix="t", seed=8)
-    assert f"{tmp_path}/test/pairs" in wrong(
-        capsys, *inpainter(data, out, f"held_out={tmp_path}/test")
-    )
+    unseen = f"held_out={tmp_path}/test"
+    said = wrong(capsys, *inpainter(data, out, unseen))
+    assert f"{tmp_path}/test/pairs" in said
+    assert "those of held_out= by held_out_pairs=TABLE" in said
     assert not out.exists()
+    pairs = write_pairs(tmp_path / "shown.csv", [("t000", "t001")])
+    trained(*inpainter(data, out, unseen, f"held_out_pairs={pairs}", "steps=1"))
+    (record,) = map(json.loads, (out / "log.jsonl").read_text().splitlines())
+    assert "held_out_total" in record
 
 
 def test_a_backbones_file_is_looked_for_where_the_caller_is() -> None:

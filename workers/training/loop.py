@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from configs.train import TrainConfig
+from configs.train import TrainConfig, TrainPairsConfig
 from eval.pictures import contact_sheet
 from workers.data.storage import Store
 from workers.training.checkpoints import Facts, Snapshot, Writer, put_checkpoint, resume
@@ -109,7 +109,8 @@ def shown_samples(config: Any, samples: list[Sample], layout: str, device: torch
         update={"augmentation": config.augmentation.none(), "batch": SHOWN, "catalog": catalog}
     )
     if config.held_out:
-        config = config.model_copy(update={"pairs": None, "poses": None})
+        pairs = config.held_out_pairs if isinstance(config, TrainPairsConfig) else None
+        config = config.model_copy(update={"pairs": pairs, "poses": None})
         samples, _ = data.listed(config)
     spread = [samples[n * len(samples) // SHOWN] for n in range(SHOWN)]
     return Batches(config, spread, layout, data)[0].pictures.to(device).varied()

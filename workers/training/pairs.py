@@ -69,7 +69,8 @@ def training_pairs(config: TrainPairsConfig) -> tuple[list[Sample], int]:
     if config.pairs is None and not Store(url).list():
         raise ValueError(
             f"{url}: no pairs there (synthesize writes them, extract does not): put a Parquet "
-            "table from,to there; those of catalog= may also be named by pairs=TABLE"
+            "table from,to there; those of catalog= may also be named by pairs=TABLE, those of "
+            "held_out= by held_out_pairs=TABLE"
         )
     listed = read_pairs(url)
     catalog = Catalog(config.catalog)
