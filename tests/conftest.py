@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import ray
 import torch
+from hypothesis import settings
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from models.lookup import rebuild_lookup
@@ -18,6 +19,9 @@ from tests.helpers.s3_server import seaweedfs
 from workers.data.retrying import retry_policy
 
 ROOT = Path(__file__).parent.parent
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is not at fault
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)

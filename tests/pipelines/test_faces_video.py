@@ -35,7 +35,7 @@ def test_a_talking_face_follows_its_frames(tmp_path: Path, carphone: str) -> Non
     catalog, pairs, local = f"{tmp_path}/faces", f"{tmp_path}/protocol", "execution.engine=local"
     call = [f"input={carphone}", "extractor=facemesh", "size=128", f"out={catalog}", local]
     assert main(["extract", *call]) == 0
-    names = [f"carphone_pristine/{number:06d}" for number in range(0, 120, 6)]
+    names = [f"{Path(carphone).stem}/{number:06d}" for number in range(0, 120, 6)]
     assert Catalog(catalog).usable(photographs=True) == names
     assert main(["faces", "plan", f"catalog={catalog}", "test=1", f"out={pairs}"]) == 0
     listed = pd.read_csv(f"{pairs}/test.csv")

@@ -67,7 +67,7 @@ def test_a_store_is_whole_behind_a_broken_network(
     monkeypatch.setattr(retry_policy, "wait_seconds", 60.0)
     between.kinds, between.share = KINDS, 0.2
 
-    @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.binary(max_size=300_000), min_size=1, max_size=3))
     def round_trips(contents: list[bytes]) -> None:
         store = Store(f"{url}/{uuid.uuid4().hex}")
