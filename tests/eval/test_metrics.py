@@ -48,7 +48,7 @@ SIZES = st.integers(11, 80)
 SEEDS = st.integers(0, 2**16)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, height=SIZES, width=SIZES, contrast=st.sampled_from([0.02, 0.3, 1.0]))
 @example(seed=0, height=11, width=11, contrast=1.0)
 def test_ssim_dsc_and_ssim_255_are_scikit_images(seed, height, width, contrast):
@@ -60,7 +60,7 @@ def test_ssim_dsc_and_ssim_255_are_scikit_images(seed, height, width, contrast):
         assert values["ssim_dsc"][0] == pytest.approx(expected, abs=1e-7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, height=st.integers(51, 120), width=st.integers(51, 120))
 @example(seed=0, height=51, width=51)
 def test_ssim_win51_is_scikit_images(seed, height, width):
@@ -71,7 +71,7 @@ def test_ssim_win51_is_scikit_images(seed, height, width):
     assert ssim_win51(x, y).whole["ssim_win51"][0] == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seed=SEEDS, height=st.integers(161, 200), width=st.integers(161, 200))
 @example(seed=0, height=161, width=176)
 @example(seed=0, height=256, width=256)
@@ -86,7 +86,7 @@ def test_ms_ssim_is_pytorch_msssims(seed, height, width):
     assert ours == pytest.approx(as_called.item(), abs=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, height=st.integers(1, 40), width=st.integers(1, 40))
 def test_l1_and_psnr(seed, height, width):
     x, y = a_pair(seed, height, width)

@@ -64,7 +64,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), values=st.lists(VALUES, min_size=1, max_size=30))
 def test_partial_sums_merge_in_any_order_to_the_same_bits(data, values):
     items = data.draw(st.lists(st.integers(0, 4), min_size=len(values), max_size=len(values)))

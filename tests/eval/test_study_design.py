@@ -69,7 +69,7 @@ def test_the_papers_study_is_balanced_exactly() -> None:
     assert balance_lines(balance)[-1] == "balanced exactly"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_whatever_is_not_refused_is_balanced(data: st.DataObject) -> None:
     width = data.draw(st.integers(2, 4))

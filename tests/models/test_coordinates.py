@@ -89,7 +89,7 @@ def test_two_values_at_one_texel_average() -> None:
     assert known.sum() == 1
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 12), st.integers(2, 12), st.integers(2, 12), st.integers(2, 12))
 def test_splat_keeps_constants_and_range(h: int, w: int, height: int, width: int) -> None:
     to = meshgrid(h, w) * 0.9

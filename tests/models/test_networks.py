@@ -175,7 +175,7 @@ def test_networks_train() -> None:
     assert not torch.equal(g.state_dict()[vector], u)  # a step of the power iteration
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(2, 21), st.integers(2, 21), st.sampled_from([1, 24, 65]), st.integers(1, 2))
 def test_winograd_is_conv2d(height: int, width: int, channels: int, batch: int) -> None:
     random = torch.Generator().manual_seed(height * 100 + width)

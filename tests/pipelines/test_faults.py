@@ -95,9 +95,7 @@ def test_a_crash_at_any_step_and_a_rerun_make_the_same_table(
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=4), st.data())
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_crashes_and_lost_files_end_in_the_same_table(
     small: tuple[Path, list[dict]],
     tmp_path_factory: pytest.TempPathFactory,

@@ -46,7 +46,7 @@ def back() -> scene.Photograph:
 # The rasteriser
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_attributes_are_perspective_correct(seed: int) -> None:
     rng = np.random.default_rng(seed)
