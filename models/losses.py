@@ -38,9 +38,8 @@ def blurred(image: Tensor, mask: Tensor, sigma: float) -> Tensor:
     if sigma == 0:
         return image * mask
     reach = math.ceil(3 * sigma)
-    kernel = torch.exp(
-        -(torch.arange(reach + 1, device=image.device, dtype=torch.float32) ** 2) / (2 * sigma**2)
-    )
+    x = torch.arange(reach + 1, device=image.device, dtype=torch.float32)  # the kernel is symmetric
+    kernel = torch.exp(-(x**2) / (2 * sigma**2))
     kernel = kernel / (2 * kernel.sum() - 1)
     down, across = (_band(kernel, size) for size in image.shape[2:])
     both = down @ torch.cat([image * mask, mask], dim=1) @ across

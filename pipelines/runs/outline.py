@@ -5,10 +5,10 @@ It is imported in a moment, without Arrow, since people wait for `runs show` and
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from workers.data.retrying import StorageError
 from workers.data.storage import READERS, Store
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 FORMAT = 2  # of plan.json
+Parsed = TypeVar("Parsed")
 AGES = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 
@@ -92,8 +93,13 @@ def count_rows(
 
 def read_manifest(store: Store) -> dict[str, Any] | None:
     """The manifest of a finished run; None where there is none, or it is damaged."""
+    return read_if_good(store, MANIFEST, json.loads)
+
+
+def read_if_good(store: Store, name: str, parse: Callable[[bytes], Parsed]) -> Parsed | None:
+    """A file, parsed; None where there is none, or `parse` raises a ValueError."""
     try:
-        return json.loads(store.read(MANIFEST))
+        return parse(store.read(name))
     except StorageError:
         raise
     except (FileNotFoundError, ValueError):

@@ -14,8 +14,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from configs.fields import Frozen
-from pipelines.runs.outline import Outline, count_rows
-from workers.data.retrying import StorageError
+from pipelines.runs.outline import Outline, count_rows, read_if_good
 from workers.data.storage import Store
 from workers.data.tally import REPEATED, Tally
 
@@ -58,12 +57,7 @@ def read_progress(store: Store) -> Progress | None:
 
 def read_record(store: Store, kind: type[Record]) -> Record | None:
     """The last record, of a kind, of the drivers at a URL."""
-    try:
-        return kind.model_validate_json(store.read(PROGRESS))
-    except StorageError:
-        raise
-    except (FileNotFoundError, ValueError):
-        return None
+    return read_if_good(store, PROGRESS, kind.model_validate_json)
 
 
 def failures_of(
